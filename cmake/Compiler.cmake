@@ -1,0 +1,31 @@
+# Warnings, hardening, sanitizers and ccache: one place for every flag.
+find_program(CCACHE ccache)
+if(CCACHE)
+  # Objects are shared between build folders of one checkout: the folder is not part of the key.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+endif()
+
+set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -DGAPLESS_DEBUG=1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero -fcf-protection -fstack-clash-protection")
+
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Werror
+                    -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-restrict)
+else()
+  add_compile_options(-Wthread-safety -Wno-missing-designated-field-initializers)
+endif()
+add_compile_definitions(_GLIBCXX_ASSERTIONS)
+
+if(GAPLESS_SANITIZE)
+  add_compile_options(-fsanitize=${GAPLESS_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${GAPLESS_SANITIZE})
+  if(GAPLESS_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-tsan)
+  endif()
+endif()
+if(GAPLESS_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

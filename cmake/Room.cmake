@@ -1,0 +1,37 @@
+# gapless_room(NAME [DEPS room...] [LIBS library...])
+#
+# A room is a folder: every *.cc in it is the library gapless_NAME; every *_test.cc is the test binary NAME_test,
+# *_bench.cc and main.cc are left to their own targets. Adding a file needs no change here.
+function(gapless_room name)
+  cmake_parse_arguments(ROOM "" "" "DEPS;LIBS;TEST_DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
+
+  if(sources)
+    add_library(gapless_${name} STATIC ${sources})
+    set(visibility PUBLIC)
+  else()
+    add_library(gapless_${name} INTERFACE)
+    set(visibility INTERFACE)
+  endif()
+  target_include_directories(gapless_${name} ${visibility} ${CMAKE_SOURCE_DIR}/src)
+  list(TRANSFORM ROOM_DEPS PREPEND gapless_)
+  target_link_libraries(gapless_${name} ${visibility} ${ROOM_DEPS} ${ROOM_LIBS} fmt::fmt Threads::Threads)
+
+  if(GAPLESS_TESTS AND tests)
+    gapless_test(${name}_test SOURCES ${tests} DEPS ${name} ${ROOM_TEST_DEPS})
+  endif()
+endfunction()
+
+# gapless_test(NAME SOURCES file... [DEPS room...] [LIBS library...]): a GoogleTest binary, run by ctest.
+function(gapless_test name)
+  cmake_parse_arguments(TEST "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  add_executable(${name} ${TEST_SOURCES})
+  list(TRANSFORM TEST_DEPS PREPEND gapless_)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${TEST_DEPS} ${TEST_LIBS} GTest::gmock GTest::gtest_main)
+  target_precompile_headers(${name} PRIVATE <gmock/gmock.h> <gtest/gtest.h> <string> <vector>)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+endfunction()

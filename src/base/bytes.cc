@@ -1,0 +1,138 @@
+#include "base/bytes.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace gapless {
+
+Slab* Slab::New(size_t capacity) {
+  void* memory = ::operator new(sizeof(Slab) + capacity);
+  return ::new (memory) Slab(capacity);
+}
+
+void Slab::Unref() {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    this->~Slab();
+    ::operator delete(this);
+  }
+}
+
+Slice Slice::CopyOf(ByteSpan bytes) {
+  if (bytes.empty()) {
+    return {};
+  }
+  SlabRef slab(Slab::New(bytes.size()));
+  std::memcpy(slab->data(), bytes.data(), bytes.size());
+  const std::byte* data = slab->data();
+  return {std::move(slab), data, bytes.size()};
+}
+
+Slice Slice::Sub(size_t offset, size_t size) const {
+  GAPLESS_CHECK(offset <= size_ && size <= size_ - offset);
+  return {slab_, data_ + offset, size};
+}
+
+void Rope::Append(Slice slice) {
+  if (slice.empty()) {
+    return;
+  }
+  size_ += slice.size();
+  if (!slices_.empty()) {
+    Slice& last = slices_.back();
+    if (last.slab_.get() == slice.slab_.get() && last.data_ + last.size_ == slice.data_) {
+      last.size_ += slice.size_;
+      return;
+    }
+  }
+  slices_.push_back(std::move(slice));
+}
+
+void Rope::Append(const Rope& other) {
+  slices_.reserve(slices_.size() + other.slices_.size());
+  for (size_t i = 0, n = other.slices_.size(); i < n; ++i) {
+    Append(Slice(other.slices_[i]));
+  }
+}
+
+void Rope::Append(Rope&& other) {
+  if (empty()) {
+    std::swap(slices_, other.slices_);
+    std::swap(size_, other.size_);
+    return;
+  }
+  slices_.reserve(slices_.size() + other.slices_.size());
+  for (Slice& slice : other.slices_) {
+    Append(std::move(slice));
+  }
+  other.Clear();
+}
+
+void Rope::Clear() {
+  slices_.clear();
+  size_ = 0;
+}
+
+Rope Rope::Sub(size_t offset, size_t size) const {
+  GAPLESS_CHECK(offset <= size_ && size <= size_ - offset);
+  Rope result;
+  for (const Slice& slice : slices_) {
+    if (size == 0) {
+      break;
+    }
+    if (offset >= slice.size()) {
+      offset -= slice.size();
+      continue;
+    }
+    const size_t take = std::min(size, slice.size() - offset);
+    result.Append(slice.Sub(offset, take));
+    size -= take;
+    offset = 0;
+  }
+  return result;
+}
+
+Slice Rope::Flatten() const {
+  if (slices_.empty()) {
+    return {};
+  }
+  if (slices_.size() == 1) {
+    return slices_.front();
+  }
+  SlabRef slab(Slab::New(size_));
+  CopyTo(slab->data());
+  const std::byte* data = slab->data();
+  return {std::move(slab), data, size_};
+}
+
+void Rope::CopyTo(std::byte* out) const {
+  for (const Slice& slice : slices_) {
+    std::memcpy(out, slice.data(), slice.size());
+    out += slice.size();
+  }
+}
+
+std::string Rope::ToString() const {
+  std::string text(size_, '\0');
+  CopyTo(std::as_writable_bytes(std::span(text)).data());
+  return text;
+}
+
+size_t Rope::held_bytes() const {
+  size_t held = 0;
+  const Slab* last = nullptr;
+  for (const Slice& slice : slices_) {
+    if (slice.slab().get() != last) {
+      last = slice.slab().get();
+      held += last ? last->capacity() : 0;
+    }
+  }
+  return held;
+}
+
+bool operator==(const Rope& a, const Rope& b) {
+  return a.size() == b.size() && a.Flatten().text() == b.Flatten().text();
+}
+
+}  // namespace gapless
