@@ -1,9 +1,9 @@
-#include <gtest/gtest.h>
-
 #include "base/bytes.h"
 #include "base/component_id.h"
 #include "base/sim_loop.h"
 #include "base/status.h"
+
+#include <gtest/gtest.h>
 
 namespace gapless {
 namespace {
@@ -65,7 +65,9 @@ TEST(SimLoopTest, TimersFireInOrderOfTimeThenCreation) {
 TEST(SimLoopTest, ADestroyedTimerNeverFires) {
   SimLoop loop;
   bool fired = false;
-  { const Timer timer = loop.RunAfter(Duration(1), [&] { fired = true; }); }
+  {
+    const Timer timer = loop.RunAfter(Duration(1), [&] { fired = true; });
+  }
   loop.AdvanceBy(Duration(10));
   EXPECT_FALSE(fired);
 }

@@ -1,9 +1,12 @@
-// Reference-counted bytes: Slab (one block of memory), Slice (a range of a Slab), Rope (a list of Slices).
+// Reference-counted bytes: Slab (one block of memory), Slice (a range of a Slab), Rope (a list of
+// Slices).
 //
-// Bytes are written once by whoever allocated the slab and are immutable once shared. Copying a Slice or a Rope copies
-// no bytes: it bumps an atomic count, so ropes may be handed between workers. Merging two OTLP requests is appending
-// one rope to another.
+// Bytes are written once by whoever allocated the slab and are immutable once shared. Copying a
+// Slice or a Rope copies no bytes: it bumps an atomic count, so ropes may be handed between
+// workers. Merging two OTLP requests is appending one rope to another.
 #pragma once
+
+#include "base/check.h"
 
 #include <atomic>
 #include <cstddef>
@@ -13,8 +16,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/check.h"
 
 namespace gapless {
 

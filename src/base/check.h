@@ -12,11 +12,11 @@ namespace gapless {
 
 }  // namespace gapless
 
-#define GAPLESS_CHECK(condition)                                                      \
-  do {                                                                                \
-    if (!(condition)) [[unlikely]] {                                                  \
-      ::gapless::CheckFailed(#condition, std::source_location::current());            \
-    }                                                                                 \
+#define GAPLESS_CHECK(condition)                                           \
+  do {                                                                     \
+    if (!(condition)) [[unlikely]] {                                       \
+      ::gapless::CheckFailed(#condition, std::source_location::current()); \
+    }                                                                      \
   } while (false)
 
 #ifdef GAPLESS_DEBUG

@@ -32,7 +32,8 @@ bool ValidType(std::string_view type) {
   return true;
 }
 
-// ASCII separators, control and symbol characters (Unicode classes Z, C, S); other bytes are taken as letters.
+// ASCII separators, control and symbol characters (Unicode classes Z, C, S); other bytes are taken
+// as letters.
 bool ValidName(std::string_view name) {
   constexpr std::string_view kSymbols = "$+<=>^`|~ ";
   if (name.empty() || name.size() > kNameLengthMax) {

@@ -1,15 +1,16 @@
 // Loop: time, timers and the mailbox of one thread. The seam between pure code and the world.
 //
-// net/worker.h implements it over an event loop and real time, base/sim_loop.h over simulated time. Everything that
-// belongs to a loop is touched on its thread only; Post is the only door between threads.
+// net/worker.h implements it over an event loop and real time, base/sim_loop.h over simulated time.
+// Everything that belongs to a loop is touched on its thread only; Post is the only door between
+// threads.
 #pragma once
+
+#include "base/status.h"
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
-
-#include "base/status.h"
 
 namespace gapless {
 
@@ -22,7 +23,8 @@ using Task = std::move_only_function<void()>;
 
 class TimerQueue;
 
-// A pending timer. Destroying it cancels it. Must be destroyed on its loop's thread and before its loop.
+// A pending timer. Destroying it cancels it. Must be destroyed on its loop's thread and before its
+// loop.
 class Timer {
  public:
   Timer() = default;
@@ -48,10 +50,12 @@ class Loop {
   virtual void Post(Task task) = 0;
   virtual bool InThread() const = 0;
 
-  // On the loop's thread only. Now() is the time at which the current turn began: cheap, and equal within a turn.
+  // On the loop's thread only. Now() is the time at which the current turn began: cheap, and equal
+  // within a turn.
   virtual TimePoint Now() const = 0;
   virtual WallTime WallNow() const = 0;
-  // Runs `task` on a later turn, not before `when`. Timers with equal times fire in order of creation.
+  // Runs `task` on a later turn, not before `when`. Timers with equal times fire in order of
+  // creation.
   [[nodiscard]] virtual Timer RunAt(TimePoint when, Task task) = 0;
 
   [[nodiscard]] Timer RunAfter(Duration delay, Task task) {

@@ -1,4 +1,5 @@
-// Mutex with clang thread-safety annotations. Locks exist in base, net (mailbox), telemetry and io only.
+// Mutex with clang thread-safety annotations. Locks exist in base, net (mailbox), telemetry and io
+// only.
 #pragma once
 
 #include <mutex>

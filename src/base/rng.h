@@ -1,4 +1,5 @@
-// A small seeded random generator (splitmix64). Randomness enters the code only through an Rng that a caller seeds.
+// A small seeded random generator (splitmix64). Randomness enters the code only through an Rng that
+// a caller seeds.
 #pragma once
 
 #include <cstdint>

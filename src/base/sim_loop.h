@@ -1,9 +1,9 @@
 // A Loop on simulated time: single-threaded, deterministic, for tests and the simulator.
 #pragma once
 
-#include <deque>
-
 #include "base/timer_queue.h"
+
+#include <deque>
 
 namespace gapless {
 

@@ -1,10 +1,12 @@
 // Status and Result: how every fallible function in gapless answers.
 //
-// A Status carries facts fixed where the failure was seen (code, retryable or not, a delay the peer asked for, whether
-// the peer answered or the failure is local, a message). What to do about it is policy, derived elsewhere
-// (delivery/outcome.h), never stored. OK is a null pointer: success costs nothing.
-// Codes are numerically the gRPC status codes (https://grpc.io/docs/guides/status-codes/).
+// A Status carries facts fixed where the failure was seen (code, retryable or not, a delay the peer
+// asked for, whether the peer answered or the failure is local, a message). What to do about it is
+// policy, derived elsewhere (delivery/outcome.h), never stored. OK is a null pointer: success costs
+// nothing. Codes are numerically the gRPC status codes (https://grpc.io/docs/guides/status-codes/).
 #pragma once
+
+#include "base/check.h"
 
 #include <chrono>
 #include <cstdint>
@@ -14,8 +16,6 @@
 #include <string_view>
 #include <utility>
 #include <variant>
-
-#include "base/check.h"
 
 namespace gapless {
 
@@ -50,7 +50,8 @@ enum class Origin : uint8_t { kLocal, kPeer };
 class [[nodiscard]] Status {
  public:
   Status() = default;  // OK
-  // Whether the failure is retryable follows from the code (UNAVAILABLE, ABORTED, … are) unless set below.
+  // Whether the failure is retryable follows from the code (UNAVAILABLE, ABORTED, … are) unless set
+  // below.
   Status(Code code, std::string message);
 
   bool ok() const { return rep_ == nullptr; }
@@ -125,11 +126,11 @@ class [[nodiscard]] Result {
 #define GAPLESS_CONCAT_INNER(a, b) a##b
 #define GAPLESS_CONCAT(a, b) GAPLESS_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expr)                              \
-  do {                                                     \
+#define RETURN_IF_ERROR(expr)                                \
+  do {                                                       \
     if (::gapless::Status status_ = (expr); !status_.ok()) { \
-      return status_;                                      \
-    }                                                      \
+      return status_;                                        \
+    }                                                        \
   } while (false)
 
 #define ASSIGN_OR_RETURN(lhs, expr) \

@@ -34,7 +34,8 @@ void TimerQueue::Cancel(uint64_t id) {
   if (it == when_.end()) {
     return;
   }
-  // The task may own objects whose destructors cancel other timers: it dies after the maps are consistent.
+  // The task may own objects whose destructors cancel other timers: it dies after the maps are
+  // consistent.
   auto node = tasks_.extract(std::pair(it->second, id));
   when_.erase(it);
 }

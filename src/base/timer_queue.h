@@ -1,13 +1,14 @@
-// The timers of one loop, ordered by time and then by creation. Not thread-safe: the loop's thread only.
+// The timers of one loop, ordered by time and then by creation. Not thread-safe: the loop's thread
+// only.
 #pragma once
+
+#include "base/loop.h"
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
-
-#include "base/loop.h"
 
 namespace gapless {
 
@@ -18,7 +19,8 @@ class TimerQueue {
   bool Contains(uint64_t id) const { return when_.contains(id); }
   // When the earliest timer is due.
   std::optional<TimePoint> Next() const;
-  // Runs what is due at `now`, except timers added meanwhile (so a timer of zero delay cannot starve the loop).
+  // Runs what is due at `now`, except timers added meanwhile (so a timer of zero delay cannot
+  // starve the loop).
   void RunDue(TimePoint now);
 
  private:

@@ -1,0 +1,23 @@
+// Exporter: a component that can make Transports. Everything else that exporters share is behind
+// it: queue, retry, timeout, health (sender.h, sending_queue.h).
+#pragma once
+
+#include "delivery/settings.h"
+#include "delivery/transport.h"
+#include "pipeline/component.h"
+
+#include <memory>
+
+namespace gapless::delivery {
+
+class Exporter : public pipeline::Component {
+ public:
+  // Called on the control worker, once per signal that the exporter serves, after Start. The
+  // transport lives on `home` and is used and destroyed there; it may outlive Shutdown's call but
+  // not the exporter. `suspect_after`: how long a connection may show no sign of life before it is
+  // dialled anew.
+  virtual std::unique_ptr<Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
+                                                     Duration suspect_after) = 0;
+};
+
+}  // namespace gapless::delivery

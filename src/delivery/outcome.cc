@@ -1,0 +1,119 @@
+#include "delivery/outcome.h"
+
+#include <utility>
+
+namespace gapless::delivery {
+namespace {
+
+// gRPC implementations say that a message is over the receiver's limit in these words; the code
+// alone does not tell.
+bool IsAboutSize(const Status& status) {
+  const std::string_view text = status.message();
+  return text.contains("larger than max") || text.contains("message too large") ||
+         text.contains("exceeds maximum") || text.contains("max_recv_msg_size");
+}
+
+OutcomeClass ClassOfCode(Code code, bool has_delay, bool about_size) {
+  switch (code) {
+    case Code::kOk:
+      return OutcomeClass::kOk;
+    case Code::kUnavailable:
+      return has_delay ? OutcomeClass::kThrottled : OutcomeClass::kTransport;
+    case Code::kResourceExhausted:
+      if (has_delay) {
+        return OutcomeClass::kThrottled;
+      }
+      return about_size ? OutcomeClass::kRejected : OutcomeClass::kFaulty;
+    case Code::kCancelled:
+    case Code::kDeadlineExceeded:
+    case Code::kAborted:
+    case Code::kDataLoss:
+      return OutcomeClass::kTransport;
+    case Code::kUnknown:
+    case Code::kInternal:
+    case Code::kAlreadyExists:
+      return OutcomeClass::kFaulty;
+    case Code::kNotFound:
+    case Code::kPermissionDenied:
+    case Code::kUnimplemented:
+    case Code::kUnauthenticated:
+      return OutcomeClass::kDenied;
+    case Code::kInvalidArgument:
+    case Code::kFailedPrecondition:
+    case Code::kOutOfRange:
+      return OutcomeClass::kRejected;
+  }
+  return OutcomeClass::kFaulty;
+}
+
+}  // namespace
+
+std::string_view ToString(OutcomeClass outcome) {
+  switch (outcome) {
+    case OutcomeClass::kOk:
+      return "ok";
+    case OutcomeClass::kTransport:
+      return "transport";
+    case OutcomeClass::kFaulty:
+      return "faulty";
+    case OutcomeClass::kThrottled:
+      return "throttled";
+    case OutcomeClass::kDenied:
+      return "denied";
+    case OutcomeClass::kRejected:
+      return "rejected";
+  }
+  return "unknown";
+}
+
+AttemptResult LocalFailure(Status status) {
+  return {.outcome = OutcomeClass::kTransport, .status = std::move(status), .warning = {}};
+}
+
+AttemptResult ClassifyGrpc(Status status) {
+  const bool too_large =
+      status.code() == Code::kResourceExhausted && !status.retry_after() && IsAboutSize(status);
+  const OutcomeClass outcome =
+      ClassOfCode(status.code(), status.retry_after().has_value(), too_large);
+  return {.outcome = outcome, .status = std::move(status), .warning = {}, .too_large = too_large};
+}
+
+AttemptResult ClassifyHttp(int http_status, Status status) {
+  const bool has_delay = status.retry_after().has_value();
+  OutcomeClass outcome = OutcomeClass::kFaulty;
+  switch (http_status) {
+    case 400:
+    case 413:
+    case 422:
+      outcome = OutcomeClass::kRejected;
+      break;
+    case 401:
+    case 403:
+    case 404:
+      outcome = OutcomeClass::kDenied;
+      break;
+    case 429:
+      outcome = OutcomeClass::kThrottled;
+      break;
+    case 503:
+      outcome = has_delay ? OutcomeClass::kThrottled : OutcomeClass::kTransport;
+      break;
+    case 502:
+    case 504:
+      outcome = OutcomeClass::kTransport;
+      break;
+    default:
+      // Other 4xx and redirects are as good as a wrong address; other 5xx and 408 are the peer's
+      // trouble.
+      if (http_status < 500 && http_status != 408) {
+        outcome = OutcomeClass::kDenied;
+      }
+      break;
+  }
+  return {.outcome = outcome,
+          .status = std::move(status),
+          .warning = {},
+          .too_large = http_status == 413};
+}
+
+}  // namespace gapless::delivery

@@ -1,0 +1,66 @@
+// The settings that every exporter shares: timeout, retry_on_failure, sending_queue. Names and
+// defaults are upstream's exporterhelper; on_full and on_expiry are ours.
+#pragma once
+
+#include "base/component_id.h"
+#include "base/status.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gapless::delivery {
+
+struct RetrySettings {
+  bool enabled = true;
+  Duration initial_interval = std::chrono::seconds(5);
+  double randomization_factor = 0.5;
+  double multiplier = 1.5;
+  Duration max_interval = std::chrono::seconds(30);
+  Duration max_elapsed_time = std::chrono::seconds(300);  // 0: for ever
+
+  bool operator==(const RetrySettings&) const = default;
+};
+
+enum class Sizer : uint8_t { kRequests, kItems, kBytes };
+enum class OnFull : uint8_t { kReject, kBlock, kDropOldest };
+enum class OnExpiry : uint8_t { kKeep, kDrop };
+
+// Merging on the way out: `sending_queue.batch`, and what the planner takes over from a `batch`
+// processor.
+struct BatchSettings {
+  Duration flush_timeout = std::chrono::milliseconds(200);
+  uint64_t min_size = 8192;
+  uint64_t max_size = 0;        // 0: no cap
+  Sizer sizer = Sizer::kItems;  // items or bytes
+  std::vector<std::string> metadata_keys;
+
+  bool operator==(const BatchSettings&) const = default;
+};
+
+struct QueueSettings {
+  bool enabled = true;
+  uint32_t num_consumers = 10;
+  uint64_t queue_size = 1000;
+  Sizer sizer = Sizer::kRequests;
+  bool block_on_overflow = false;
+  bool wait_for_result = false;
+  std::optional<ComponentId> storage;
+  std::optional<BatchSettings> batch;
+  OnFull on_full = OnFull::kReject;
+  OnExpiry on_expiry = OnExpiry::kKeep;
+
+  bool operator==(const QueueSettings&) const = default;
+};
+
+struct DeliverySettings {
+  Duration timeout = std::chrono::seconds(5);  // per attempt; 0: none
+  RetrySettings retry;
+  QueueSettings queue;
+
+  bool operator==(const DeliverySettings&) const = default;
+};
+
+}  // namespace gapless::delivery

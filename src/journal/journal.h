@@ -1,0 +1,142 @@
+// Journal: one log, every record settled once. The only place where data waits.
+//
+// One journal per (exporter or failover connector, signal). A record gets a position, is pending
+// until it is settled (delivered by some reader's peer, or dropped for a named reason), and its
+// space returns afterwards. Who sends it is decided at run time by its user
+// (delivery/sending_queue.h) and is never a durable fact. With backfill a settled record may stay
+// owed to other readers: a debt.
+//
+// Implementations: memory_journal.h (safe while the process lives) and segment_journal.h (safe
+// after kill -9 and power loss). One set of tests runs against both: journal_contract_test.cc.
+// Everything here is called on the journal's home loop, and every callback fires there.
+#pragma once
+
+#include "base/loop.h"
+#include "base/status.h"
+#include "otlp/batch.h"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gapless::journal {
+
+// Grows by one per record, begins at 1, is never used twice in the life of a journal, restarts
+// included.
+using Position = uint64_t;
+// A reader to whom debts can be owed; index of a name given to RegisterReader.
+using ReaderId = uint32_t;
+
+enum class DropReason : uint8_t {
+  kRejected,        // every configured level rejected it as invalid
+  kPoison,          // its whole back-off series failed on every level while others succeeded
+  kExpired,         // on_expiry: drop, or max_elapsed_time with the queue off
+  kWithdrawn,       // queue off: the client cancelled or its deadline passed
+  kOverflow,        // on_full: drop_oldest
+  kPartialSuccess,  // items that a peer refused inside an OK
+  kDamaged,         // its bytes did not survive on disk
+  kUnsynced,        // written without fsync and lost with the machine
+  kShutdown,        // memory that no level took before the process left
+};
+inline constexpr size_t kDropReasons = 9;
+std::string_view ToString(DropReason reason);
+
+struct Amount {
+  uint64_t requests = 0;
+  uint64_t items = 0;
+  uint64_t bytes = 0;  // raw OTLP bytes
+
+  Amount& operator+=(const Amount& other);
+  Amount& operator-=(const Amount& other);
+  bool operator==(const Amount&) const = default;
+};
+
+// accepted = delivered + pending + dropped(by reason) + filtered, always, also over restarts.
+struct Ledger {
+  Amount accepted;
+  Amount delivered;
+  Amount filtered;
+  std::array<Amount, kDropReasons> dropped;
+  Amount pending;
+
+  Amount dropped_total() const;
+  bool Balanced() const;
+};
+
+// What became of the items of one record; the counts add up to the record's items. The request and
+// its bytes are booked as delivered if any item was, else under the first reason that has items,
+// else as filtered.
+struct Settlement {
+  uint32_t delivered = 0;
+  uint32_t filtered = 0;
+  std::array<uint32_t, kDropReasons> dropped = {};
+};
+
+struct RecordInfo {
+  Position position = 0;
+  WallTime arrival;
+  uint32_t items = 0;
+  size_t bytes = 0;  // raw OTLP bytes
+  std::shared_ptr<const otlp::Metadata> metadata;
+};
+
+struct JournalStats {
+  Amount pending;
+  Amount owed;                     // settled, held only as debts
+  std::optional<WallTime> oldest;  // arrival of the oldest pending record
+  uint64_t memory_bytes = 0;       // memory really held
+  uint64_t disk_bytes = 0;
+};
+
+class Journal {
+ public:
+  using AppendCallback = std::move_only_function<void(Result<Position>)>;
+  using ReadCallback = std::move_only_function<void(Result<otlp::Batch>)>;
+
+  virtual ~Journal() = default;
+
+  // `done` fires when the record is safe in this journal's tier (memory: inside the call), or with
+  // a retryable error and a delay when there is no room or the disk fails; then nothing was
+  // accepted.
+  virtual void Append(otlp::Batch batch, AppendCallback done) = 0;
+  // Called after a record became readable (also for the records found at start). One listener.
+  virtual void SetListener(std::move_only_function<void()> on_readable) = 0;
+
+  // The first pending, safe record at or after `from`; none if there is none yet.
+  virtual std::optional<RecordInfo> NextPending(Position from) const = 0;
+  // The record's batch as it was appended. May fire inside the call. DATA_LOSS: the record is
+  // damaged; the journal has booked it as dropped{damaged} and settled it.
+  virtual void Read(Position position, ReadCallback done) = 0;
+  // Each pending record is settled exactly once. `owed` names the readers that shall still get it
+  // (backfill). Debts beyond their own limit are given up, oldest first.
+  virtual void Settle(Position position, const Settlement& settlement,
+                      const std::vector<ReaderId>& owed = {}) = 0;
+
+  // Debts. A reader is known by its name (exporter or pipeline ID), never by its place in the list
+  // of levels.
+  virtual ReaderId RegisterReader(std::string_view name) = 0;
+  virtual std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const = 0;
+  virtual void SettleDebt(ReaderId reader, Position position) = 0;
+
+  // The position that the next append will get at the earliest: everything pending now lies below.
+  virtual Position head() const = 0;
+  virtual const Ledger& ledger() const = 0;
+  virtual JournalStats stats() const = 0;
+  // "memory", "storage (survives kill -9)", "storage (survives power loss)": for the start-up log.
+  virtual std::string tier() const = 0;
+
+  // A small text that the user wants back after a restart (the router's state). Memory: kept while
+  // the journal lives.
+  virtual void SetUserState(std::string state) = 0;
+  virtual std::string user_state() const = 0;
+
+  // Makes everything durable that can be, then fires. No other call afterwards.
+  virtual void Close(std::move_only_function<void()> done) = 0;
+};
+
+}  // namespace gapless::journal

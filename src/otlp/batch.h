@@ -1,0 +1,56 @@
+// Batch: what flows through gapless. One serialized Export…ServiceRequest, validated and counted,
+// never decoded.
+//
+// A value: cheap to copy (reference counts), immutable where shared, may cross threads.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/loop.h"
+#include "otlp/signal.h"
+#include "wire/compression.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gapless::otlp {
+
+// Client metadata (gRPC metadata, HTTP headers): lower-case names, sorted. Kept only where a
+// component reads it.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
+// What the waiting client wants; read where a request fails over inside the call (sending_queue
+// off).
+struct RequestContext {
+  std::optional<TimePoint> deadline;
+  // Set by the receiver when the client left; read on any thread.
+  std::atomic<bool> cancelled = false;
+};
+
+struct Batch {
+  Signal signal = Signal::kTraces;
+  // Spans, metric data points or log records.
+  uint32_t items = 0;
+  // How `body` is encoded: what the client sent stays compressed until somebody must look inside.
+  wire::Codec codec = wire::Codec::kIdentity;
+  Rope body;
+  // Size of the body without compression, bytes.
+  size_t raw_size = 0;
+  std::shared_ptr<const Metadata> metadata;
+  std::shared_ptr<const RequestContext> context;
+};
+
+// The same batch with an uncompressed body. Errors: INVALID_ARGUMENT, which a validated batch never
+// gives.
+Result<Batch> Inflate(const Batch& batch);
+
+// One request that holds the items of all: serialized requests of one signal are concatenated (an
+// export request is one repeated field). Precondition: not empty, one signal, uncompressed bodies.
+// Keeps the metadata of the first.
+Batch Merge(std::vector<Batch> batches);
+
+}  // namespace gapless::otlp
