@@ -1,0 +1,79 @@
+// Liveness: finds out that a connection has gone silent (a "black hole": packets dropped, a stopped
+// process, a NAT that forgot) long before an export timeout does. Pure: no clock, no sockets; the
+// caller injects the time.
+//
+// Evidence of life is anything that the peer sends (response bytes, WINDOW_UPDATE, the ACK of a
+// PING), and bytes that the peer's kernel acknowledges while our PING still queues behind them (a
+// slow link is not a dead one). Bytes that we merely wrote are no evidence.
+//
+// While a request is in flight:   silence = now - last evidence
+//   silence >= suspect_after / 2  -> kSendPing, at most kPingsBetweenAnswers until the peer sends
+//   response bytes again
+//                                    (gRPC servers answer more with GOAWAY ENHANCE_YOUR_CALM)
+//   silence >= suspect_after      -> kSuspect if a PING is unanswered (or pings are not to be had:
+//   HTTP/1.1),
+//                                    kReplace if the PINGs are used up and were all answered: the
+//                                    connection was slow when last asked and cannot be asked again,
+//                                    so a fresh one has to tell
+// Owned and called by one connection on its worker.
+#pragma once
+
+#include "base/loop.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace gapless::net {
+
+class Liveness {
+ public:
+  struct Options {
+    Duration suspect_after = std::chrono::seconds(1);
+    // HTTP/1.1 has no PING: silence alone raises suspicion.
+    bool can_ping = true;
+  };
+  enum class Action : uint8_t { kNone, kSendPing, kSuspect, kReplace };
+  static constexpr int kPingsBetweenAnswers = 2;
+
+  explicit Liveness(Options options) : options_(options) {}
+
+  void OnRequestStarted(TimePoint now);
+  void OnRequestEnded();
+  // Bytes arrived that are no response (WINDOW_UPDATE, SETTINGS, any frame).
+  void OnReceived(TimePoint now) { Evidence(now); }
+  // HEADERS or DATA of a response arrived: the PING budget is full again.
+  void OnAnswer(TimePoint now);
+  void OnPingAck(TimePoint now);
+  // The PING asked for was written; `position` is the number of bytes of the connection up to and
+  // including it, in the same count as OnTransportAcked's.
+  void OnPingSent(uint64_t position) { ping_position_ = position; }
+  // A sample of how many bytes the peer's kernel has acknowledged in all.
+  void OnTransportAcked(uint64_t acked, TimePoint now);
+
+  // What is due at `now`. kSendPing and the verdicts are given once per occasion, not on every
+  // call.
+  Action Poll(TimePoint now);
+  // When to call Poll next; nothing while no request is in flight or the verdict is given.
+  std::optional<TimePoint> NextPoll() const;
+
+  bool suspect() const { return verdict_ == Action::kSuspect; }
+  // True while a PING is unanswered: requests in flight now may or may not have reached the peer.
+  bool ping_outstanding() const { return ping_outstanding_; }
+  bool wants_acked_samples() const { return requests_ > 0; }
+
+ private:
+  void Evidence(TimePoint now);
+  Duration half() const { return options_.suspect_after / 2; }
+
+  Options options_;
+  int requests_ = 0;
+  TimePoint last_evidence_{};
+  bool ping_outstanding_ = false;
+  int pings_since_answer_ = 0;
+  std::optional<uint64_t> ping_position_;
+  uint64_t acked_ = 0;
+  Action verdict_ = Action::kNone;
+};
+
+}  // namespace gapless::net
