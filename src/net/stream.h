@@ -49,6 +49,8 @@ struct StreamOptions {
   size_t low_watermark_bytes = 256 * 1024;
   // TCP keepalive probes begin after this idle time; zero: the system's default (off).
   Duration tcp_keepalive = {};
+  // TCP_USER_TIMEOUT: sent bytes that stay unacknowledged for so long end the connection; zero: the system's default.
+  Duration tcp_user_timeout = {};
 };
 
 class Stream {
@@ -81,6 +83,8 @@ class Stream {
   virtual const std::string& alpn() const = 0;
   // Subject of the peer's verified certificate in RFC 2253 form; empty: none.
   virtual std::string peer_subject() const = 0;
+  // The socket, for reading TCP_INFO only; -1 while there is none.
+  virtual int fd() const { return -1; }
 };
 
 // Client side. Never null; failures arrive as OnClosed.
