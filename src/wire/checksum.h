@@ -1,0 +1,19 @@
+// Checksums: CRC32C for what is stored (the CPU computes it), XXH3 for hash tables and
+// fingerprints.
+#pragma once
+
+#include "base/bytes.h"
+
+#include <cstdint>
+
+namespace gapless::wire {
+
+// CRC32C (Castagnoli, RFC 3720 appendix B.4; "123456789" gives 0xE3069283). To continue over more
+// bytes pass the result so far as `seed`: Crc32c(b, Crc32c(a)) == Crc32c(a followed by b).
+uint32_t Crc32c(ByteSpan bytes, uint32_t seed = 0);
+uint32_t Crc32c(const Rope& rope, uint32_t seed = 0);
+
+// XXH3, 64 bits. Not for untrusted keys with seed 0; never stored on disk as a promise.
+uint64_t Xxh3(ByteSpan bytes, uint64_t seed = 0);
+
+}  // namespace gapless::wire

@@ -1,0 +1,51 @@
+// The codecs of OTLP transports: gRPC message encodings and HTTP content encodings.
+//
+// Pure functions, any thread; each thread keeps its own reusable codec state (at most about 1 MiB).
+#pragma once
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace gapless::wire {
+
+enum class Codec : uint8_t {
+  kIdentity,
+  kGzip,          // RFC 1952
+  kZstd,          // RFC 8878
+  kSnappy,        // one raw block; decompression also takes the framed format
+  kZlib,          // RFC 1950; "deflate" in HTTP (RFC 9110 section 8.4.1.2)
+  kLz4,           // LZ4 frame
+  kSnappyFramed,  // snappy framing format, "x-snappy-framed"
+};
+
+// Content-Encoding or grpc-encoding value; "" and "identity" are kIdentity, "deflate" is kZlib.
+// INVALID_ARGUMENT for anything else.
+Result<Codec> ParseCodec(std::string_view name);
+// "identity", "gzip", "zstd", "snappy", "zlib", "lz4", "x-snappy-framed".
+std::string_view CodecName(Codec codec);
+// The name on the wire: as CodecName, but "deflate" for kZlib and "" for kIdentity.
+std::string_view ContentEncoding(Codec codec);
+
+// The library's own fast default.
+inline constexpr int kDefaultLevel = -1;
+
+// OK if the codec takes this level: gzip and zlib 0..9, zstd 1..22, others none; kDefaultLevel
+// always.
+Status CheckLevel(Codec codec, int level);
+
+// `level`: kDefaultLevel, or what CheckLevel allows (gzip and zlib with an explicit level use zlib,
+// slower and smaller; without one ISA-L). Errors: INVALID_ARGUMENT for a bad level,
+// RESOURCE_EXHAUSTED for input that the format cannot hold in one piece (snappy: 4 GiB).
+Result<Rope> Compress(Codec codec, int level, const Rope& input);
+
+// The whole input, which must be complete and hold nothing more. `limit`: bytes of output at most.
+// Errors: RESOURCE_EXHAUSTED when the output would pass the limit (memory use stays near the limit
+// whatever the input claims), INVALID_ARGUMENT for corrupt or truncated input. kIdentity passes the
+// input through, under the same limit.
+Result<Rope> Decompress(Codec codec, const Rope& input, size_t limit);
+
+}  // namespace gapless::wire
