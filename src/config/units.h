@@ -1,0 +1,47 @@
+// Values with units as text: Go durations, byte sizes, byte rates, percentages.
+#pragma once
+
+#include "base/status.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace gapless::config {
+
+struct ByteSize {
+  uint64_t bytes = 0;
+  auto operator<=>(const ByteSize&) const = default;
+};
+
+struct ByteRate {
+  uint64_t bytes_per_second = 0;
+  auto operator<=>(const ByteRate&) const = default;
+};
+
+struct Percent {
+  double value = 0;  // 0..100
+  auto operator<=>(const Percent&) const = default;
+};
+
+// Go's time.ParseDuration: "300ms", "1h15m", "-1.5h", "0"; units ns us µs μs ms s m h. Errors in
+// Go's words.
+Result<Duration> ParseDuration(std::string_view text);
+// Go's Duration.String(): "1h15m0s", "1.5s", "300ms", "0s".
+std::string FormatDuration(Duration duration);
+
+// "512", "512B", "64KiB", "1.5GiB", "10MB" (powers of 1000), "10Mi"; no sign. Units match without
+// case.
+Result<ByteSize> ParseByteSize(std::string_view text);
+// The largest binary unit that divides it: "64MiB", "1000" is "1000B".
+std::string FormatByteSize(ByteSize size);
+
+// A byte size per second: "8MiB/s"; the "/s" may be missing.
+Result<ByteRate> ParseByteRate(std::string_view text);
+std::string FormatByteRate(ByteRate rate);
+
+// "80%" or "80"; 0 to 100.
+Result<Percent> ParsePercent(std::string_view text);
+std::string FormatPercent(Percent percent);
+
+}  // namespace gapless::config
