@@ -1,5 +1,7 @@
 #include "net/liveness.h"
 
+#include <algorithm>
+
 namespace gapless::net {
 
 void Liveness::OnRequestStarted(TimePoint now) {
@@ -15,8 +17,8 @@ void Liveness::OnRequestEnded() {
   --requests_;
 }
 
-void Liveness::Evidence(TimePoint now) {
-  last_evidence_ = now;
+void Liveness::Evidence(TimePoint when) {
+  last_evidence_ = std::max(last_evidence_, when);
   verdict_ = Action::kNone;
 }
 
@@ -31,13 +33,14 @@ void Liveness::OnPingAck(TimePoint now) {
   Evidence(now);
 }
 
-void Liveness::OnTransportAcked(uint64_t acked, TimePoint now) {
+void Liveness::OnTransportAcked(uint64_t acked, TimePoint when) {
   const bool moved = acked > acked_;
   acked_ = acked;
-  // Once the peer's kernel has the PING, only the peer's process can answer it: a stopped process goes on acknowledging.
+  // Once the peer's kernel has the PING, only the peer's process can answer it: a stopped process
+  // goes on acknowledging.
   const bool ping_arrived = ping_position_ && acked >= *ping_position_;
   if (moved && !ping_arrived) {
-    Evidence(now);
+    Evidence(when);
   }
 }
 

@@ -48,8 +48,9 @@ class Liveness {
   // The PING asked for was written; `position` is the number of bytes of the connection up to and
   // including it, in the same count as OnTransportAcked's.
   void OnPingSent(uint64_t position) { ping_position_ = position; }
-  // A sample of how many bytes the peer's kernel has acknowledged in all.
-  void OnTransportAcked(uint64_t acked, TimePoint now);
+  // A sample: how many bytes the peer's kernel has acknowledged in all, and when it last did. Take
+  // one when a request starts and before each Poll.
+  void OnTransportAcked(uint64_t acked, TimePoint when);
 
   // What is due at `now`. kSendPing and the verdicts are given once per occasion, not on every
   // call.
@@ -60,10 +61,9 @@ class Liveness {
   bool suspect() const { return verdict_ == Action::kSuspect; }
   // True while a PING is unanswered: requests in flight now may or may not have reached the peer.
   bool ping_outstanding() const { return ping_outstanding_; }
-  bool wants_acked_samples() const { return requests_ > 0; }
 
  private:
-  void Evidence(TimePoint now);
+  void Evidence(TimePoint when);
   Duration half() const { return options_.suspect_after / 2; }
 
   Options options_;

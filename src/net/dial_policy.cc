@@ -1,0 +1,156 @@
+#include "net/dial_policy.h"
+
+#include <algorithm>
+
+namespace gapless::net {
+
+void DialPolicy::BeginBurst(Duration spacing, TimePoint now) {
+  DropAll();
+  phase_ = Phase::kBurst;
+  spacing_ = spacing;
+  burst_started_ = 0;
+  burst_failed_ = 0;
+  exhausted_ = false;
+  next_start_ = now;
+}
+
+void DialPolicy::DropAll() {
+  for (const Dial& dial : dials_) {
+    dropped_.push_back(dial.id);
+  }
+  dials_.clear();
+}
+
+void DialPolicy::Want(TimePoint now) {
+  wanted_until_ = now + options_.wanted_for;
+  if (phase_ == Phase::kIdle) {
+    BeginBurst(options_.first_spacing, now);
+  }
+}
+
+void DialPolicy::WantNow(TimePoint now) {
+  Want(now);
+  const bool running = std::ranges::any_of(dials_, [](const Dial& dial) { return !dial.reported; });
+  if (phase_ == Phase::kPaused && !running) {
+    next_start_ = now;
+  }
+}
+
+void DialPolicy::OnConnectionFailed(TimePoint now) {
+  if (phase_ != Phase::kBurst) {
+    BeginBurst(options_.redial_spacing, now);
+  }
+}
+
+void DialPolicy::OnGoodbye(TimePoint now) { BeginBurst(options_.first_spacing, now); }
+
+void DialPolicy::OnIdle(TimePoint now) {
+  DropAll();
+  phase_ = Phase::kIdle;
+  if (wanted_until_ > now) {
+    wanted_until_ = now;
+  }
+}
+
+void DialPolicy::OnRecovered(TimePoint) {
+  DropAll();
+  phase_ = Phase::kConnected;
+}
+
+void DialPolicy::OnAnswered(uint64_t dial, TimePoint) {
+  std::erase_if(dials_, [dial](const Dial& d) { return d.id == dial; });
+  DropAll();
+  phase_ = Phase::kConnected;
+  exhausted_ = false;
+}
+
+bool DialPolicy::OnDialFailed(uint64_t dial, TimePoint now) {
+  auto it = std::ranges::find(dials_, dial, &Dial::id);
+  if (it == dials_.end()) {
+    return false;
+  }
+  const bool news = !it->reported;
+  dials_.erase(it);
+  if (news) {
+    CountFailure(now);
+  }
+  return news;
+}
+
+void DialPolicy::CountFailure(TimePoint now) {
+  if (phase_ == Phase::kPaused) {
+    exhausted_ = true;
+    return;
+  }
+  if (phase_ != Phase::kBurst) {
+    return;
+  }
+  if (++burst_failed_ >= kBurst) {
+    phase_ = Phase::kPaused;
+    exhausted_ = true;
+    next_start_ = last_start_ + options_.rhythm;
+    return;
+  }
+  const TimePoint soon = std::max(now, last_start_ + options_.redial_spacing);
+  next_start_ = std::min(next_start_, soon);
+}
+
+void DialPolicy::StartDial(TimePoint now) {
+  if (dials_.size() >= kMaxDials) {
+    dropped_.push_back(dials_.front().id);
+    dials_.erase(dials_.begin());
+  }
+  dials_.push_back({next_id_++, now});
+  last_start_ = now;
+}
+
+DialPolicy::Actions DialPolicy::Poll(TimePoint now) {
+  Actions actions;
+  for (Dial& dial : dials_) {
+    if (!dial.reported && now - dial.started >= options_.answer_within) {
+      dial.reported = true;
+      actions.overdue.push_back(dial.id);
+      CountFailure(now);
+    }
+  }
+  std::erase_if(dials_, [&](const Dial& dial) {
+    const bool old = now - dial.started >= options_.give_up_after;
+    if (old) {
+      dropped_.push_back(dial.id);
+    }
+    return old;
+  });
+  const size_t first_new = next_id_;
+  if (phase_ == Phase::kBurst && burst_started_ < kBurst && now >= next_start_) {
+    StartDial(now);
+    ++burst_started_;
+    next_start_ = now + spacing_;
+  } else if (phase_ == Phase::kPaused && wanted(now) && now >= next_start_) {
+    StartDial(now);
+    next_start_ = now + options_.rhythm;
+  }
+  for (uint64_t id = first_new; id < next_id_; ++id) {
+    actions.start.push_back(id);
+  }
+  actions.abandon = std::exchange(dropped_, {});
+  actions.exhausted = std::exchange(exhausted_, false);
+  return actions;
+}
+
+std::optional<TimePoint> DialPolicy::NextPoll(TimePoint now) const {
+  std::optional<TimePoint> next;
+  auto consider = [&next](TimePoint when) { next = next ? std::min(*next, when) : when; };
+  if (exhausted_ || !dropped_.empty()) {
+    return now;
+  }
+  for (const Dial& dial : dials_) {
+    consider(dial.started + (dial.reported ? options_.give_up_after : options_.answer_within));
+  }
+  if ((phase_ == Phase::kBurst && burst_started_ < kBurst) ||
+      (phase_ == Phase::kPaused && wanted(now))) {
+    consider(next_start_);
+  }
+  return next;
+}
+
+}  // namespace gapless::net
