@@ -1,0 +1,344 @@
+"""What ./test runs: builds a preset, runs ctest and the end-to-end suite, prints one closing line.
+
+Standard library only; ./test has installed the Debian packages before.
+"""
+
+import argparse
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+E2E = ROOT / "tests" / "e2e"
+VENV = ROOT / ".venv"
+JOBS = str(os.cpu_count() or 2)
+SANITIZER_ENV = {
+    "asan": {
+        "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    },
+    "tsan": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
+}
+
+
+@dataclass
+class Part:
+    """One step of a run: its wall time and what it counted."""
+
+    name: str
+    seconds: float = 0.0
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass
+class Report:
+    parts: list[Part] = field(default_factory=list)
+
+    def add(self, name, work):
+        """Runs work(part), timed; what work raises counts as one failure, and the run goes on."""
+        print(f"== {name}", flush=True)
+        part = Part(name)
+        begin = time.monotonic()
+        try:
+            work(part)
+        except (OSError, subprocess.CalledProcessError) as error:
+            part.failed += 1
+            print(f"== {name}: {error}", flush=True)
+        part.seconds = time.monotonic() - begin
+        self.parts.append(part)
+        return part.failed == 0
+
+    def close(self):
+        """Prints the table and the closing line; the exit status of the run."""
+        print()
+        for part in self.parts:
+            counts = f"{part.passed} passed, {part.failed} failed, {part.skipped} skipped"
+            print(f"{part.name:<28}{part.seconds:8.1f} s   {counts}")
+        passed = sum(part.passed for part in self.parts)
+        failed = sum(part.failed for part in self.parts)
+        print(f"{passed} passed, {failed} failed", flush=True)
+        return 1 if failed or not passed else 0
+
+
+def run(command, env=None, cwd=ROOT):
+    """Runs with output going to ours; the exit status."""
+    sys.stdout.flush()
+    merged = {**os.environ, **(env or {})}
+    return subprocess.run([str(word) for word in command], cwd=cwd, env=merged).returncode
+
+
+def build(preset, targets=()):
+    """A part's work: configure when needed, then build. The log is shown when something fails."""
+
+    def work(_part):
+        folder = ROOT / "build" / preset
+        folder.mkdir(parents=True, exist_ok=True)
+        commands = [["cmake", "--build", "--preset", preset, "-j", JOBS]]
+        if targets:
+            commands[0] += ["--target", *targets]
+        if not (folder / "build.ninja").exists():
+            commands.insert(0, ["cmake", "--preset", preset])
+        log = folder / "build.log"
+        for command in commands:
+            if sys.stdout.isatty():
+                subprocess.run(command, cwd=ROOT, check=True)
+                continue
+            with log.open("w") as out:
+                result = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+            if result.returncode != 0:
+                print("\n".join(log.read_text(errors="replace").splitlines()[-200:]))
+                raise subprocess.CalledProcessError(result.returncode, command)
+
+    return work
+
+
+def count_junit(path, part, cases_dir=None):
+    """Adds a JUnit file to part. A ctest entry that wrote GoogleTest XML counts by its cases."""
+    if not path.exists():
+        part.failed += 1
+        return
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        failed = case.find("failure") is not None or case.find("error") is not None
+        skipped = case.find("skipped") is not None
+        cases = cases_dir / f"{case.get('name')}.xml" if cases_dir else None
+        if cases is None or not cases.exists():
+            part.failed += failed
+            part.skipped += skipped and not failed
+            part.passed += not failed and not skipped
+            continue
+        suites = ElementTree.parse(cases).getroot()
+        total, bad = int(suites.get("tests", 0)), int(suites.get("failures", 0))
+        part.passed += total - bad - int(suites.get("disabled", 0))
+        part.failed += max(bad, int(failed))
+
+
+def ctest(preset, options):
+    """A part's work: the unit, lint and simulation tests of one preset."""
+
+    def work(part):
+        folder = ROOT / "build" / preset
+        cases = folder / "gtest"
+        shutil.rmtree(cases, ignore_errors=True)
+        cases.mkdir(parents=True)
+        junit = folder / "ctest.xml"
+        junit.unlink(missing_ok=True)
+        command = ["ctest", "--test-dir", folder, "--output-on-failure", "-j", JOBS]
+        command += ["--output-junit", junit, *options]
+        env = {"GTEST_OUTPUT": f"xml:{cases}/", **SANITIZER_ENV.get(preset, {})}
+        status = run(aslr_wrapper(preset) + command, env)
+        count_junit(junit, part, cases)
+        if status != 0 and part.failed == 0:
+            part.failed = 1
+
+    return work
+
+
+def aslr_wrapper(preset):
+    """ThreadSanitizer of g++ 12 cannot place its shadow when mmap is randomised by over 28 bits."""
+    bits = Path("/proc/sys/vm/mmap_rnd_bits")
+    if preset == "tsan" and bits.exists() and int(bits.read_text()) > 28:
+        return ["setarch", platform.machine(), "-R"]
+    return []
+
+
+def make_venv(_part):
+    """The Python of the end-to-end tests: made once per content of requirements.txt."""
+    requirements = E2E / "requirements.txt"
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    stamp = VENV / "requirements.sha256"
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", VENV], check=True)
+    pip = [VENV / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-r", requirements], check=True)
+    stamp.write_text(digest)
+
+
+def pytest(preset, folder, options):
+    """A part's work: tests that drive the binary of a preset from outside."""
+
+    def work(part):
+        junit = ROOT / "build" / preset / f"pytest-{part.name.replace(' ', '-')}.xml"
+        junit.unlink(missing_ok=True)
+        env = {
+            "GAPLESS_BINARY": os.environ.get("GAPLESS_BINARY", f"{ROOT}/build/{preset}/gapless"),
+            "GAPLESS_PRESET": preset,
+            **SANITIZER_ENV.get(preset, {}),
+        }
+        command = [VENV / "bin" / "python", "-m", "pytest", folder, "-q", f"--junitxml={junit}"]
+        status = run(aslr_wrapper(preset) + command + options, env)
+        if status == 5:  # The filter selected no test here.
+            return
+        count_junit(junit, part)
+        if status != 0 and part.failed == 0:
+            part.failed = 1
+
+    return work
+
+
+def e2e_parts(report, preset, filter_text, markers):
+    """Tests that wait run side by side; tests that load the machine run one at a time."""
+    chosen = ["-k", filter_text] if filter_text else []
+    side_by_side = ["-n", "4", "-m", f"({markers}) and not heavy", *chosen]
+    report.add(f"e2e {preset}", pytest(preset, E2E, side_by_side))
+    one_by_one = ["-m", f"({markers}) and heavy", *chosen]
+    report.add(f"e2e heavy {preset}", pytest(preset, E2E, one_by_one))
+
+
+def ctest_names(preset, filter_text):
+    """The test binaries that a filter selects."""
+    command = ["ctest", "--test-dir", f"build/{preset}", "-N", "-R", filter_text]
+    out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+    return [line.split(": ", 1)[1] for line in out.splitlines() if line.strip().startswith("Test ")]
+
+
+def run_filtered(report, args):
+    """./test FILTER: the test binaries whose name matches, and the e2e tests whose name matches."""
+    if not (ROOT / "build/dev/build.ninja").exists():
+        report.add("configure dev", lambda _: subprocess.run(
+            ["cmake", "--preset", "dev"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL))
+    names = ctest_names("dev", args.filter)
+    targets = [name for name in names if not name.startswith("lint")]
+    if targets:
+        report.add("build dev", build("dev", targets))
+    if names:
+        report.add("ctest dev", ctest("dev", ["-R", args.filter]))
+        return
+    if report.add("build dev", build("dev", ["gapless"])) and report.add("venv", make_venv):
+        e2e_parts(report, "dev", args.filter, "long or not long")
+
+
+def run_all(report, args):
+    if not report.add("build dev", build("dev")):
+        return
+    report.add("ctest dev", ctest("dev", []))
+    if report.add("venv", make_venv):
+        e2e_parts(report, "dev", "", "long or not long" if args.long else "not long")
+
+
+def run_sanitizers(report, _args):
+    """Unit tests and simulation, then the few end-to-end tests marked smoke."""
+    report.add("venv", make_venv)
+    for preset in ("asan", "tsan"):
+        if report.add(f"build {preset}", build(preset)):
+            report.add(f"ctest {preset}", ctest(preset, ["-E", "^lint"]))
+            report.add(f"e2e {preset}", pytest(preset, E2E, ["-m", "smoke"]))
+
+
+def run_interop(report, _args):
+    if report.add("build dev", build("dev", ["gapless"])) and report.add("venv", make_venv):
+        report.add("interop", pytest("dev", ROOT / "tests" / "interop", ["-rs"]))
+
+
+def run_fuzz(report, args):
+    """Every target for the same time, starting from its corpus; findings land in build/fuzz."""
+    if not report.add("build fuzz", build("fuzz")):
+        return
+    folder = ROOT / "build" / "fuzz"
+    for binary in sorted(path for path in folder.glob("fuzz/*_fuzz") if path.is_file()):
+        def work(part, binary=binary):
+            grown = folder / "corpus" / binary.name
+            grown.mkdir(parents=True, exist_ok=True)
+            seeds = ROOT / "fuzz" / "corpus" / binary.name.removesuffix("_fuzz")
+            command = [binary, f"-max_total_time={args.fuzz}", "-timeout=10", "-rss_limit_mb=2048"]
+            command += [f"-artifact_prefix={folder}/", grown, *([seeds] if seeds.is_dir() else [])]
+            failed = run(command) != 0
+            part.failed, part.passed = int(failed), int(not failed)
+
+        report.add(f"fuzz {binary.name}", work)
+
+
+def sources(suffixes):
+    """Tracked and new files of the project with one of the suffixes."""
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    paths = [ROOT / name for name in names.splitlines()]
+    return [path for path in paths if path.suffix in suffixes and path.exists()]
+
+
+def changed_sources():
+    """C++ sources that differ from the upstream branch (or HEAD's parent), committed or not."""
+    base = "HEAD~1"
+    for candidate in ("origin/main", "origin/HEAD"):
+        command = ["git", "merge-base", "HEAD", candidate]
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if found.returncode == 0:
+            base = found.stdout.strip()
+            break
+    command = ["git", "diff", "--name-only", base]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split()
+    changed = {ROOT / name for name in names}
+    return [path for path in sources({".cc"}) if path in changed]
+
+
+def run_tidy(report, args):
+    """clang-tidy-19 on the changed sources; ./test --tidy FILTER takes those whose path matches."""
+    if not report.add("build dev", build("dev")):
+        return
+    files = changed_sources()
+    if args.filter:
+        files = [path for path in sources({".cc"}) if args.filter in str(path)]
+    files = [path for path in files if (ROOT / "src") in path.parents]
+
+    def work(part):
+        pending, running = list(files), []
+        while pending or running:
+            while pending and len(running) < int(JOBS):
+                command = ["clang-tidy-19", "--quiet", "-p", "build/dev", str(pending.pop())]
+                running.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
+            status = running.pop(0).wait()
+            part.failed += status != 0
+            part.passed += status == 0
+
+    report.add("clang-tidy", work)
+
+
+def run_format(report, _args):
+    def work(part):
+        files = [str(path) for path in sources({".cc", ".h"})]
+        subprocess.run(["clang-format-19", "-i", *files], check=True)
+        part.passed = len(files)
+
+    report.add("clang-format", work)
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="./test", description="Builds and runs the tests.")
+    parser.add_argument("filter", nargs="?", help="test binaries by name, else e2e tests")
+    parser.add_argument("--sanitize", action="store_true", help="under ASan+UBSan, then TSan")
+    parser.add_argument("--interop", action="store_true", help="Node SDK, telemetrygen, Collector")
+    parser.add_argument("--long", action="store_true", help="also the full-length e2e tests")
+    parser.add_argument("--fuzz", type=int, metavar="SECONDS", help="every fuzz target so long")
+    parser.add_argument("--tidy", action="store_true", help="clang-tidy-19 on changed files")
+    parser.add_argument("--format", action="store_true", help="clang-format-19 over all files")
+    return parser.parse_args()
+
+
+def main():
+    args = parse()
+    modes = [
+        (args.format, run_format),
+        (args.tidy, run_tidy),
+        (args.sanitize, run_sanitizers),
+        (args.interop, run_interop),
+        (args.fuzz, run_fuzz),
+        (args.filter and not args.tidy, run_filtered),
+    ]
+    chosen = [mode for wanted, mode in modes if wanted] or [run_all]
+    report = Report()
+    for mode in chosen:
+        mode(report, args)
+    return report.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The rules of tools/lint.py as data: floors, owners of libraries, bans with their replacement."""
+
+import re
+
+# Floor of each room, lowest first. A file includes its own room and lower floors only.
+FLOORS = {
+    "base": 0,
+    "wire": 1, "io": 1, "telemetry": 1,
+    "config": 2, "net": 2, "otlp": 2,
+    "endpoint": 3,
+    "pipeline": 4,
+    "journal": 5,
+    "delivery": 6,
+    "receiver": 7, "processor": 7, "connector": 7, "exporter": 7, "extension": 7,
+    "service": 8,
+    "cli": 9,
+} 
+COMPONENT_KINDS = ("receiver", "processor", "connector", "exporter", "extension")
+
+# Library (by a pattern on the include path) -> the rooms that own it. "" = any room.
+COMPONENTS = COMPONENT_KINDS
+LIBRARIES = [
+    ("fmt", re.compile(r"fmt/"), ("",)),
+    ("Boost", re.compile(r"boost/"), ("net",)),
+    ("nghttp2", re.compile(r"nghttp2/"), ("net",)),
+    ("OpenSSL", re.compile(r"openssl/"), ("net",)),
+    ("c-ares", re.compile(r"ares"), ("net",)),
+    ("libyaml", re.compile(r"yaml\.h"), ("config",)),
+    ("ISA-L", re.compile(r"(isa-l|igzip_lib)"), ("wire",)),
+    ("libdeflate", re.compile(r"libdeflate\.h"), ("wire",)),
+    ("zlib", re.compile(r"(zlib|zconf)\.h"), ("wire",)),
+    ("zstd", re.compile(r"zstd"), ("wire",)),
+    ("lz4", re.compile(r"lz4"), ("wire",)),
+    ("snappy", re.compile(r"snappy"), ("wire",)),
+    ("simdjson", re.compile(r"simdjson"), ("wire",)),
+    ("xxHash", re.compile(r"xxh"), ("wire",)),
+    ("RE2", re.compile(r"re2/"), ("config", *COMPONENTS)),
+]
+TEST_LIBRARIES = re.compile(r"(gtest|gmock|rapidcheck|benchmark|grpcpp|google/protobuf)/")
+
+# System headers that open files or sockets -> the rooms that may call the system for it.
+SYSTEM = [
+    # telemetry writes the log and reads its process's figures; it stands beside io, not on it.
+    (re.compile(r"(sys/(socket|epoll|eventfd|timerfd|un)|netinet/.*|arpa/inet|netdb)\.h"),
+     ("net",)),
+    (re.compile(r"(fcntl|dirent|sys/(mman|uio|stat|file|statvfs))\.h"), ("io", "net", "telemetry")),
+]
+
+# (pattern on code without comments and strings, what to use instead, rooms that are exempt because
+# they are the replacement, whether it holds in tests too)
+BANS = [
+    (r"\bstd::regex\b|<regex>", "RE2", (), True),
+    (r"<iostream>|\bstd::c(out|err)\b", "telemetry/log.h, or fmt and io", (), True),
+    (r"<format>|\bstd::format\b", "fmt/format.h (g++ 12 has no <format>)", (), True),
+    (r"<filesystem>|\bstd::filesystem\b", "io/", ("io",), False),
+    (r"\bstd::async\b", "a worker's Post or a named service thread", (), True),
+    (r"\bstd::thread\b(?!::(id|hardware_concurrency))", "std::jthread", (), True),
+    (r"\bstd::atomic\s*<\s*std::shared_ptr", "a snapshot by Post, or a Mutex", (), True),
+    (r"\bvolatile\b", "std::atomic", (), True),
+    (r"\bstd::(mutex|shared_mutex|recursive_mutex|lock_guard|unique_lock|condition_variable)\b",
+     "Mutex of base/mutex.h", ("base",), True),
+    (r"\bstd::chrono::(system|steady|high_resolution)_clock::now\b", "the loop's clock",
+     ("base", "net", "telemetry"), False),
+    (r"\b(s?rand|drand48|random)\s*\(\s*\)|\bstd::(random_device|mt19937(_64)?)\b", "base/rng.h",
+     ("base",), True),
+    (r"\bco_(await|return|yield)\b", "callbacks and state machines (g++ 12 miscompiles coroutines)",
+     (), True),
+    (r"\busing\s+namespace\b(?!\s+std::(literals|chrono_literals|string_literals"
+     r"|string_view_literals|literals::\w+)\b)", "the names themselves", (), True),
+    (r"(?<![\w.>:])assert\s*\(", "GAPLESS_CHECK or GAPLESS_DCHECK of base/check.h", (), True),
+    (r"\bdynamic_cast\b|\btypeid\b", "a virtual function or an enum", (), True),
+    # A literal thrown in consteval code is a compile-time error; literals are blank here.
+    (r"\bthrow\b(?!\s*;)", "Status of base/status.h", (), True),
+    (r"\bsleep_for\b|\bsleep_until\b|\b(u|nano)?sleep\s*\(", "a timer of the loop", (), False),
+    (r"\bmalloc\s*\(|\bfree\s*\(", "containers or std::unique_ptr", ("base", "wire"), False),
+] 
+BANS = [(re.compile(pattern), *rest) for pattern, *rest in BANS]
+
+# In every text file. Paths are written so that this file does not match itself.
+MACHINE_PATHS = re.compile(r"(?<![\w.$}])/(?:wo" r"rk|ho" r"me|ro" r"ot|fa" r"rm)/[\w.]")
+UNNUMBERED = re.compile(r"\bTO" r"DO\b(?!\(#\d+\))|\bFIX" r"ME\b|\bX" r"XX\b")
+
+COLUMNS = 100
+FILE_LINES_MAX = 800
+FILE_LINES_WARN = 500
+FUNCTION_LINES_MAX = 70
