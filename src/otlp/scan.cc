@@ -1,0 +1,419 @@
+#include "otlp/scan.h"
+
+#include "otlp/schema.h"
+#include "wire/proto.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+namespace gapless::otlp {
+namespace {
+
+using wire::FieldPlace;
+using wire::RopeReader;
+using wire::WireType;
+
+enum class Check : uint8_t { kNone, kId16, kId8, kMessage, kPackable };
+
+// No field has this wire type, so unknown fields take the uncommon way.
+constexpr auto kUnknownType = static_cast<WireType>(7);
+
+struct Rule {
+  WireType type = kUnknownType;
+  Check check = Check::kNone;
+  Message message = Message::kNone;
+  Role role = Role::kNone;
+};
+
+using Rules = std::array<std::array<Rule, kMaxFieldNumber>, static_cast<size_t>(Message::kCount)>;
+
+WireType TypeOf(Kind kind) {
+  switch (kind) {
+    case Kind::kString:
+    case Kind::kBytes:
+    case Kind::kTraceId:
+    case Kind::kSpanId:
+    case Kind::kMessage:
+      return WireType::kBytes;
+    case Kind::kBool:
+    case Kind::kInt32:
+    case Kind::kUint32:
+    case Kind::kSint32:
+    case Kind::kInt64:
+    case Kind::kUint64:
+    case Kind::kEnum:
+      return WireType::kVarint;
+    case Kind::kFixed32:
+      return WireType::kFixed32;
+    case Kind::kFixed64:
+    case Kind::kSfixed64:
+    case Kind::kDouble:
+      return WireType::kFixed64;
+  }
+  return kUnknownType;
+}
+
+Check CheckOf(const FieldDef& field) {
+  switch (field.kind) {
+    case Kind::kTraceId:
+      return Check::kId16;
+    case Kind::kSpanId:
+      return Check::kId8;
+    case Kind::kMessage:
+      return Check::kMessage;
+    default:
+      return field.repeated && TypeOf(field.kind) != WireType::kBytes ? Check::kPackable
+                                                                      : Check::kNone;
+  }
+}
+
+// All that counting has to look into: the messages that enclose items.
+bool Encloses(Message message) {
+  switch (message) {
+    case Message::kResourceSpans:
+    case Message::kResourceMetrics:
+    case Message::kResourceLogs:
+    case Message::kScopeSpans:
+    case Message::kScopeMetrics:
+    case Message::kScopeLogs:
+    case Message::kMetric:
+    case Message::kGauge:
+    case Message::kSum:
+    case Message::kHistogram:
+    case Message::kExponentialHistogram:
+    case Message::kSummary:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Rules MakeRules(bool deep) {
+  Rules rules;
+  for (size_t m = 0; m < rules.size(); ++m) {
+    for (const FieldDef& field : Fields(static_cast<Message>(m))) {
+      Rule& rule = rules[m][field.number];
+      rule = {.type = TypeOf(field.kind),
+              .check = CheckOf(field),
+              .message = field.message,
+              .role = field.role};
+      if (!deep && rule.check == Check::kMessage && !Encloses(field.message)) {
+        rule.check = Check::kNone;
+      }
+    }
+  }
+  return rules;
+}
+
+const Rules& DeepRules() {
+  static const Rules rules = MakeRules(true);
+  return rules;
+}
+
+const Rules& CountingRules() {
+  static const Rules rules = MakeRules(false);
+  return rules;
+}
+
+uint8_t At(const std::byte* p) { return static_cast<uint8_t>(*p); }
+
+// True for the usual shape of an attribute: one key, one scalar or string, lengths below 128,
+// nothing else. False says nothing: the general walk decides.
+inline bool IsPlainKeyValue(const std::byte* p, const std::byte* end) {
+  const auto size = static_cast<size_t>(end - p);
+  if (size < 4 || At(p) != 0x0a) {
+    return false;
+  }
+  const size_t key = At(p + 1);
+  if (key >= 0x80 || key + 4 > size) {
+    return false;
+  }
+  p += 2 + key;
+  const size_t value = At(p + 1);
+  if (At(p) != 0x12 || value >= 0x80 || value != static_cast<size_t>(end - p) - 2 || value < 2) {
+    return false;
+  }
+  p += 2;
+  switch (At(p)) {
+    case 0x0a:  // string_value
+      return At(p + 1) == value - 2;
+    case 0x10:  // bool_value
+    case 0x18:  // int_value
+      return value == 2 && At(p + 1) < 0x80;
+    case 0x21:  // double_value
+      return value == 9;
+    default:
+      return false;
+  }
+}
+
+constexpr const char* kMalformed = "malformed field";
+constexpr const char* kWrongType = "wrong wire type";
+constexpr const char* kWrongId = "wrong length of an id";
+constexpr const char* kTooDeep = "nested too deeply";
+
+bool ValidId(Check check, size_t size) {
+  return size == 0 || (check != Check::kId16 && check != Check::kId8) ||
+         size == (check == Check::kId16 ? 16u : 8u);
+}
+
+// The content of a packed field.
+bool ValidPacked(const Rule& rule, const std::byte* p, const std::byte* end) {
+  if (rule.type == WireType::kFixed64) {
+    return (end - p) % 8 == 0;
+  }
+  for (uint64_t value = 0; p && p < end;) {
+    p = wire::ReadVarint(p, end, &value);
+  }
+  return p != nullptr;
+}
+
+class Scanner {
+ public:
+  Scanner(const Rope& rope, const Rules& rules, uint32_t max_depth)
+      : rope_(rope), rules_(rules), max_depth_(max_depth) {}
+
+  Status Run(Message message);
+  size_t count(Role role) const { return counts_[static_cast<size_t>(role)]; }
+
+ private:
+  // Flat: a message, or field, that lies in contiguous memory.
+  bool WalkFlat(const std::byte* p, const std::byte* end, Message message, uint32_t depth);
+  const std::byte* WalkUncommon(const std::byte* p, const std::byte* end, uint64_t tag,
+                                const Rule& rule);
+  bool CheckFlatBody(const std::byte* p, size_t size, const Rule& rule, uint32_t depth);
+  // Rope: a message that lies across slices, from where the reader stands up to `limit`.
+  bool WalkRope(RopeReader& reader, size_t limit, Message message, uint32_t depth);
+  bool CheckField(RopeReader& reader, const FieldPlace& place, const Rule& rule, uint32_t depth);
+  bool CheckBody(RopeReader& reader, const FieldPlace& place, const Rule& rule, uint32_t depth);
+  bool CheckPackedBody(RopeReader& reader, const FieldPlace& place, const Rule& rule);
+
+  bool Fail(const std::byte* where, const char* why) {
+    bad_ = where;
+    why_ = why;
+    return false;
+  }
+  bool FailAt(size_t offset, const char* why) {
+    bad_offset_ = offset;
+    why_ = why;
+    return false;
+  }
+  // Turns the place of a failure in the flat run [begin, …) at `offset` into a place in the rope.
+  bool Locate(bool ok, const std::byte* begin, size_t offset) {
+    if (!ok) {
+      bad_offset_ = offset + static_cast<size_t>(bad_ - begin);
+    }
+    return ok;
+  }
+
+  const Rope& rope_;
+  const Rules& rules_;
+  const uint32_t max_depth_;
+  std::array<size_t, 5> counts_ = {};
+  const std::byte* bad_ = nullptr;
+  size_t bad_offset_ = 0;
+  const char* why_ = "";
+  // Small messages that lie across slices are copied together here; only the innermost walk uses
+  // it.
+  std::array<std::byte, 4096> straddle_;
+};
+
+// Unknown and packed fields. Returns the byte after the field, or nullptr after Fail.
+const std::byte* Scanner::WalkUncommon(const std::byte* p, const std::byte* end, uint64_t tag,
+                                       const Rule& rule) {
+  const std::byte* const start = p;
+  const WireType type = wire::TagType(tag);
+  const bool packed = rule.check == Check::kPackable && type == WireType::kBytes;
+  if (rule.type != kUnknownType && !packed) {
+    Fail(start, kWrongType);
+    return nullptr;
+  }
+  uint64_t value = 0;
+  size_t skip = 0;
+  switch (type) {
+    case WireType::kVarint:
+      p = wire::ReadVarint(p, end, &value);
+      break;
+    case WireType::kFixed64:
+      skip = 8;
+      break;
+    case WireType::kFixed32:
+      skip = 4;
+      break;
+    case WireType::kBytes:
+      p = wire::ReadVarint(p, end, &value);
+      skip = value;
+      break;
+    case WireType::kGroupStart:
+      p = wire::SkipGroup(p, end, wire::TagNumber(tag));
+      break;
+    case WireType::kGroupEnd:
+      p = nullptr;
+      break;
+  }
+  if (!p || skip > static_cast<size_t>(end - p) || (packed && !ValidPacked(rule, p, p + skip))) {
+    Fail(start, kMalformed);
+    return nullptr;
+  }
+  return p + skip;
+}
+
+inline bool Scanner::CheckFlatBody(const std::byte* p, size_t size, const Rule& rule,
+                                   uint32_t depth) {
+  if (rule.check == Check::kMessage) {
+    if (rule.message == Message::kKeyValue && depth + 2 <= max_depth_ &&
+        IsPlainKeyValue(p, p + size)) {
+      return true;
+    }
+    return WalkFlat(p, p + size, rule.message, depth + 1);
+  }
+  return ValidId(rule.check, size) || Fail(p, kWrongId);
+}
+
+bool Scanner::WalkFlat(const std::byte* p, const std::byte* end, Message message, uint32_t depth) {
+  if (depth > max_depth_) {
+    return Fail(p, kTooDeep);
+  }
+  const auto& rules = rules_[static_cast<size_t>(message)];
+  while (p < end) {
+    const std::byte* const start = p;
+    uint64_t tag = 0;
+    p = wire::ReadVarint(p, end, &tag);
+    if (!p || !wire::ValidTag(tag)) {
+      return Fail(start, kMalformed);
+    }
+    const uint32_t number = wire::TagNumber(tag);
+    const Rule rule = number < kMaxFieldNumber ? rules[number] : Rule();
+    counts_[static_cast<size_t>(rule.role)] += 1;
+    if (rule.type != wire::TagType(tag)) {
+      p = WalkUncommon(p, end, tag, rule);
+      if (!p) {
+        bad_ = start;
+        return false;
+      }
+      continue;
+    }
+    uint64_t value = 0;
+    size_t size = 0;
+    if (rule.type == WireType::kBytes) {
+      p = wire::ReadVarint(p, end, &value);
+      size = value;
+    } else if (rule.type == WireType::kVarint) {
+      p = wire::ReadVarint(p, end, &value);
+    } else {
+      size = rule.type == WireType::kFixed64 ? 8 : 4;
+    }
+    if (!p || size > static_cast<size_t>(end - p)) {
+      return Fail(start, kMalformed);
+    }
+    if (rule.check != Check::kNone && rule.type == WireType::kBytes &&
+        !CheckFlatBody(p, size, rule, depth)) {
+      return false;
+    }
+    p += size;
+  }
+  return true;
+}
+
+bool Scanner::CheckPackedBody(RopeReader& reader, const FieldPlace& place, const Rule& rule) {
+  const Slice body = rope_.Sub(place.body, place.body_size()).Flatten();
+  if (!ValidPacked(rule, body.data(), body.data() + body.size())) {
+    return FailAt(place.start, kMalformed);
+  }
+  return reader.Skip(place.body_size());
+}
+
+// A submessage: flat if it can be, else across slices.
+bool Scanner::CheckBody(RopeReader& reader, const FieldPlace& place, const Rule& rule,
+                        uint32_t depth) {
+  const size_t size = place.body_size();
+  if (size <= reader.chunk().size()) {
+    const std::byte* begin = reader.chunk().data();
+    return Locate(WalkFlat(begin, begin + size, rule.message, depth), begin, place.body) &&
+           reader.Skip(size);
+  }
+  if (size <= straddle_.size()) {
+    const std::byte* begin = straddle_.data();
+    return reader.Read(straddle_.data(), size) &&
+           Locate(WalkFlat(begin, begin + size, rule.message, depth), begin, place.body);
+  }
+  return WalkRope(reader, place.end, rule.message, depth);
+}
+
+bool Scanner::CheckField(RopeReader& reader, const FieldPlace& place, const Rule& rule,
+                         uint32_t depth) {
+  if (rule.type == kUnknownType || (place.type == rule.type && rule.type != WireType::kBytes)) {
+    return reader.Skip(place.body_size());
+  }
+  if (place.type != WireType::kBytes) {
+    return FailAt(place.start, kWrongType);
+  }
+  switch (rule.check) {
+    case Check::kMessage:
+      return CheckBody(reader, place, rule, depth + 1);
+    case Check::kPackable:
+      return CheckPackedBody(reader, place, rule);
+    case Check::kNone:
+    case Check::kId16:
+    case Check::kId8:
+      break;
+  }
+  if (rule.type != WireType::kBytes) {
+    return FailAt(place.start, kWrongType);
+  }
+  return ValidId(rule.check, place.body_size()) ? reader.Skip(place.body_size())
+                                                : FailAt(place.start, kWrongId);
+}
+
+bool Scanner::WalkRope(RopeReader& reader, size_t limit, Message message, uint32_t depth) {
+  if (depth > max_depth_) {
+    return FailAt(reader.offset(), kTooDeep);
+  }
+  const auto& rules = rules_[static_cast<size_t>(message)];
+  while (reader.offset() < limit) {
+    FieldPlace place;
+    if (!reader.ReadPlace(limit, &place)) {
+      return FailAt(place.start, kMalformed);
+    }
+    const Rule rule = place.number < kMaxFieldNumber ? rules[place.number] : Rule();
+    counts_[static_cast<size_t>(rule.role)] += 1;
+    if (!CheckField(reader, place, rule, depth)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Status Scanner::Run(Message message) {
+  bool ok = true;
+  if (rope_.slices().size() == 1) {
+    const ByteSpan bytes = rope_.slices().front().span();
+    ok = Locate(WalkFlat(bytes.data(), bytes.data() + bytes.size(), message, 1), bytes.data(), 0);
+  } else if (!rope_.empty()) {
+    RopeReader reader(rope_);
+    ok = WalkRope(reader, rope_.size(), message, 1);
+  }
+  return ok ? OkStatus()
+            : InvalidArgument(fmt::format("malformed OTLP request: {} at byte {} of {}", why_,
+                                          bad_offset_, rope_.size()));
+}
+
+}  // namespace
+
+Result<ScanResult> Scan(const Rope& request, Signal signal, const ScanLimits& limits) {
+  Scanner scanner(request, DeepRules(), limits.max_depth);
+  RETURN_IF_ERROR(scanner.Run(RequestMessage(signal)));
+  return ScanResult{.items = scanner.count(Role::kItem),
+                    .resources = scanner.count(Role::kResource),
+                    .scopes = scanner.count(Role::kScope),
+                    .metrics = scanner.count(Role::kMetric)};
+}
+
+Result<size_t> CountItems(const Rope& request, Signal signal) {
+  Scanner scanner(request, CountingRules(), ScanLimits().max_depth);
+  RETURN_IF_ERROR(scanner.Run(RequestMessage(signal)));
+  return scanner.count(Role::kItem);
+}
+
+}  // namespace gapless::otlp
