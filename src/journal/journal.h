@@ -88,6 +88,7 @@ struct RecordInfo {
 struct JournalStats {
   Amount pending;
   Amount owed;                     // settled, held only as debts
+  Amount debts_given_up;           // beyond a limit, or for want of space; since the beginning
   std::optional<WallTime> oldest;  // arrival of the oldest pending record
   uint64_t memory_bytes = 0;       // memory really held
   uint64_t disk_bytes = 0;
@@ -104,16 +105,19 @@ class Journal {
   // a retryable error and a delay when there is no room or the disk fails; then nothing was
   // accepted.
   virtual void Append(otlp::Batch batch, AppendCallback done) = 0;
-  // Called after a record became readable (also for the records found at start). One listener.
+  // Called after a record became readable; at once if there are records already (found at start).
+  // One listener.
   virtual void SetListener(std::move_only_function<void()> on_readable) = 0;
 
   // The first pending, safe record at or after `from`; none if there is none yet.
   virtual std::optional<RecordInfo> NextPending(Position from) const = 0;
-  // The record's batch as it was appended. May fire inside the call. DATA_LOSS: the record is
-  // damaged; the journal has booked it as dropped{damaged} and settled it.
+  // The record's batch as it was appended (without its context once it came from disk). Pending and
+  // owed records; NOT_FOUND for others. May fire inside the call. DATA_LOSS: the record is damaged;
+  // the journal has booked it as dropped{damaged} and settled it.
   virtual void Read(Position position, ReadCallback done) = 0;
-  // Each pending record is settled exactly once. `owed` names the readers that shall still get it
-  // (backfill). Debts beyond their own limit are given up, oldest first.
+  // Each pending record is settled exactly once; a position that is not pending is ignored. `owed`
+  // names the readers that shall still get it (backfill). Debts beyond their own limit are given
+  // up, oldest first.
   virtual void Settle(Position position, const Settlement& settlement,
                       const std::vector<ReaderId>& owed = {}) = 0;
 
@@ -122,6 +126,9 @@ class Journal {
   virtual ReaderId RegisterReader(std::string_view name) = 0;
   virtual std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const = 0;
   virtual void SettleDebt(ReaderId reader, Position position) = 0;
+  // To call once after a start, when every reader of the configuration is registered: what is owed
+  // to a name of an earlier configuration is given up.
+  virtual void ForgetUnregisteredReaders() = 0;
 
   // The position that the next append will get at the earliest: everything pending now lies below.
   virtual Position head() const = 0;

@@ -1,0 +1,61 @@
+#include "journal/budget.h"
+
+#include "base/check.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gapless::journal {
+
+uint64_t Budget::share() const { return limit_ / 2 / std::max<uint64_t>(1, accounts()); }
+
+bool Budget::TakeCommon(uint64_t bytes) {
+  uint64_t used = common_used_.load(std::memory_order_relaxed);
+  do {
+    if (bytes > common_limit() || used > common_limit() - bytes) {
+      return false;
+    }
+  } while (!common_used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+  return true;
+}
+
+Budget::Account::Account(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {
+  budget_->accounts_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Budget::Account::~Account() {
+  Release(used());
+  budget_->accounts_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool Budget::Account::TryCharge(uint64_t bytes) {
+  const uint64_t share = budget_->share();
+  const uint64_t own = std::min(bytes, share > from_share_ ? share - from_share_ : 0);
+  if (bytes > own && !budget_->TakeCommon(bytes - own)) {
+    return false;
+  }
+  from_share_ += own;
+  from_common_ += bytes - own;
+  budget_->used_.fetch_add(bytes, std::memory_order_relaxed);
+  return true;
+}
+
+void Budget::Account::ForceCharge(uint64_t bytes) {
+  const uint64_t share = budget_->share();
+  const uint64_t own = std::min(bytes, share > from_share_ ? share - from_share_ : 0);
+  from_share_ += own;
+  from_common_ += bytes - own;
+  budget_->common_used_.fetch_add(bytes - own, std::memory_order_relaxed);
+  budget_->used_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void Budget::Account::Release(uint64_t bytes) {
+  GAPLESS_CHECK(bytes <= used());
+  const uint64_t common = std::min(bytes, from_common_);
+  budget_->common_used_.fetch_sub(common, std::memory_order_relaxed);
+  budget_->used_.fetch_sub(bytes, std::memory_order_relaxed);
+  from_common_ -= common;
+  from_share_ -= bytes - common;
+}
+
+}  // namespace gapless::journal

@@ -1,0 +1,47 @@
+// IntervalSet: a set of positions as sorted disjoint intervals.
+//
+// Sets of a journal are long runs with few holes: the pending records after a day of outage are one
+// interval. Every operation costs O(log intervals). A value type; one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+namespace gapless::journal {
+
+class IntervalSet {
+ public:
+  // First position of each interval to the position after its last; intervals never touch.
+  using Map = std::map<uint64_t, uint64_t>;
+
+  // Adds [begin, end). Positions that are in the set already are no error.
+  void AddRange(uint64_t begin, uint64_t end);
+  void RemoveRange(uint64_t begin, uint64_t end);
+  // True if the set changed. Precondition: position < UINT64_MAX.
+  bool Add(uint64_t position);
+  bool Remove(uint64_t position);
+
+  bool Contains(uint64_t position) const;
+  // The smallest member that is not below `position`.
+  std::optional<uint64_t> FirstAtLeast(uint64_t position) const;
+  // The smallest non-member that is not below `position`.
+  uint64_t FirstAbsent(uint64_t position) const;
+
+  // Members.
+  uint64_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  const Map& intervals() const { return intervals_; }
+  void Clear();
+
+  bool operator==(const IntervalSet& other) const { return intervals_ == other.intervals_; }
+
+ private:
+  // The interval that contains `position`, else the first one after it.
+  Map::const_iterator At(uint64_t position) const;
+
+  Map intervals_;
+  uint64_t size_ = 0;
+};
+
+}  // namespace gapless::journal

@@ -1,0 +1,78 @@
+// MemoryJournal: records are safe while the process lives.
+//
+// Append, Read and Settle are O(1) but for the interval sets (O(log holes)); nothing is done per
+// span. What is charged against the budget is the memory that a record keeps alive, whole receive
+// slabs included; a record that would waste most of its slab is copied out of it.
+#pragma once
+
+#include "base/loop.h"
+#include "journal/book.h"
+#include "journal/budget.h"
+#include "journal/journal.h"
+#include "journal/position_table.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace gapless::journal {
+
+struct MemoryOptions {
+  // Shared by all memory journals; null: no limit.
+  std::shared_ptr<Budget> budget = nullptr;
+  // backfill.max_size: memory held by records that are only owed. Bytes.
+  uint64_t backfill_max_size = uint64_t{64} << 20;
+  // What a client is told to wait when there is no room.
+  Duration retry_delay = std::chrono::seconds(1);
+};
+
+class MemoryJournal final : public Journal {
+ public:
+  // `home` outlives the journal.
+  MemoryJournal(MemoryOptions options, Loop& home);
+
+  // Errors: RESOURCE_EXHAUSTED with a delay when the budget has no room, after every debt was given
+  // up.
+  void Append(otlp::Batch batch, AppendCallback done) override;
+  void SetListener(std::move_only_function<void()> on_readable) override;
+  std::optional<RecordInfo> NextPending(Position from) const override;
+  void Read(Position position, ReadCallback done) override;
+  void Settle(Position position, const Settlement& settlement,
+              const std::vector<ReaderId>& owed) override;
+  ReaderId RegisterReader(std::string_view name) override;
+  std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const override;
+  void SettleDebt(ReaderId reader, Position position) override;
+  void ForgetUnregisteredReaders() override {}
+  Position head() const override { return next_; }
+  const Ledger& ledger() const override { return book_.ledger(); }
+  JournalStats stats() const override;
+  std::string tier() const override { return "memory"; }
+  void SetUserState(std::string state) override { user_state_ = std::move(state); }
+  std::string user_state() const override { return user_state_; }
+  void Close(std::move_only_function<void()> done) override;
+
+ private:
+  struct Record {
+    otlp::Batch batch;
+    WallTime arrival;
+    uint64_t charged = 0;
+  };
+
+  bool Charge(uint64_t bytes);
+  void Release(Position position, const Record& record);
+  void GiveUpOldestDebt();
+  RecordInfo InfoOf(Position position) const;
+
+  MemoryOptions options_;
+  Loop& home_;
+  std::unique_ptr<Budget::Account> account_;
+  Book book_;
+  PositionTable<Record> records_;
+  Position next_ = 1;
+  uint64_t charged_ = 0;
+  uint64_t owed_charged_ = 0;
+  std::string user_state_;
+  std::move_only_function<void()> listener_;
+};
+
+}  // namespace gapless::journal

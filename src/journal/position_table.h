@@ -1,0 +1,81 @@
+// PositionTable: values indexed by position, in chunks that are freed when their last value is
+// erased.
+//
+// Records are released in any order; a record that stays for a day keeps one chunk, not everything
+// behind it. Insert, Find and Erase are O(1); references stay valid until the value is erased. One
+// thread.
+#pragma once
+
+#include "base/check.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace gapless::journal {
+
+template <typename T>
+class PositionTable {
+ public:
+  static constexpr size_t kChunkSize = 32;
+
+  // Precondition: no value at `position`.
+  T& Insert(uint64_t position, T value) {
+    Chunk& chunk = ChunkOf(position);
+    std::optional<T>& slot = chunk.slots[position % kChunkSize];
+    GAPLESS_CHECK(!slot.has_value());
+    slot.emplace(std::move(value));
+    ++chunk.used;
+    ++size_;
+    return *slot;
+  }
+
+  T* Find(uint64_t position) { return const_cast<T*>(std::as_const(*this).Find(position)); }
+  const T* Find(uint64_t position) const {
+    const auto it = chunks_.find(position / kChunkSize);
+    if (it == chunks_.end()) {
+      return nullptr;
+    }
+    const std::optional<T>& slot = it->second->slots[position % kChunkSize];
+    return slot.has_value() ? &*slot : nullptr;
+  }
+
+  // Precondition: there is a value at `position`.
+  void Erase(uint64_t position) {
+    const auto it = chunks_.find(position / kChunkSize);
+    GAPLESS_CHECK(it != chunks_.end());
+    std::optional<T>& slot = it->second->slots[position % kChunkSize];
+    GAPLESS_CHECK(slot.has_value());
+    slot.reset();
+    --size_;
+    if (--it->second->used == 0) {
+      chunks_.erase(it);
+    }
+  }
+
+  size_t size() const { return size_; }
+  size_t chunks() const { return chunks_.size(); }
+
+ private:
+  struct Chunk {
+    std::array<std::optional<T>, kChunkSize> slots;
+    size_t used = 0;
+  };
+
+  Chunk& ChunkOf(uint64_t position) {
+    std::unique_ptr<Chunk>& chunk = chunks_[position / kChunkSize];
+    if (!chunk) {
+      chunk = std::make_unique<Chunk>();
+    }
+    return *chunk;
+  }
+
+  std::unordered_map<uint64_t, std::unique_ptr<Chunk>> chunks_;
+  size_t size_ = 0;
+};
+
+}  // namespace gapless::journal
