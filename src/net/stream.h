@@ -35,7 +35,8 @@ class StreamHandler {
   virtual void OnEnd() = 0;
   // pending_bytes() fell to the low watermark after it had been above the high one.
   virtual void OnWritable() {}
-  // The stream is dead: connect failure, timeout, TLS failure, reset or write error. Never OK.
+  // The stream is dead: connect failure, timeout, TLS failure, reset or write error; or both
+  // directions have ended. Never OK.
   virtual void OnClosed(Status reason) = 0;
 };
 
@@ -49,7 +50,8 @@ struct StreamOptions {
   size_t low_watermark_bytes = 256 * 1024;
   // TCP keepalive probes begin after this idle time; zero: the system's default (off).
   Duration tcp_keepalive = {};
-  // TCP_USER_TIMEOUT: sent bytes that stay unacknowledged for so long end the connection; zero: the system's default.
+  // TCP_USER_TIMEOUT: sent bytes that stay unacknowledged for so long end the connection; zero: the
+  // system's default.
   Duration tcp_user_timeout = {};
 };
 
@@ -74,6 +76,12 @@ class Stream {
   // Bytes queued and not yet taken by the kernel.
   virtual size_t pending_bytes() const = 0;
   virtual bool above_high_watermark() const = 0;
+  // Bytes that were ever queued to the socket, TLS overhead included: the position of what was
+  // written last.
+  virtual uint64_t queued_bytes() const = 0;
+  // How many of those the peer's kernel has acknowledged: asks the kernel (one system call). For
+  // unix sockets: has read.
+  virtual uint64_t AckedBytes() const = 0;
 
   // Valid from OnConnected on.
   virtual const SocketAddress& local_address() const = 0;

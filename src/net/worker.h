@@ -26,7 +26,8 @@ enum IoEvents : uint32_t {
   kIoNone = 0,
   kIoRead = 1,
   kIoWrite = 2,
-  kIoError = 4,  // reported only: error or hang-up; read or write to learn which
+  kIoError = 4,    // reported only: error or hang-up; read or write to learn which
+  kIoHangup = 16,  // reported only: the peer ended its direction
   // Watch only: edge-triggered. The callback runs once per change, so read or write until EAGAIN.
   kIoEdge = 8,
 };
@@ -95,7 +96,6 @@ class Worker final : public Loop {
 
  private:
   friend class IoWatch;
-  void Loop_();
   void Turn(Duration max_wait);
   void Wake();
   bool RunMailbox();

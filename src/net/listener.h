@@ -1,0 +1,95 @@
+// Listener: one bound address. Connections are accepted on the first worker and given to the worker
+// that has the fewest, so that a handful of long-lived clients spread evenly.
+//
+// A listener outlives the server attached to it: on a reload the next server takes it over with
+// SetAcceptor while connections wait in the backlog. Everything here happens on the thread of the
+// first worker, unless noted.
+#pragma once
+
+#include "base/loop.h"
+#include "net/address.h"
+#include "net/fd.h"
+#include "net/worker.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gapless::net {
+
+// Counts one connection from accepting to its end. Thread-safe to destroy anywhere.
+class ConnectionSlot {
+ public:
+  ConnectionSlot() = default;
+  ConnectionSlot(ConnectionSlot&& other) noexcept = default;
+  ConnectionSlot& operator=(ConnectionSlot&& other) noexcept;
+  ~ConnectionSlot() { Release(); }
+
+ private:
+  friend class Listener;
+  ConnectionSlot(std::shared_ptr<std::vector<std::atomic<uint32_t>>> counts, size_t index);
+  void Release();
+  std::shared_ptr<std::vector<std::atomic<uint32_t>>> counts_;
+  size_t index_ = 0;
+};
+
+class Acceptor {
+ public:
+  virtual ~Acceptor() = default;
+  // A new connection, on the thread of `worker`, which is the listener's worker number `index`.
+  // Called on any of the workers, on several at the same time.
+  virtual void OnAccept(Worker& worker, size_t index, Fd fd, ConnectionSlot slot) = 0;
+};
+
+struct ListenerOptions {
+  // Further connections wait in the backlog. 0: no limit.
+  size_t max_connections = 0;
+  int backlog = 1024;
+};
+
+class Listener {
+ public:
+  // `transport` is tcp, tcp4, tcp6 or unix; `endpoint` is `host:port` (a name is looked up,
+  // blocking, IPv4 first; an empty host means all addresses) or a socket path. A stale unix socket
+  // file that nobody listens on is replaced. Port 0 takes a free port. Errors: UNAVAILABLE "listen
+  // tcp 127.0.0.1:4317: bind: address already in use".
+  static Result<std::unique_ptr<Listener>> Open(std::vector<Worker*> workers,
+                                                std::string_view transport,
+                                                std::string_view endpoint,
+                                                const ListenerOptions& options);
+  // Closes the socket; connections in the backlog are reset.
+  ~Listener();
+
+  // Who gets new connections; null: nobody, they wait in the backlog.
+  void SetAcceptor(std::shared_ptr<Acceptor> acceptor);
+  // SetAcceptor(nullptr) if `acceptor` is the current one.
+  void ClearAcceptor(const Acceptor* acceptor);
+
+  // With the real port.
+  const SocketAddress& address() const { return address_; }
+  // Thread-safe. Connections accepted here and still open.
+  size_t connections() const;
+
+ private:
+  Listener(std::vector<Worker*> workers, Fd fd, SocketAddress address,
+           const ListenerOptions& options);
+  void OnReadable();
+  bool AcceptOne();
+  void RestFor(Duration pause);
+  void UpdateWatch();
+  size_t LeastLoaded() const;
+
+  const std::vector<Worker*> workers_;
+  const ListenerOptions options_;
+  Fd fd_;
+  SocketAddress address_;
+  std::string unlink_path_;
+  IoWatch watch_;
+  Timer rest_;
+  std::shared_ptr<Acceptor> acceptor_;
+  std::shared_ptr<std::vector<std::atomic<uint32_t>>> counts_;
+};
+
+}  // namespace gapless::net

@@ -1,0 +1,409 @@
+#include "net/socket_stream.h"
+
+#include "fmt/format.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace gapless::net {
+namespace {
+
+constexpr size_t kMinSlab = 16 * 1024;
+// A read into less space than this is not worth a system call: a new slab begins.
+constexpr size_t kMinRoom = 4 * 1024;
+// So many reads in a row that use less than an eighth of the slab halve it.
+constexpr int kSmallReadsToShrink = 64;
+// One turn reads at most this much from one connection, so that the others get theirs.
+constexpr size_t kReadPerTurn = 1024 * 1024;
+constexpr size_t kMaxIov = 64;
+
+std::string ErrorText(int error) {
+  return std::error_code(error, std::generic_category()).message();
+}
+
+SocketAddress LocalAddressOf(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+    return {};
+  }
+  return SocketAddress(reinterpret_cast<sockaddr*>(&storage), size);
+}
+
+SocketAddress PeerAddressOf(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+    return {};
+  }
+  return SocketAddress(reinterpret_cast<sockaddr*>(&storage), size);
+}
+
+void SetIntOption(int fd, int level, int option, int value) {
+  // Tuning only: a kernel that refuses still carries the connection.
+  setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+}  // namespace
+
+SocketStream::SocketStream(Worker& worker, const SocketAddress& address,
+                           const StreamOptions& options)
+    : worker_(worker), options_(options), peer_(address), slab_target_(kMinSlab) {}
+
+SocketStream::SocketStream(Worker& worker, Fd fd, const StreamOptions& options)
+    : worker_(worker),
+      options_(options),
+      local_(LocalAddressOf(fd.get())),
+      peer_(PeerAddressOf(fd.get())),
+      fd_(std::move(fd)),
+      slab_target_(kMinSlab) {}
+
+SocketStream::~SocketStream() {
+  *self_ = nullptr;
+  Close();
+}
+
+const std::string& SocketStream::alpn() const {
+  static const std::string kNone;
+  return kNone;
+}
+
+void SocketStream::Later(void (SocketStream::*method)()) {
+  worker_.Post([self = self_, method] {
+    if (*self) {
+      (**self.*method)();
+    }
+  });
+}
+
+void SocketStream::Start(StreamHandler* handler) {
+  GAPLESS_CHECK(state_ == State::kNew);
+  handler_ = handler;
+  if (fd_.valid()) {
+    state_ = State::kConnecting;
+    Later(&SocketStream::OnConnected);
+    return;
+  }
+  BeginConnect();
+}
+
+void SocketStream::BeginConnect() {
+  state_ = State::kConnecting;
+  fd_ = Fd(socket(peer_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd_.valid()) {
+    return FailLater(Unavailable(fmt::format("cannot create a socket: {}", ErrorText(errno))));
+  }
+  int result = connect(fd_.get(), peer_.get(), peer_.size());
+  if (result != 0 && errno != EINPROGRESS) {
+    return FailLater(Unavailable(fmt::format("dial {}: {}", peer_.ToString(), ErrorText(errno))));
+  }
+  if (result == 0) {
+    return Later(&SocketStream::OnConnected);
+  }
+  watch_ = worker_.Watch(fd_.get(), kIoRead | kIoWrite | kIoEdge,
+                         [this](uint32_t events) { OnIo(events); });
+  if (options_.connect_timeout > Duration::zero()) {
+    connect_timer_ = worker_.RunAfter(options_.connect_timeout, [this] {
+      Fail(Unavailable(fmt::format("dial {}: timed out", peer_.ToString())));
+    });
+  }
+}
+
+void SocketStream::FinishConnect() {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) {
+    return Fail(Unavailable(fmt::format("dial {}: {}", peer_.ToString(), ErrorText(error))));
+  }
+  OnConnected();
+}
+
+void SocketStream::OnConnected() {
+  if (state_ != State::kConnecting) {
+    return;
+  }
+  connect_timer_.Cancel();
+  state_ = State::kConnected;
+  SetSocketOptions();
+  if (local_.size() == 0) {
+    local_ = LocalAddressOf(fd_.get());
+  }
+  writable_ = true;
+  if (!watch_.active()) {
+    watch_ = worker_.Watch(fd_.get(), kIoRead | kIoWrite | kIoEdge,
+                           [this](uint32_t events) { OnIo(events); });
+  }
+  handler_->OnConnected();
+  if (state_ == State::kConnected) {
+    Flush();
+  }
+}
+
+void SocketStream::SetSocketOptions() {
+  if (peer_.family() != AF_INET && peer_.family() != AF_INET6) {
+    return;
+  }
+  SetIntOption(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  auto idle = std::chrono::duration_cast<std::chrono::seconds>(options_.tcp_keepalive).count();
+  if (idle > 0) {
+    SetIntOption(fd_.get(), SOL_SOCKET, SO_KEEPALIVE, 1);
+    SetIntOption(fd_.get(), IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(idle));
+    SetIntOption(fd_.get(), IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(idle));
+  }
+}
+
+void SocketStream::OnIo(uint32_t events) {
+  if (state_ == State::kConnecting) {
+    if (events & (kIoWrite | kIoError)) {
+      FinishConnect();
+    }
+    if (state_ != State::kConnected) {
+      return;
+    }
+  }
+  if (state_ != State::kConnected) {
+    return;
+  }
+  hangup_ = hangup_ || (events & kIoHangup);
+  if (events & kIoWrite) {
+    writable_ = true;
+    Flush();
+    ReportWritable();
+  }
+  if (state_ == State::kConnected && (events & (kIoRead | kIoError | kIoHangup))) {
+    readable_ = true;
+    if (read_paused_ && (events & kIoError)) {
+      int error = 0;
+      socklen_t size = sizeof(error);
+      getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+      if (error != 0) {
+        return Fail(Unavailable(fmt::format("connection lost: {}", ErrorText(error))));
+      }
+    }
+    ReadSome();
+  }
+}
+
+size_t SocketStream::PrepareSlab() {
+  if (slab_ && slab_.get()->unique()) {
+    slab_used_ = 0;
+    if (slab_->capacity() == slab_target_) {
+      return slab_target_;
+    }
+  } else if (slab_ && slab_->capacity() - slab_used_ >= kMinRoom) {
+    return slab_->capacity() - slab_used_;
+  }
+  slab_ = SlabRef(Slab::New(slab_target_));
+  slab_used_ = 0;
+  return slab_target_;
+}
+
+void SocketStream::AdaptSlab(size_t got, size_t room) {
+  if (got == room && room * 2 >= slab_target_) {
+    slab_target_ = std::min(slab_target_ * 2, std::max(options_.read_buffer_bytes, kMinSlab));
+    small_reads_ = 0;
+  } else if (got < slab_target_ / 8 && slab_target_ > kMinSlab) {
+    if (++small_reads_ >= kSmallReadsToShrink) {
+      slab_target_ /= 2;
+      small_reads_ = 0;
+    }
+  } else {
+    small_reads_ = 0;
+  }
+}
+
+void SocketStream::ReadSome() {
+  read_scheduled_ = false;
+  size_t total = 0;
+  while (state_ == State::kConnected && readable_ && !read_paused_ && !read_ended_) {
+    if (total >= kReadPerTurn) {
+      read_scheduled_ = true;
+      return Later(&SocketStream::ReadSome);
+    }
+    const size_t room = PrepareSlab();
+    const ssize_t got = recv(fd_.get(), slab_->data() + slab_used_, room, 0);
+    if (got < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      readable_ = false;
+      if (errno == EAGAIN) {
+        return;
+      }
+      return Fail(Unavailable(fmt::format("connection lost: {}", ErrorText(errno))));
+    }
+    if (got == 0) {
+      read_ended_ = true;
+      slab_ = SlabRef();
+      handler_->OnEnd();
+      return FinishIfBothEnded();
+    }
+    const size_t size = static_cast<size_t>(got);
+    total += size;
+    // A short read has emptied the socket: what comes later is a new edge. Not so when the end has
+    // come already.
+    readable_ = size == room || hangup_;
+    Slice bytes(slab_, slab_->data() + slab_used_, size);
+    slab_used_ += size;
+    AdaptSlab(size, room);
+    handler_->OnData(std::move(bytes));
+  }
+}
+
+void SocketStream::ResumeRead() {
+  if (!read_paused_) {
+    return;
+  }
+  read_paused_ = false;
+  if (readable_ && !read_scheduled_ && state_ == State::kConnected) {
+    read_scheduled_ = true;
+    Later(&SocketStream::ReadSome);
+  }
+}
+
+void SocketStream::Write(Rope bytes) {
+  if (state_ == State::kDead || write_ending_ || bytes.empty()) {
+    return;
+  }
+  pending_ += bytes.size();
+  for (const Slice& slice : bytes.slices()) {
+    queue_.push_back(slice);
+  }
+  Flush();
+  above_high_ = above_high_ || pending_ > options_.high_watermark_bytes;
+}
+
+void SocketStream::ShutdownWrite() {
+  if (state_ == State::kDead || write_ending_) {
+    return;
+  }
+  write_ending_ = true;
+  Flush();
+}
+
+void SocketStream::Flush() {
+  if (state_ != State::kConnected || failure_) {
+    return;
+  }
+  while (writable_ && !queue_.empty() && SendOnce()) {
+  }
+  if (queue_.empty() && write_ending_ && !write_ended_ && state_ == State::kConnected) {
+    write_ended_ = true;
+    shutdown(fd_.get(), SHUT_WR);
+    if (read_ended_) {
+      Later(&SocketStream::FinishIfBothEnded);
+    }
+  }
+}
+
+bool SocketStream::SendOnce() {
+  std::array<iovec, kMaxIov> iov;
+  size_t count = 0;
+  size_t offered = 0;
+  for (auto it = queue_.begin(); it != queue_.end() && count < kMaxIov; ++it, ++count) {
+    // sendmsg does not write through iov_base; the field is not const for readv's sake.
+    iov[count] = {const_cast<std::byte*>(it->data()), it->size()};
+    offered += it->size();
+  }
+  msghdr message{};
+  message.msg_iov = iov.data();
+  message.msg_iovlen = count;
+  const ssize_t sent = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+  if (sent < 0) {
+    if (errno == EINTR) {
+      return true;
+    }
+    writable_ = false;
+    if (errno != EAGAIN) {
+      FailLater(Unavailable(fmt::format("connection lost: {}", ErrorText(errno))));
+    }
+    return false;
+  }
+  Advance(static_cast<size_t>(sent));
+  // A short write has filled the socket: room comes as a new edge.
+  writable_ = static_cast<size_t>(sent) == offered;
+  return writable_;
+}
+
+void SocketStream::Advance(size_t sent) {
+  pending_ -= sent;
+  sent_ += sent;
+  while (sent > 0) {
+    Slice& front = queue_.front();
+    if (front.size() > sent) {
+      front = front.Sub(sent, front.size() - sent);
+      return;
+    }
+    sent -= front.size();
+    queue_.pop_front();
+  }
+}
+
+void SocketStream::ReportWritable() {
+  if (state_ == State::kConnected && above_high_ && pending_ <= options_.low_watermark_bytes) {
+    above_high_ = false;
+    handler_->OnWritable();
+  }
+}
+
+uint64_t SocketStream::AckedBytes() const {
+  int unacked = 0;
+  if (!fd_.valid() || ioctl(fd_.get(), SIOCOUTQ, &unacked) != 0) {
+    return 0;
+  }
+  return sent_ - std::min(sent_, static_cast<uint64_t>(unacked));
+}
+
+void SocketStream::FinishIfBothEnded() {
+  if (state_ == State::kConnected && read_ended_ && write_ended_) {
+    Fail(Unavailable("connection closed"));
+  }
+}
+
+void SocketStream::Fail(Status reason) {
+  StreamHandler* handler = handler_;
+  Close();
+  if (handler) {
+    handler->OnClosed(std::move(reason));
+  }
+}
+
+void SocketStream::FailLater(Status reason) {
+  if (!failure_) {
+    failure_ = std::move(reason);
+    Later(&SocketStream::DeliverFailure);
+  }
+}
+
+void SocketStream::DeliverFailure() {
+  if (state_ != State::kDead && failure_) {
+    Fail(*failure_);
+  }
+}
+
+void SocketStream::Close() {
+  if (state_ == State::kDead) {
+    return;
+  }
+  state_ = State::kDead;
+  handler_ = nullptr;
+  connect_timer_.Cancel();
+  watch_.Reset();
+  fd_.Reset();
+  queue_.clear();
+  pending_ = 0;
+  slab_ = SlabRef();
+}
+
+}  // namespace gapless::net
