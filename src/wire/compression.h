@@ -30,16 +30,16 @@ std::string_view CodecName(Codec codec);
 // The name on the wire: as CodecName, but "deflate" for kZlib and "" for kIdentity.
 std::string_view ContentEncoding(Codec codec);
 
-// The library's own fast default.
-inline constexpr int kDefaultLevel = -1;
+// What an absent level means: fast.
+inline constexpr int kDefaultLevel = 0;
 
-// OK if the codec takes this level: gzip and zlib 0..9, zstd 1..22, others none; kDefaultLevel
-// always.
+// OK if the codec takes this level. gzip and zlib: -2 (Huffman only) to 9, where -1 and 0 are the
+// default; zstd: any, brought into 1..19; the others have none, so only kDefaultLevel.
 Status CheckLevel(Codec codec, int level);
 
-// `level`: kDefaultLevel, or what CheckLevel allows (gzip and zlib with an explicit level use zlib,
-// slower and smaller; without one ISA-L). Errors: INVALID_ARGUMENT for a bad level,
-// RESOURCE_EXHAUSTED for input that the format cannot hold in one piece (snappy: 4 GiB).
+// gzip and zlib: the default level is ISA-L's level 1, an explicit one zlib's (ten times slower, 10
+// % smaller); zstd: the default is 1. Errors: INVALID_ARGUMENT for a bad level, RESOURCE_EXHAUSTED
+// for input that the format cannot hold.
 Result<Rope> Compress(Codec codec, int level, const Rope& input);
 
 // The whole input, which must be complete and hold nothing more. `limit`: bytes of output at most.
