@@ -34,6 +34,9 @@ class Context {
   void Fail(const Mark& mark, std::string message) { errors_.Add(path_, mark, std::move(message)); }
   // "'name' expected type 'int', got unconvertible type 'string'"
   void FailType(const Node& node, std::string_view expected);
+  // The nearest place known, for problems of what was not written.
+  const Mark& place() const { return place_; }
+  void set_place(const Mark& place) { place_ = place; }
   void Warn(const Mark& mark, std::string message) {
     errors_.Warn(path_, mark, std::move(message));
   }
@@ -57,6 +60,7 @@ class Context {
   Errors& errors_;
   std::string path_;
   std::string name_;
+  Mark place_;
 };
 
 // Stateless after construction; used from any thread.
@@ -76,6 +80,9 @@ class Codec {
   virtual std::string MagnitudeText(int64_t magnitude) const { return std::to_string(magnitude); }
   // The table of the struct, or of the structs, that the value is made of.
   virtual const TableBase* table() const { return nullptr; }
+  // Such a struct within `value`, for its defaults; null: there is none before something is
+  // written.
+  virtual const void* Inner(const void* /*value*/) const { return nullptr; }
   // What follows the key in the paths of those structs' fields: "", "[]" or "::<name>".
   virtual std::string PathSuffix() const { return ""; }
   // Runs the validators of those structs. `node`: what was written, or null.

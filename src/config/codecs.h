@@ -44,7 +44,11 @@ struct EnumOps {
   int64_t (*get)(const void* e);
   void (*set)(void* e, int64_t value);
 };
-CodecPtr MakeEnumCodec(EnumOps ops, std::vector<EnumName> names);
+struct EnumStyle {
+  std::string_view what = "value";  // in the error: unsupported <what> "x"
+  bool ignore_case = false;
+};
+CodecPtr MakeEnumCodec(EnumOps ops, std::vector<EnumName> names, EnumStyle style);
 
 CodecPtr MakeStructCodec(const TableBase& table);
 

@@ -223,7 +223,7 @@ FieldOf<C> Written(WrittenKeys C::* member) {
 }
 
 template <typename E>
-CodecPtr Enum(std::initializer_list<std::pair<std::string_view, E>> names) {
+CodecPtr Enum(std::initializer_list<std::pair<std::string_view, E>> names, EnumStyle style = {}) {
   std::vector<EnumName> rows;
   rows.reserve(names.size());
   for (const auto& [name, value] : names) {
@@ -232,7 +232,7 @@ CodecPtr Enum(std::initializer_list<std::pair<std::string_view, E>> names) {
   return MakeEnumCodec(
       EnumOps{.get = [](const void* e) { return static_cast<int64_t>(*static_cast<const E*>(e)); },
               .set = [](void* e, int64_t value) { *static_cast<E*>(e) = static_cast<E>(value); }},
-      std::move(rows));
+      std::move(rows), style);
 }
 
 // Reads `node` (null: nothing written) over the defaults already in `out`. `path`: for messages.

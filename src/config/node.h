@@ -113,6 +113,11 @@ struct MapEntry {
 // compared.
 bool operator==(const Node& a, const Node& b);
 
+// Levels of lists and maps: 0 for a scalar, 1 for a list of scalars.
+size_t HeightOf(const Node& node);
+// This value and all values within it.
+size_t CountNodes(const Node& node);
+
 // "a::b"; either part may be empty.
 std::string JoinPath(std::string_view parent, std::string_view key);
 

@@ -93,6 +93,8 @@ class TableBase {
     const TableBase* table;
     size_t offset;
   };
+  // Its own and those of squashed tables, innermost first.
+  void RunValidators(const void* value, Checker& checker) const;
   void DecodeEntry(const MapEntry& entry, void* out, Context& context) const;
 
   std::vector<Row> rows_;
