@@ -43,7 +43,7 @@ std::string ReadFile(const std::string& path) {
 }
 
 TEST(LoggerTest, ConsoleLineIsZaps) {
-  const ScopedZone zone("XXX-2");
+  const ScopedZone zone("AAA-2");
   LogOptions options = LogCapture::DefaultOptions();
   options.resource = {{"service.instance.id", "i"}, {"service.name", "gapless"}};
   const LogCapture log(options);
@@ -277,7 +277,7 @@ TEST(FormatDurationTest, IsGos) {
 }
 
 TEST(FormatTimeTest, KnowsTimesBeforeTheEpochAndZonesWithMinutes) {
-  const ScopedZone zone("XXX3:30");
+  const ScopedZone zone("AAA3:30");
   EXPECT_EQ(internal::FormatTime(WallTime(-milliseconds(1))), "1969-12-31T20:29:59.999-0330");
 }
 
