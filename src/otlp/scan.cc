@@ -68,27 +68,6 @@ Check CheckOf(const FieldDef& field) {
   }
 }
 
-// All that counting has to look into: the messages that enclose items.
-bool Encloses(Message message) {
-  switch (message) {
-    case Message::kResourceSpans:
-    case Message::kResourceMetrics:
-    case Message::kResourceLogs:
-    case Message::kScopeSpans:
-    case Message::kScopeMetrics:
-    case Message::kScopeLogs:
-    case Message::kMetric:
-    case Message::kGauge:
-    case Message::kSum:
-    case Message::kHistogram:
-    case Message::kExponentialHistogram:
-    case Message::kSummary:
-      return true;
-    default:
-      return false;
-  }
-}
-
 Rules MakeRules(bool deep) {
   Rules rules;
   for (size_t m = 0; m < rules.size(); ++m) {
@@ -98,7 +77,7 @@ Rules MakeRules(bool deep) {
               .check = CheckOf(field),
               .message = field.message,
               .role = field.role};
-      if (!deep && rule.check == Check::kMessage && !Encloses(field.message)) {
+      if (!deep && rule.check == Check::kMessage && !EnclosesItems(field.message)) {
         rule.check = Check::kNone;
       }
     }

@@ -308,6 +308,19 @@ constexpr bool AllNumbersFit() {
 }
 static_assert(AllNumbersFit());
 
+using FieldIndex = std::array<std::array<const FieldDef*, kMaxFieldNumber>, kTables.size()>;
+
+constexpr FieldIndex MakeIndex() {
+  FieldIndex index = {};
+  for (size_t m = 0; m < kTables.size(); ++m) {
+    for (const FieldDef& field : kTables[m]) {
+      index[m][field.number] = &field;
+    }
+  }
+  return index;
+}
+constexpr FieldIndex kByNumber = MakeIndex();
+
 constexpr EnumValue kSpanKinds[] = {{"SPAN_KIND_UNSPECIFIED", 0}, {"SPAN_KIND_INTERNAL", 1},
                                     {"SPAN_KIND_SERVER", 2},      {"SPAN_KIND_CLIENT", 3},
                                     {"SPAN_KIND_PRODUCER", 4},    {"SPAN_KIND_CONSUMER", 5}};
@@ -334,6 +347,30 @@ constexpr EnumValue kSeverities[] = {
 }  // namespace
 
 std::span<const FieldDef> Fields(Message message) { return kTables[static_cast<size_t>(message)]; }
+
+const FieldDef* FindField(Message message, uint32_t number) {
+  return number < kMaxFieldNumber ? kByNumber[static_cast<size_t>(message)][number] : nullptr;
+}
+
+bool EnclosesItems(Message message) {
+  switch (message) {
+    case Message::kResourceSpans:
+    case Message::kResourceMetrics:
+    case Message::kResourceLogs:
+    case Message::kScopeSpans:
+    case Message::kScopeMetrics:
+    case Message::kScopeLogs:
+    case Message::kMetric:
+    case Message::kGauge:
+    case Message::kSum:
+    case Message::kHistogram:
+    case Message::kExponentialHistogram:
+    case Message::kSummary:
+      return true;
+    default:
+      return false;
+  }
+}
 
 std::span<const EnumValue> EnumValues(Enum enumeration) {
   switch (enumeration) {

@@ -106,6 +106,11 @@ struct FieldDef {
 inline constexpr uint32_t kMaxFieldNumber = 32;
 
 std::span<const FieldDef> Fields(Message message);
+// Null if the message has no such field.
+const FieldDef* FindField(Message message, uint32_t number);
+
+// True for the messages around items: resource, scope, metric and its data, not the request itself.
+bool EnclosesItems(Message message);
 
 struct EnumValue {
   std::string_view name;
