@@ -1,0 +1,15 @@
+// What the machine and the cgroup allow this process.
+#pragma once
+
+#include "io/file_system.h"
+
+#include <cstdint>
+
+namespace gapless::io {
+
+// The smaller of physical memory (/proc/meminfo) and the memory limit of the process's cgroup and
+// its parents (version 2 memory.max, version 1 memory.limit_in_bytes). 1 GiB if nothing can be
+// read. Unit: bytes.
+uint64_t MachineMemoryLimit(FileSystem& fs);
+
+}  // namespace gapless::io
