@@ -161,6 +161,11 @@ void SocketStream::SetSocketOptions() {
     SetIntOption(fd_.get(), IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(idle));
     SetIntOption(fd_.get(), IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(idle));
   }
+  auto unacked =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.tcp_user_timeout).count();
+  if (unacked > 0) {
+    SetIntOption(fd_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(unacked));
+  }
 }
 
 void SocketStream::OnIo(uint32_t events) {

@@ -91,8 +91,6 @@ class Stream {
   virtual const std::string& alpn() const = 0;
   // Subject of the peer's verified certificate in RFC 2253 form; empty: none.
   virtual std::string peer_subject() const = 0;
-  // The socket, for reading TCP_INFO only; -1 while there is none.
-  virtual int fd() const { return -1; }
 };
 
 // Client side. Never null; failures arrive as OnClosed.
