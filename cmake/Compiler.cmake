@@ -11,11 +11,12 @@ set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -DGAPLESS_DEBUG=1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero -fcf-protection -fstack-clash-protection")
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Werror
-                    -fno-omit-frame-pointer)
+                    -fno-omit-frame-pointer
+                    -Wno-missing-field-initializers)  # designated initialisers leave out what has a default
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-restrict)
 else()
-  add_compile_options(-Wthread-safety -Wno-missing-designated-field-initializers)
+  add_compile_options(-Wthread-safety)
 endif()
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 

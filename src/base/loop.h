@@ -66,6 +66,12 @@ class Loop {
   void DeferDelete(std::unique_ptr<T> object) {
     Post([object = std::move(object)] {});
   }
+
+  // The loop whose task is running on this thread; null elsewhere. Set by implementations.
+  static Loop* Current();
+
+ protected:
+  static void SetCurrent(Loop* loop);
 };
 
 }  // namespace gapless

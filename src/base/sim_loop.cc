@@ -4,6 +4,10 @@
 
 namespace gapless {
 
+SimLoop::SimLoop() { SetCurrent(this); }
+
+SimLoop::~SimLoop() { SetCurrent(nullptr); }
+
 void SimLoop::RunPosted() {
   while (!tasks_.empty()) {
     Task task = std::move(tasks_.front());

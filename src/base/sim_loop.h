@@ -9,6 +9,8 @@ namespace gapless {
 
 class SimLoop final : public Loop {
  public:
+  SimLoop();
+  ~SimLoop() override;
   void Post(Task task) override { tasks_.push_back(std::move(task)); }
   bool InThread() const override { return true; }
   TimePoint Now() const override { return now_; }

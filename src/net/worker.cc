@@ -128,6 +128,7 @@ void Worker::Start() {
 
 void Worker::Run() {
   owner_ = std::this_thread::get_id();
+  SetCurrent(this);
   now_ = SteadyNow();
   while (!stop_.load(std::memory_order_acquire)) {
     Turn(std::chrono::hours(1));
@@ -138,6 +139,7 @@ void Worker::Run() {
 
 bool Worker::RunUntil(std::move_only_function<bool()> done, Duration timeout) {
   owner_ = std::this_thread::get_id();
+  SetCurrent(this);
   now_ = SteadyNow();
   TimePoint deadline = now_ + timeout;
   while (!done()) {

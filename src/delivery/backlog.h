@@ -1,0 +1,78 @@
+// Backlog: the pending records that no unit holds yet, and how the next unit is made of them.
+//
+// Merging happens here, on the way out: the client never waits for the batch timer and nothing is
+// stored twice. Reads the journal's index only, never payloads. Home loop.
+#pragma once
+
+#include "base/loop.h"
+#include "delivery/settings.h"
+#include "delivery/unit.h"
+#include "journal/interval_set.h"
+#include "journal/journal.h"
+
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace gapless::delivery {
+
+enum class Order : uint8_t { kFifo, kLiveFirst };
+
+class Backlog {
+ public:
+  struct Options {
+    std::optional<BatchSettings> batch;  // none: a record is a unit
+    Order order = Order::kFifo;
+  };
+  Backlog(const journal::Journal& journal, Options options)
+      : journal_(journal), options_(std::move(options)) {}
+
+  void SetOptions(Options options) { options_ = std::move(options); }
+  // Learns the records that became readable since the last call.
+  void Refresh();
+  // What is here now is backlog; what comes from now on is live. Called when a level becomes usable
+  // after an outage.
+  void MarkLive() { live_from_ = next_; }
+  // The parts of the next unit. None when empty, or when merging waits for more (then flush_at says
+  // how long); `flush` takes what there is.
+  std::vector<UnitPart> Take(WallTime now, bool flush);
+  // When the oldest record has waited long enough to go with less company; set by the last Take.
+  std::optional<WallTime> flush_at() const { return flush_at_; }
+  // Removes the oldest record that no unit has touched, for drop_oldest.
+  std::optional<journal::RecordInfo> TakeOldestWhole();
+  // Takes one untouched record out, whatever its place; false if a unit holds it already.
+  bool Remove(journal::Position position);
+  // Merged units stay below this many bytes from now on (a peer refused that much); zero: no cap.
+  void SetByteCap(size_t bytes) { byte_cap_ = bytes; }
+
+  bool empty() const { return unread_.empty(); }
+  uint64_t items() const { return items_; }
+  uint64_t records() const { return unread_.size(); }
+
+ private:
+  std::optional<journal::Position> First() const;
+  // The record at `position`; none if the journal gave it up meanwhile (damaged), and then it is
+  // forgotten here too.
+  std::optional<journal::RecordInfo> InfoAt(journal::Position position);
+  UnitPart Consume(const journal::RecordInfo& info, uint32_t count);
+  std::vector<UnitPart> TakeOne(const journal::RecordInfo& info);
+  bool Ripe(const journal::RecordInfo& first, WallTime now) const;
+  uint32_t ItemsLeft(const journal::RecordInfo& info) const;
+  // How much of the record fits, in items; zero: the unit is full without it.
+  uint32_t Fit(const journal::RecordInfo& info, uint64_t items, uint64_t bytes) const;
+
+  const journal::Journal& journal_;
+  Options options_;
+  journal::IntervalSet unread_;
+  std::unordered_map<journal::Position, uint32_t>
+      offsets_;                 // first item that no unit holds, where records were cut
+  journal::Position next_ = 1;  // the first position not yet known
+  journal::Position live_from_ = 1;
+  uint64_t items_ = 0;
+  uint64_t bytes_ = 0;
+  size_t byte_cap_ = 0;
+  uint32_t turns_ = 0;
+  std::optional<WallTime> flush_at_;
+};
+
+}  // namespace gapless::delivery

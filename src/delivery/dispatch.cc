@@ -1,0 +1,494 @@
+// Which unit goes to which level: the router's actions carried out, and sending.
+#include "delivery/path_client.h"
+#include "delivery/sending_queue.h"
+#include "otlp/split.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace gapless::delivery {
+namespace {
+
+// Units of one level whose payload is being read from the journal.
+constexpr size_t kLoadingMax = 16;
+
+}  // namespace
+
+void SendingQueue::Feed(const RouterEvent& event) {
+  for (const RouterAction& action : router_.Step(event, home_.Now())) {
+    Act(action);
+  }
+  ArmTick();
+}
+
+void SendingQueue::Act(const RouterAction& action) {
+  switch (action.kind) {
+    case RouterAction::Kind::kTransition:
+      LogTransition(action);
+      break;
+    case RouterAction::Kind::kActivate:
+      if (!action.from || (action.level && *action.level < *action.from)) {
+        backlog_.MarkLive();
+      }
+      LogActivation(action);
+      journal_->SetUserState(router_.Save());
+      home_.Post([this, alive = alive_] {
+        if (*alive) {
+          Dispatch();
+        }
+      });
+      break;
+    case RouterAction::Kind::kHandOver:
+      TakeBack(*action.level);
+      break;
+    case RouterAction::Kind::kProbe:
+      StartProbe(*action.level);
+      break;
+    case RouterAction::Kind::kTrial:
+      StartTrial(*action.level);
+      break;
+  }
+}
+
+void SendingQueue::LogTransition(const RouterAction& action) {
+  const std::string& level = options_.levels[*action.level].name;
+  stats_->Transition(*action.level, action.after);
+  if (!options_.is_failover) {
+    if (action.after == LevelState::kDown) {
+      log_.Warn("Destination is down",
+                {{"destination", level}, {"reason", action.reason}, {"error", action.error}});
+    } else if (action.after == LevelState::kHealthy) {
+      log_.Info("Destination is back", {{"destination", level}, {"outage", action.lasted}});
+    }
+    return;
+  }
+  if (action.after == LevelState::kDown && action.before == LevelState::kHealthy) {
+    log_.Warn("failover: level down", {{"level", *action.level},
+                                       {"destination", level},
+                                       {"reason", action.reason},
+                                       {"error", action.error},
+                                       {"up_for", action.lasted},
+                                       {"hold", action.hold}});
+  } else if (action.after == LevelState::kHealthy) {
+    log_.Info("failover: level is back",
+              {{"level", *action.level}, {"destination", level}, {"proof", action.reason}});
+  }
+}
+
+void SendingQueue::LogActivation(const RouterAction& action) {
+  const auto name = [this](std::optional<size_t> level) -> std::string_view {
+    return level ? std::string_view(options_.levels[*level].name) : "none";
+  };
+  activated_ = home_.Now();
+  stats_->Switched(action.from, action.level, action.reason);
+  if (!options_.is_failover) {
+    return;
+  }
+  const journal::Amount pending = journal_->stats().pending;
+  const auto log = [&](telemetry::LogLevel level, std::string_view message) {
+    log_.Log(level, message,
+             std::initializer_list<telemetry::LogField>{{"from", name(action.from)},
+                                                        {"to", name(action.level)},
+                                                        {"reason", action.reason},
+                                                        {"cause", action.error},
+                                                        {"backlog_requests", pending.requests},
+                                                        {"backlog_items", pending.items}});
+  };
+  if (!action.level) {
+    log(telemetry::LogLevel::kError, "failover: no level is usable, data is kept");
+  } else if (!action.from) {
+    log(telemetry::LogLevel::kInfo, "failover: a level is usable again");
+    failback_until_ = journal_->head();
+  } else if (*action.level > *action.from) {
+    log(telemetry::LogLevel::kWarn, "failover: switched to a lower level");
+  } else {
+    log(telemetry::LogLevel::kInfo, "failover: switched back to a higher level");
+    failback_until_ = journal_->head();
+  }
+}
+
+void SendingQueue::ArmTick() {
+  const auto next = router_.NextTick();
+  if (!next) {
+    tick_.Cancel();
+    return;
+  }
+  tick_ = home_.RunAt(std::max(*next, home_.Now()), [this] { Feed({}); });
+}
+
+void SendingQueue::Dispatch() {
+  if (dispatching_) {
+    dispatch_again_ = true;
+    return;
+  }
+  if (closing_) {
+    return;
+  }
+  dispatching_ = true;
+  do {
+    dispatch_again_ = false;
+    backlog_.Refresh();
+    DispatchReturned();
+    DispatchFresh();
+  } while (dispatch_again_);
+  dispatching_ = false;
+  std::erase_if(old_paths_, [](const auto& path) { return path->idle(); });
+}
+
+void SendingQueue::DispatchReturned() {
+  std::optional<TimePoint> wake;
+  for (size_t i = 0; i < returned_.size();) {
+    const uint64_t id = returned_[i];
+    Unit& unit = units_.at(id);
+    if (unit.not_before && *unit.not_before > home_.Now()) {
+      wake = wake ? std::min(*wake, *unit.not_before) : *unit.not_before;
+      ++i;
+      continue;
+    }
+    const auto level = ChooseLevel(unit);
+    if (!level && !MayWait(unit)) {
+      returned_.erase(returned_.begin() + static_cast<ptrdiff_t>(i));
+      Drop(unit, journal::DropReason::kRejected);
+      continue;
+    }
+    if (!level || !HasRoom(*level)) {
+      ++i;
+      continue;
+    }
+    returned_.erase(returned_.begin() + static_cast<ptrdiff_t>(i));
+    Assign(unit, *level);
+  }
+  if (wake) {
+    retry_ = home_.RunAt(*wake, [this] { Dispatch(); });
+  }
+}
+
+void SendingQueue::DispatchFresh() {
+  flush_.Cancel();
+  while (const auto active = router_.active()) {
+    if (!HasRoom(*active)) {
+      return;
+    }
+    // While it drains for the end of the process nothing waits for company.
+    auto parts = backlog_.Take(home_.WallNow(), /*flush=*/static_cast<bool>(on_shutdown_));
+    if (parts.empty()) {
+      ArmFlush();
+      return;
+    }
+    Assign(NewUnit(std::move(parts)), *active);
+  }
+}
+
+void SendingQueue::ArmFlush() {
+  if (const auto at = backlog_.flush_at()) {
+    flush_ =
+        home_.RunAfter(std::max(*at - home_.WallNow(), Duration::zero()), [this] { Dispatch(); });
+  }
+}
+
+bool SendingQueue::HasRoom(size_t level) const {
+  const LevelRuntime& runtime = levels_[level];
+  return runtime.loading < kLoadingMax &&
+         std::ranges::all_of(
+             runtime.paths, [](const auto& path) { return path->sender().HasRoom(); });
+}
+
+// The best usable level that has not rejected the unit; one where a whole series failed only if
+// there is no other.
+std::optional<size_t> SendingQueue::ChooseLevel(const Unit& unit) const {
+  std::optional<size_t> second_choice;
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    const UnitTrack& track = unit.tracks[i];
+    if (!router_.Usable(i) || track.rejected) {
+      continue;
+    }
+    if (!track.gave_up) {
+      return i;
+    }
+    if (!second_choice) {
+      second_choice = i;
+    }
+  }
+  return second_choice;
+}
+
+// A level that is down, and has not rejected the unit, keeps it pending for its return.
+bool SendingQueue::MayWait(const Unit& unit) const {
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    if (!unit.tracks[i].rejected && router_.override_word(i) != Override::kDrained) {
+      return true;
+    }
+  }
+  return std::ranges::none_of(unit.tracks, &UnitTrack::rejected);
+}
+
+Unit& SendingQueue::NewUnit(std::vector<UnitPart> parts) {
+  const uint64_t id = next_unit_++;
+  Unit& unit = units_[id];
+  unit.id = id;
+  unit.parts = std::move(parts);
+  for (const UnitPart& part : unit.parts) {
+    unit.items += part.count;
+    Open(part.position);
+  }
+  unit.tracks.resize(levels_.size());
+  return unit;
+}
+
+void SendingQueue::Assign(Unit& unit, size_t level) {
+  unit.level = level;
+  unit.not_before.reset();
+  if (unit.loaded) {
+    SendUnit(unit);
+    return;
+  }
+  if (unit.loading == 0) {
+    Load(unit);
+  }
+}
+
+void SendingQueue::Load(Unit& unit) {
+  ++levels_[*unit.level].loading;
+  unit.loading = unit.parts.size();
+  const uint64_t id = unit.id;
+  const size_t level = *unit.level;
+  auto batches = std::make_shared<std::vector<std::optional<otlp::Batch>>>(unit.parts.size());
+  // Parts by value: a read may answer at once, and the last answer may end the unit.
+  const std::vector<UnitPart> parts = unit.parts;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    journal_->Read(parts[i].position,
+                   [this, id, i, level, batches, alive = alive_](Result<otlp::Batch> batch) {
+                     if (!*alive) {
+                       return;
+                     }
+                     if (batch.ok()) {
+                       (*batches)[i] = std::move(batch).value();
+                     }
+                     const auto it = units_.find(id);
+                     if (it == units_.end() || --it->second.loading > 0) {
+                       return;
+                     }
+                     if (level < levels_.size() && levels_[level].loading > 0) {
+                       --levels_[level].loading;
+                     }
+                     Assemble(it->second, std::move(*batches));
+                   });
+  }
+}
+
+// Glues what was read to one payload: cut to the unit's ranges, uncompressed where it must be
+// merged or cut.
+void SendingQueue::Assemble(Unit& unit, std::vector<std::optional<otlp::Batch>> batches) {
+  std::vector<UnitPart> parts;
+  std::vector<otlp::Batch> pieces;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    if (!batches[i]) {
+      Forget(unit.parts[i].position);  // damaged: the journal has settled and counted it
+      continue;
+    }
+    const UnitPart& part = unit.parts[i];
+    Result<otlp::Batch> piece = std::move(*batches[i]);
+    if (unit.parts.size() > 1 || !part.whole) {
+      piece = otlp::Inflate(*piece);
+    }
+    if (piece.ok() && !part.whole) {
+      auto cut = otlp::SliceItems(piece->body, piece->signal, part.first, part.count);
+      if (cut.ok()) {
+        piece->body = std::move(cut->request);
+        piece->raw_size = piece->body.size();
+        piece->items = static_cast<uint32_t>(cut->items);
+      } else {
+        piece = cut.status();
+      }
+    }
+    if (!piece.ok()) {
+      journal::Settlement share;
+      share.dropped[static_cast<size_t>(journal::DropReason::kDamaged)] = part.count;
+      BookPart(part, share, piece.status());
+      continue;
+    }
+    parts.push_back(part);
+    pieces.push_back(std::move(piece).value());
+  }
+  if (pieces.empty()) {
+    Erase(unit.id);
+    return;
+  }
+  unit.parts = std::move(parts);
+  unit.batch = pieces.size() == 1 ? std::move(pieces.front()) : otlp::Merge(std::move(pieces));
+  unit.items = unit.batch.items;
+  unit.loaded = true;
+  if (unit.level) {
+    SendUnit(unit);
+  }
+}
+
+void SendingQueue::SendUnit(Unit& unit) {
+  LevelRuntime& level = levels_[*unit.level];
+  unit.paths.assign(level.paths.size(), {});
+  const uint64_t id = unit.id;
+  for (size_t i = 0; i < level.paths.size(); ++i) {
+    SendOnPath(unit, i);
+    // A path whose processors refuse the batch, or leave nothing of it, ends at once.
+    if (!units_.contains(id) || !unit.level) {
+      return;
+    }
+  }
+}
+
+void SendingQueue::SendOnPath(Unit& unit, size_t index) {
+  PathClient& path = *levels_[*unit.level].paths[index];
+  otlp::Batch batch = unit.batch;
+  for (pipeline::Processor* processor : path.processors()) {
+    auto processed = processor->Process(std::move(batch));
+    if (!processed.ok()) {
+      OnRejected(unit,
+                 {.outcome = OutcomeClass::kRejected, .status = processed.status(), .warning = {}});
+      return;
+    }
+    if (!*processed) {
+      OnPathDelivered(unit, index, {.warning = {}});
+      return;
+    }
+    batch = std::move(**processed);
+  }
+  unit.paths[index].sent_items = batch.items;
+  SendRequest request{.batch = std::move(batch), .once = unit.trial, .deadline = std::nullopt};
+  if (options_.withdraw) {
+    request.share = ShareOf(unit);
+    request.once = request.once || ChooseNextAfter(unit).has_value();
+    request.deadline = unit.batch.context ? unit.batch.context->deadline : std::nullopt;
+  }
+  unit.paths[index].delivery = path.Send(std::move(request), unit.id);
+}
+
+// Queue off: the usable level that would be asked after this one.
+std::optional<size_t> SendingQueue::ChooseNextAfter(const Unit& unit) const {
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    if (i != *unit.level && router_.Usable(i) && !unit.tracks[i].rejected &&
+        !unit.tracks[i].gave_up) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+// A level gets at most the remaining deadline divided by the levels that are left.
+Duration SendingQueue::ShareOf(const Unit& unit) const {
+  if (!unit.batch.context || !unit.batch.context->deadline) {
+    return Duration::zero();
+  }
+  int64_t left = 0;
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    left += router_.Usable(i) && !unit.tracks[i].rejected && !unit.tracks[i].gave_up ? 1 : 0;
+  }
+  const Duration remaining = *unit.batch.context->deadline - home_.Now();
+  return std::max<Duration>(remaining / std::max<int64_t>(left, 1), Duration(1));
+}
+
+// Hand-over: everything that the level has not settled waits for the best usable one.
+void SendingQueue::TakeBack(size_t level) {
+  uint64_t items = 0;
+  for (auto& [id, unit] : units_) {
+    if (unit.level != level) {
+      continue;
+    }
+    ReleasePaths(unit);
+    unit.trial = false;
+    unit.level.reset();
+    items += unit.items;
+    returned_.push_back(id);
+  }
+  std::ranges::sort(returned_);
+  if (items > 0) {
+    handed_over_items_ += items;
+    stats_->HandedOver(router_.active(), items);
+  }
+}
+
+void SendingQueue::Return(Unit& unit, bool front) {
+  unit.level.reset();
+  unit.trial = false;
+  if (front) {
+    returned_.push_front(unit.id);
+  } else {
+    returned_.push_back(unit.id);
+  }
+  Dispatch();
+}
+
+void SendingQueue::StartProbe(size_t level) {
+  // The round is as good as its worst member.
+  struct Round {
+    size_t waiting = 0;
+    AttemptResult worst;
+  };
+  auto round = std::make_shared<Round>();
+  round->waiting = levels_[level].paths.size();
+  for (const auto& path : levels_[level].paths) {
+    path->sender().Probe(
+        [this, level, round, config = config_epoch_, alive = alive_](AttemptResult result) {
+          if (!*alive || config != config_epoch_) {
+            return;
+          }
+          if (result.outcome != OutcomeClass::kOk) {
+            round->worst = std::move(result);
+          }
+          if (--round->waiting > 0) {
+            return;
+          }
+          stats_->Probed(level, round->worst.outcome);
+          Feed({.kind = RouterEvent::Kind::kProbe,
+                .level = level,
+                .outcome = round->worst.outcome,
+                .error = round->worst.status.message()});
+        });
+  }
+}
+
+Unit* SendingQueue::TrialCandidate(size_t level) {
+  for (auto it = returned_.begin(); it != returned_.end(); ++it) {
+    Unit& unit = units_.at(*it);
+    if (!unit.tracks[level].rejected && !unit.tracks[level].failed_trial &&
+        unit.tracks[level].failures == 0) {
+      returned_.erase(it);
+      return &unit;
+    }
+  }
+  backlog_.Refresh();
+  auto parts = backlog_.Take(home_.WallNow(), /*flush=*/true);
+  return parts.empty() ? nullptr : &NewUnit(std::move(parts));
+}
+
+void SendingQueue::StartTrial(size_t level) {
+  Unit* unit = TrialCandidate(level);
+  if (unit == nullptr) {
+    home_.Post([this, level, alive = alive_] {
+      if (*alive) {
+        Feed({.kind = RouterEvent::Kind::kNothingToTry, .level = level, .error = {}});
+      }
+    });
+    return;
+  }
+  unit->trial = true;
+  Assign(*unit, level);
+}
+
+void SendingQueue::SetOverride(size_t level, Override word) {
+  Feed({.kind = RouterEvent::Kind::kOperator, .level = level, .word = word, .error = {}});
+}
+
+void SendingQueue::ReleasePaths(Unit& unit) {
+  if (!unit.level) {
+    return;
+  }
+  for (size_t i = 0; i < unit.paths.size(); ++i) {
+    if (unit.paths[i].delivery != 0 && !unit.paths[i].done) {
+      unit.maybe_delivered |= levels_[*unit.level].paths[i]->Release(unit.paths[i].delivery);
+    }
+  }
+  unit.paths.clear();
+}
+
+}  // namespace gapless::delivery

@@ -1,0 +1,281 @@
+// What attempts bring: settled, taken elsewhere, cut, or dropped for a named reason.
+#include "delivery/path_client.h"
+#include "delivery/sending_queue.h"
+
+#include <algorithm>
+
+namespace gapless::delivery {
+
+void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
+                             const AttemptResult& result) {
+  const auto it = units_.find(unit_id);
+  if (it == units_.end()) {
+    return;
+  }
+  Unit& unit = it->second;
+  if (result.outcome == OutcomeClass::kOk) {
+    ++levels_[level].successes;
+  } else {
+    unit.last_error = result.status;
+    stats_->AttemptFailed(level, path, result);
+    failures_log_.Log(log_, telemetry::LogLevel::kInfo, home_.Now(),
+                      "Exporting failed. Will retry the request after interval.",
+                      {{"destination", options_.levels[level].name},
+                       {"class", ToString(result.outcome)},
+                       {"error", result.status.message()}});
+  }
+  if (unit.trial) {
+    return;  // OnEnd tells the router
+  }
+  const bool poison = IsPoisonHere(unit, level, result.outcome);
+  Feed({.kind = RouterEvent::Kind::kAttempt,
+        .level = level,
+        .member = path,
+        .unit = unit_id,
+        .outcome = result.outcome,
+        .answered = result.status.ok() || result.status.origin() == Origin::kPeer,
+        .backlog_grows = !backlog_.empty(),
+        .error = result.status.message()});
+  if (!poison || !units_.contains(unit_id) || unit.level != level) {
+    return;
+  }
+  ReleasePaths(unit);
+  OnRejected(unit, result);
+}
+
+// Faulty becomes rejected only when this batch alone failed `fall` times while others got through.
+bool SendingQueue::IsPoisonHere(Unit& unit, size_t level, OutcomeClass outcome) {
+  if (outcome == OutcomeClass::kOk || outcome == OutcomeClass::kThrottled) {
+    return false;
+  }
+  UnitTrack& track = unit.tracks[level];
+  if (track.failures++ == 0) {
+    track.successes_before = levels_[level].successes;
+  }
+  track.others_succeeded = levels_[level].successes > track.successes_before;
+  return outcome == OutcomeClass::kFaulty && track.others_succeeded &&
+         track.failures >= options_.router.fall;
+}
+
+void SendingQueue::OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end,
+                         const AttemptResult& result) {
+  const auto it = units_.find(unit_id);
+  if (it == units_.end()) {
+    return;
+  }
+  Unit& unit = it->second;
+  if (unit.trial) {
+    OnTrialEnd(unit, end, result);
+    return;
+  }
+  switch (end) {
+    case DeliveryEnd::kDelivered:
+      OnPathDelivered(unit, path, result);
+      return;
+    case DeliveryEnd::kRejected:
+      ReleasePaths(unit);
+      OnRejected(unit, result);
+      return;
+    case DeliveryEnd::kGaveUp:
+      ReleasePaths(unit);
+      OnGaveUp(unit, result);
+      return;
+    case DeliveryEnd::kLate:
+      return;
+  }
+}
+
+void SendingQueue::OnPathDelivered(Unit& unit, size_t path, const AttemptResult& result) {
+  Unit::Path& state = unit.paths[path];
+  state.done = true;
+  state.refused_items = std::min<uint64_t>(result.rejected_items, state.sent_items);
+  stats_->Sent(*unit.level, path, state.sent_items - state.refused_items);
+  if (result.rejected_items > 0 || !result.warning.empty()) {
+    failures_log_.Log(log_, telemetry::LogLevel::kWarn, home_.Now(), "Partial success response",
+                      {{"message", result.warning}, {"dropped_items", result.rejected_items}});
+  }
+  if (std::ranges::all_of(unit.paths, &Unit::Path::done)) {
+    OnUnitDelivered(unit);
+  }
+}
+
+void SendingQueue::OnUnitDelivered(Unit& unit) {
+  // Several paths: an item counts as filtered or refused only where no path sent it.
+  uint64_t sent = 0;
+  uint64_t refused = unit.items;
+  for (const Unit::Path& path : unit.paths) {
+    sent = std::max<uint64_t>(sent, path.sent_items);
+    refused = std::min(refused, path.refused_items);
+  }
+  levels_[*unit.level].delivered_items += sent;
+  if (unit.maybe_delivered) {
+    possible_duplicates_ += unit.items;
+    stats_->PossibleDuplicates(unit.items);
+  }
+  BookUnit(unit, unit.items - std::min<uint64_t>(sent, unit.items), refused, std::nullopt,
+           OkStatus());
+  Erase(unit.id);
+}
+
+// An attempt that was handed over has ended after all. An OK settles the unit, and what was sent
+// elsewhere meanwhile is a possible duplicate; a failure changes nothing.
+void SendingQueue::OnLate(std::optional<size_t> level, bool alone, uint64_t unit_id,
+                          const AttemptResult& result) {
+  const auto it = units_.find(unit_id);
+  if (it == units_.end() || !alone || result.outcome != OutcomeClass::kOk) {
+    return;
+  }
+  Unit& unit = it->second;
+  if (unit.level && !unit.paths.empty()) {
+    possible_duplicates_ += unit.items;
+    stats_->PossibleDuplicates(unit.items);
+    ReleasePaths(unit);
+  }
+  std::erase(returned_, unit.id);
+  const uint64_t refused = std::min<uint64_t>(result.rejected_items, unit.items);
+  if (level) {
+    levels_[*level].delivered_items += unit.items;
+    stats_->Sent(*level, 0, unit.items - refused);
+  }
+  BookUnit(unit, 0, refused, std::nullopt, OkStatus());
+  Erase(unit.id);
+}
+
+void SendingQueue::OnRejected(Unit& unit, const AttemptResult& result) {
+  unit.last_error = result.status;
+  if (result.too_large && unit.items > 1) {
+    backlog_.SetByteCap(unit.batch.raw_size / 2);
+    auto [first, second] = CutInHalf(unit.parts);
+    Cut(unit, {std::move(first), std::move(second)});
+    return;
+  }
+  if (unit.parts.size() > 1) {
+    std::vector<std::vector<UnitPart>> singles;
+    for (const UnitPart& part : unit.parts) {
+      singles.push_back({part});
+    }
+    Cut(unit, std::move(singles));
+    return;
+  }
+  unit.tracks[*unit.level].rejected = true;
+  Return(unit, /*front=*/true);
+}
+
+// The pieces take the unit's place; what the unit went through as a whole is forgotten.
+void SendingQueue::Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces) {
+  const bool maybe_delivered = unit.maybe_delivered;
+  units_.erase(unit.id);
+  for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
+    Unit& part = NewUnit(std::move(*piece));
+    part.maybe_delivered = maybe_delivered;
+    returned_.push_front(part.id);
+  }
+  Dispatch();
+}
+
+void SendingQueue::OnGaveUp(Unit& unit, const AttemptResult& result) {
+  unit.last_error = result.status;
+  UnitTrack& track = unit.tracks[*unit.level];
+  track.gave_up = true;
+  if (options_.withdraw) {
+    unit.level.reset();
+    if (ChooseLevelNotTried(unit)) {
+      Return(unit, /*front=*/true);
+    } else {
+      Drop(unit, journal::DropReason::kExpired);
+    }
+    return;
+  }
+  if (options_.queue.on_expiry == OnExpiry::kDrop || options_.ack == Ack::kSettled) {
+    Drop(unit, journal::DropReason::kExpired);
+    return;
+  }
+  const bool poison = std::ranges::all_of(unit.tracks, [](const UnitTrack& seen) {
+    return seen.rejected || (seen.gave_up && seen.others_succeeded);
+  });
+  if (poison && unit.parts.size() == 1) {
+    Drop(unit, journal::DropReason::kPoison);
+    return;
+  }
+  if (!ChooseLevelNotTried(unit)) {
+    // Behind the others, and tried again at the slowest pace.
+    unit.not_before = home_.Now() + options_.max_interval;
+    for (UnitTrack& seen : unit.tracks) {
+      seen.gave_up = false;
+      seen.failures = 0;
+    }
+  }
+  Return(unit, /*front=*/false);
+}
+
+std::optional<size_t> SendingQueue::ChooseLevelNotTried(const Unit& unit) const {
+  const auto level = ChooseLevel(unit);
+  return level && !unit.tracks[*level].gave_up ? level : std::nullopt;
+}
+
+void SendingQueue::OnTrialEnd(Unit& unit, DeliveryEnd end, const AttemptResult& result) {
+  const size_t level = *unit.level;
+  const uint64_t id = unit.id;
+  if (end == DeliveryEnd::kDelivered) {
+    // A level of several paths is proved when the last one answered.
+    const auto path = std::ranges::find_if(unit.paths, [](const Unit::Path& p) { return !p.done; });
+    OnPathDelivered(unit, static_cast<size_t>(path - unit.paths.begin()), result);
+    if (units_.contains(id)) {
+      return;
+    }
+    ++levels_[level].successes;
+  } else {
+    ReleasePaths(unit);
+    if (end == DeliveryEnd::kRejected) {
+      unit.trial = false;
+      OnRejected(unit, result);
+    } else {
+      unit.tracks[level].failed_trial = true;
+      unit.trial = false;
+      unit.level.reset();
+      returned_.push_front(id);
+    }
+  }
+  Feed({.kind = RouterEvent::Kind::kTrial,
+        .level = level,
+        .outcome = end == DeliveryEnd::kRejected ? OutcomeClass::kRejected : result.outcome,
+        .error = result.status.message()});
+  Dispatch();
+}
+
+void SendingQueue::Drop(Unit& unit, journal::DropReason reason) {
+  stats_->Dropped(reason, unit.items);
+  failures_log_.Log(log_, telemetry::LogLevel::kError, home_.Now(),
+                    "Exporting failed. Dropping data.",
+                    {{"error", unit.last_error.message()},
+                     {"reason", ToString(reason)},
+                     {"dropped_items", unit.items}});
+  const Status verdict = unit.last_error.ok() ? Unavailable("dropped") : unit.last_error;
+  std::erase(returned_, unit.id);
+  BookUnit(unit, 0, 0, reason, verdict);
+  Erase(unit.id);
+}
+
+void SendingQueue::Erase(uint64_t unit_id) {
+  units_.erase(unit_id);
+  AdmitBlocked();
+  CheckFailbackComplete();
+  Dispatch();
+  CheckDrained();
+}
+
+void SendingQueue::CheckFailbackComplete() {
+  if (!failback_until_ || router_.active() != 0u) {
+    return;
+  }
+  const auto oldest = journal_->NextPending(0);
+  if (oldest && oldest->position < *failback_until_) {
+    return;
+  }
+  failback_until_.reset();
+  if (options_.is_failover) {
+    log_.Info("failover: failback complete", {{"backlog", 0}});
+  }
+}
+
+}  // namespace gapless::delivery

@@ -1,0 +1,75 @@
+// QueueStats: the metrics of one sending queue, as verbs. Names and labels: telemetry/inventory.h.
+#pragma once
+
+#include "delivery/admission.h"
+#include "delivery/outcome.h"
+#include "delivery/router.h"
+#include "journal/journal.h"
+#include "telemetry/metrics.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gapless::delivery {
+
+struct QueueStatus;
+
+// Home loop only; a scrape reads the values from any thread.
+class QueueStats {
+ public:
+  struct Identity {
+    std::string name;  // exporter or connector ID
+    otlp::Signal signal = otlp::Signal::kTraces;
+    bool is_failover = false;
+  };
+  QueueStats(telemetry::Registry& registry, Identity identity);
+
+  // The exporters behind each level, in order of levels and paths.
+  struct Level {
+    std::string name;
+    std::vector<std::string> exporters;
+  };
+  void SetLevels(const std::vector<Level>& levels);
+
+  void Sent(size_t level, size_t path, uint64_t items);
+  void AttemptFailed(size_t level, size_t path, const AttemptResult& result);
+  void EnqueueFailed(uint64_t items);
+  void Dropped(journal::DropReason reason, uint64_t items);
+  void Switched(std::optional<size_t> from, std::optional<size_t> to, std::string_view reason);
+  void Transition(size_t level, LevelState state);
+  // `to_level`: the level that is active now.
+  void HandedOver(std::optional<size_t> to_level, uint64_t items);
+  void PossibleDuplicates(uint64_t items);
+  void Probed(size_t level, OutcomeClass outcome);
+  // Everything that is a level and not an event; called now and then.
+  void Publish(const QueueStatus& status, const Admission& admission, WallTime now);
+
+ private:
+  telemetry::Labels Base() const;
+  std::string NameOf(std::optional<size_t> level) const;
+  void PublishLedger(const journal::Ledger& ledger);
+  void PublishFailover(const QueueStatus& status, WallTime now);
+
+  telemetry::Registry& registry_;
+  const Identity identity_;
+  std::vector<Level> levels_;
+  std::vector<std::vector<telemetry::Counter>> sent_;
+  std::vector<telemetry::Gauge> states_;
+  telemetry::Gauge queue_size_;
+  telemetry::Gauge queue_capacity_;
+  telemetry::Gauge active_;
+  telemetry::Gauge since_;
+  telemetry::Gauge backlog_items_;
+  telemetry::Gauge backlog_bytes_;
+  telemetry::Gauge oldest_age_;
+  telemetry::Gauge drain_eta_;
+  telemetry::Gauge pending_items_;
+  telemetry::Gauge pending_bytes_;
+  telemetry::Gauge pending_requests_;
+  journal::Ledger published_;
+  WallTime last_publish_{};
+};
+
+}  // namespace gapless::delivery

@@ -1,0 +1,180 @@
+// Router: which level may send. A pure state machine: events in, actions out; no clock, I/O,
+// threads or logging.
+//
+//            3 failed dials, or `fall` failures                probe round due
+//    HEALTHY ------------------------------------------> DOWN ------------------> PROBING
+//      ^                                                  ^  ^      bad probe        |  `rise` good
+//      probes |                                                  |  +-----------------------+ |
+//      good trial, or nothing to try                   |  bad trial              v
+//      +--------------------------------------------------+----------------------- TRIAL
+//
+// A plain exporter is a router with one level. One instance per (exporter or failover connector,
+// signal); home loop only. Tables: docs/failover.md, router_test.cc.
+#pragma once
+
+#include "base/loop.h"
+#include "delivery/outcome.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gapless::delivery {
+
+struct RouterConfig {
+  // The levels, most wanted first: name and how many senders each has.
+  struct Level {
+    std::string name;
+    size_t members = 1;
+    bool operator==(const Level&) const = default;
+  };
+  std::vector<Level> levels;
+  Duration retry_interval = std::chrono::seconds(30);
+  Duration retry_gap = std::chrono::seconds(1);
+  uint32_t max_retries = 0;
+  uint32_t fall = 3;
+  uint32_t rise = 2;
+  Duration hold = std::chrono::seconds(5);
+
+  bool operator==(const RouterConfig&) const = default;
+};
+
+enum class LevelState : uint8_t { kHealthy, kDown, kProbing, kTrial };
+enum class Override : uint8_t { kAuto, kDrained, kForced };
+std::string_view ToString(LevelState state);
+std::string_view ToString(Override word);
+
+struct RouterEvent {
+  enum class Kind : uint8_t {
+    kAttempt,         // an attempt ended: level, member, unit, outcome, answered
+    kDialFailed,      // level, member
+    kConnectionLost,  // level, member
+    kConnected,       // level, member
+    kProbe,           // a probe of the whole level ended: level, outcome
+    kTrial,           // the trial unit ended: level, outcome
+    kNothingToTry,    // no pending unit could serve as a trial: level
+    kOperator,        // level, word
+    kTick,            // time passed
+  };
+  Kind kind = Kind::kTick;
+  size_t level = 0;
+  size_t member = 0;
+  // The unit of an attempt: failures of one unit count once against a level.
+  uint64_t unit = 0;
+  OutcomeClass outcome = OutcomeClass::kOk;
+  // A living peer answered (or let the attempt time out); false: the connection failed, which is
+  // counted by the connection's own events.
+  bool answered = true;
+  Override word = Override::kAuto;
+  // The backlog grew since the last event: with this, a throttle of 30 s takes the level down.
+  bool backlog_grows = false;
+  std::string error;
+};
+
+struct RouterAction {
+  enum class Kind : uint8_t {
+    kActivate,    // new data goes to `level` (none: nobody) instead of `from`
+    kHandOver,    // take back every unit that `level` has not settled
+    kProbe,       // probe every member of `level`, answer with kProbe
+    kTrial,       // send one pending unit to `level`, answer with kTrial or kNothingToTry
+    kTransition,  // `level` went from state `before` to `after`: log and count
+  };
+  Kind kind;
+  std::optional<size_t> level;
+  std::optional<size_t> from;
+  LevelState before = LevelState::kHealthy;
+  LevelState after = LevelState::kHealthy;
+  std::string_view reason;  // "dial_failed", "transport", "faulty", "throttled", "denied", "probe",
+                            // "trial", "operator"
+  std::string error;        // the peer's or our last words
+  Duration lasted{};        // time spent in `before`
+  Duration hold{};          // when going down: how long at least
+};
+
+class Router {
+ public:
+  Router(RouterConfig config, TimePoint now);
+
+  std::vector<RouterAction> Step(const RouterEvent& event, TimePoint now);
+  // When the next kTick is due; none: only other events matter.
+  std::optional<TimePoint> NextTick() const;
+
+  std::optional<size_t> active() const { return active_; }
+  bool Usable(size_t level) const;
+  LevelState state(size_t level) const { return levels_[level].state; }
+  Override override_word(size_t level) const { return levels_[level].word; }
+  TimePoint since(size_t level) const { return levels_[level].since; }
+  Duration hold(size_t level) const { return levels_[level].hold; }
+  const std::string& last_error(size_t level) const { return levels_[level].last_error; }
+  size_t levels() const { return levels_.size(); }
+  const RouterConfig& config() const { return config_; }
+
+  // A new configuration: levels with a known name keep their state, new ones begin healthy.
+  std::vector<RouterAction> Reconfigure(RouterConfig config, TimePoint now);
+  // State for a restart, as text; a level that was down then is probed before it is used.
+  std::string Save() const;
+  std::vector<RouterAction> Restore(std::string_view saved, TimePoint now);
+
+ private:
+  // What one sender of a level has shown since its last success.
+  struct Member {
+    uint32_t dial_failures = 0;
+    uint32_t failures = 0;
+    TimePoint first_failure{};
+    TimePoint last_failure{};
+    std::vector<uint64_t> failed_units;
+    std::optional<TimePoint> throttled_since;
+    OutcomeClass last_outcome = OutcomeClass::kOk;
+  };
+  struct Level {
+    std::string name;
+    LevelState state = LevelState::kHealthy;
+    Override word = Override::kAuto;
+    TimePoint since{};
+    Duration hold{};
+    std::vector<Member> members;
+    uint32_t good_probes = 0;
+    uint32_t failed_rounds = 0;
+    bool probe_running = false;
+    bool down_by_throttle = false;
+    TimePoint probe_at{};
+    TimePoint last_probe{};
+    std::optional<TimePoint> returned_at;
+    std::string last_error;
+  };
+  using Actions = std::vector<RouterAction>;
+
+  void OnAttempt(const RouterEvent& event, TimePoint now, Actions& actions);
+  void OnSuccess(Member& member);
+  void OnFailure(const RouterEvent& event, TimePoint now);
+  void OnDialFailed(const RouterEvent& event, TimePoint now, Actions& actions);
+  void OnProbe(const RouterEvent& event, TimePoint now, Actions& actions);
+  void OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint now);
+  void OnTrial(const RouterEvent& event, TimePoint now, Actions& actions);
+  void OnOperator(const RouterEvent& event, TimePoint now, Actions& actions);
+
+  // Takes every level down whose failures have reached the threshold and the least time.
+  void JudgeFailures(size_t index, TimePoint now, Actions& actions);
+  void GoDown(size_t index, std::string_view reason, TimePoint now, Actions& actions);
+  void BackToDown(size_t index, std::string_view reason, TimePoint now, Actions& actions);
+  void GoHealthy(size_t index, std::string_view reason, TimePoint now, Actions& actions);
+  void Enter(size_t index, LevelState next, std::string_view reason, TimePoint now,
+             Actions& actions);
+  void StartDueProbes(TimePoint now, Actions& actions);
+  // Recomputes the active level and says so if it changed.
+  void Elect(std::string_view reason, const std::string& error, Actions& actions);
+  bool AllDown() const;
+  bool Suspicious(const Member& member) const;
+  TimePoint NextRound(const Level& level, TimePoint now) const;
+  TimePoint ProbeDue(const Level& level) const;
+
+  RouterConfig config_;
+  std::vector<Level> levels_;
+  std::optional<size_t> active_;
+  TimePoint last_round_{};
+};
+
+}  // namespace gapless::delivery

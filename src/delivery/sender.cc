@@ -1,0 +1,295 @@
+#include "delivery/sender.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace gapless::delivery {
+namespace {
+
+// Units that wait between two attempts hold no slot; this bounds how many there may be.
+constexpr size_t kBackingOffMax = 64;
+constexpr Duration kProbeTimeoutDefault = std::chrono::seconds(5);
+// A peer that asks for more is not obeyed: the router decides what becomes of the level.
+constexpr Duration kThrottleMax = std::chrono::minutes(5);
+
+}  // namespace
+
+Sender::Sender(Loop& loop, std::string name, std::unique_ptr<Transport> transport,
+               const DeliverySettings& settings, uint64_t seed)
+    : loop_(loop),
+      name_(std::move(name)),
+      settings_(settings),
+      transport_(std::move(transport)),
+      rng_(seed) {
+  transport_->SetObserver(this);
+  transport_->Start();
+}
+
+Sender::~Sender() {
+  transport_->SetObserver(nullptr);
+  for (auto& [id, delivery] : deliveries_) {
+    transport_->Cancel(delivery->attempt);
+  }
+}
+
+void Sender::AddClient(SenderClient* client) { clients_.push_back(client); }
+
+void Sender::RemoveClient(SenderClient* client) {
+  std::erase(clients_, client);
+  std::vector<DeliveryId> orphans;
+  for (const auto& [id, delivery] : deliveries_) {
+    if (delivery->client == client) {
+      orphans.push_back(id);
+    }
+  }
+  for (const DeliveryId id : orphans) {
+    Cancel(id);
+  }
+}
+
+bool Sender::HasRoom() const {
+  return stats_.in_flight + ready_.size() < settings_.queue.num_consumers &&
+         stats_.backing_off < kBackingOffMax && !paused_until_;
+}
+
+DeliveryId Sender::Send(SendRequest request, SenderClient* client) {
+  const DeliveryId id = next_id_++;
+  auto delivery =
+      std::make_unique<Delivery>(Delivery{.id = id,
+                                          .client = client,
+                                          .request = std::move(request),
+                                          .schedule = RetrySchedule(settings_.retry, loop_.Now()),
+                                          .timer = {}});
+  deliveries_.emplace(id, std::move(delivery));
+  ready_.push_back(id);
+  Pump();
+  return id;
+}
+
+bool Sender::Release(DeliveryId id) {
+  const auto it = deliveries_.find(id);
+  if (it == deliveries_.end()) {
+    return false;
+  }
+  Delivery& delivery = *it->second;
+  if (delivery.state != State::kInFlight || delivery.attempt == 0) {
+    Forget(id);
+    TellRoom();
+    return false;
+  }
+  delivery.state = State::kReleased;
+  --stats_.in_flight;
+  ++stats_.released;
+  TellRoom();
+  return true;
+}
+
+void Sender::Cancel(DeliveryId id) {
+  const auto it = deliveries_.find(id);
+  if (it == deliveries_.end()) {
+    return;
+  }
+  if (it->second->state == State::kInFlight || it->second->state == State::kReleased) {
+    transport_->Cancel(it->second->attempt);
+  }
+  Forget(id);
+  TellRoom();
+}
+
+void Sender::Probe(AttemptCallback done) {
+  const Duration timeout =
+      settings_.timeout > Duration::zero() ? settings_.timeout : kProbeTimeoutDefault;
+  transport_->Probe(timeout, std::move(done));
+}
+
+SenderStats Sender::stats() const { return stats_; }
+
+std::optional<TimePoint> Sender::throttled_until() const { return paused_until_; }
+
+void Sender::Pump() {
+  while (!ready_.empty() && stats_.in_flight < settings_.queue.num_consumers && !paused_until_) {
+    const DeliveryId id = ready_.front();
+    ready_.pop_front();
+    StartAttempt(*deliveries_.at(id));
+  }
+}
+
+Duration Sender::AttemptTimeout(const Delivery& delivery, bool* is_share) const {
+  Duration timeout = settings_.timeout;
+  const Duration share = delivery.request.share;
+  *is_share = share > Duration::zero() && (timeout == Duration::zero() || share < timeout);
+  return *is_share ? share : timeout;
+}
+
+void Sender::StartAttempt(Delivery& delivery) {
+  delivery.state = State::kInFlight;
+  ++stats_.in_flight;
+  ++stats_.attempts;
+  const DeliveryId id = delivery.id;
+  bool is_share = false;
+  const Duration timeout = AttemptTimeout(delivery, &is_share);
+  if (timeout > Duration::zero()) {
+    delivery.timer = loop_.RunAfter(timeout, [this, id, timeout, is_share] {
+      transport_->Cancel(deliveries_.at(id)->attempt);
+      if (is_share) {
+        OnShareExpired(id);
+        return;
+      }
+      // The connection is judged by the transport; an attempt that a living connection lets time
+      // out is the peer's answer.
+      OnResult(id,
+               LocalFailure(DeadlineExceeded(fmt::format("no answer within {} ms",
+                                                         timeout / std::chrono::milliseconds(1)))
+                                .FromPeer()));
+    });
+  }
+  delivery.attempt =
+      transport_->Attempt(delivery.request.batch, timeout,
+                          [this, id](AttemptResult result) { OnResult(id, std::move(result)); });
+}
+
+void Sender::OnShareExpired(DeliveryId id) {
+  const bool released = deliveries_.at(id)->state == State::kReleased;
+  End(id, released ? DeliveryEnd::kLate : DeliveryEnd::kGaveUp,
+      LocalFailure(DeadlineExceeded("the level's share of the client's deadline ran out")));
+}
+
+void Sender::OnResult(DeliveryId id, AttemptResult result) {
+  auto it = deliveries_.find(id);
+  if (it == deliveries_.end()) {
+    return;
+  }
+  Delivery& delivery = *it->second;
+  delivery.timer.Cancel();
+  delivery.attempt = 0;
+  if (result.outcome != OutcomeClass::kOk) {
+    ++stats_.failures;
+  }
+  if (delivery.state == State::kReleased) {
+    End(id, DeliveryEnd::kLate, result);
+    return;
+  }
+  delivery.client->OnAttempt(id, result);
+  it = deliveries_.find(id);
+  if (it == deliveries_.end()) {
+    return;  // released by its own client because of this very result
+  }
+  Continue(*it->second, std::move(result));
+}
+
+void Sender::Continue(Delivery& delivery, AttemptResult result) {
+  switch (result.outcome) {
+    case OutcomeClass::kOk:
+      End(delivery.id, DeliveryEnd::kDelivered, result);
+      return;
+    case OutcomeClass::kRejected:
+      End(delivery.id, DeliveryEnd::kRejected, result);
+      return;
+    case OutcomeClass::kThrottled:
+    case OutcomeClass::kTransport:
+    case OutcomeClass::kFaulty:
+    case OutcomeClass::kDenied:
+      BackOff(delivery, std::move(result));
+      return;
+  }
+}
+
+void Sender::BackOff(Delivery& delivery, AttemptResult result) {
+  const TimePoint now = loop_.Now();
+  const auto delay = delivery.schedule.Next(now, result.status.retry_after(), rng_);
+  if (result.outcome == OutcomeClass::kThrottled) {
+    Throttle(
+        result.status.retry_after().value_or(delay.value_or(settings_.retry.initial_interval)));
+  }
+  const bool too_late =
+      delay && delivery.request.deadline && now + *delay >= *delivery.request.deadline;
+  if (delivery.request.once || !delay || too_late) {
+    End(delivery.id, DeliveryEnd::kGaveUp, result);
+    return;
+  }
+  delivery.state = State::kBackingOff;
+  --stats_.in_flight;
+  ++stats_.backing_off;
+  const DeliveryId id = delivery.id;
+  delivery.timer = loop_.RunAfter(*delay, [this, id] {
+    deliveries_.at(id)->state = State::kReady;
+    --stats_.backing_off;
+    ready_.push_front(id);
+    Pump();
+  });
+  Pump();
+  TellRoom();
+}
+
+void Sender::Throttle(Duration delay) {
+  const TimePoint until = loop_.Now() + std::min(delay, kThrottleMax);
+  if (paused_until_ && *paused_until_ >= until) {
+    return;
+  }
+  paused_until_ = until;
+  pause_ = loop_.RunAt(until, [this] {
+    paused_until_.reset();
+    Pump();
+    TellRoom();
+  });
+}
+
+void Sender::End(DeliveryId id, DeliveryEnd end, const AttemptResult& result) {
+  SenderClient* client = deliveries_.at(id)->client;
+  Forget(id);
+  client->OnEnd(id, end, result);
+  Pump();
+  TellRoom();
+}
+
+void Sender::Forget(DeliveryId id) {
+  const auto it = deliveries_.find(id);
+  switch (it->second->state) {
+    case State::kReady:
+      std::erase(ready_, id);
+      break;
+    case State::kInFlight:
+      --stats_.in_flight;
+      break;
+    case State::kBackingOff:
+      --stats_.backing_off;
+      break;
+    case State::kReleased:
+      --stats_.released;
+      break;
+  }
+  deliveries_.erase(it);
+}
+
+// Told on a later turn and once for many: clients send from inside OnRoom.
+void Sender::TellRoom() {
+  if (room_timer_.armed() || !HasRoom()) {
+    return;
+  }
+  room_timer_ = loop_.RunAfter(Duration::zero(), [this] {
+    for (SenderClient* client : std::vector(clients_)) {
+      client->OnRoom();
+    }
+  });
+}
+
+void Sender::OnConnected() {
+  for (SenderClient* client : std::vector(clients_)) {
+    client->OnConnected();
+  }
+}
+
+void Sender::OnDialFailed(const Status& status) {
+  for (SenderClient* client : std::vector(clients_)) {
+    client->OnDialFailed(status);
+  }
+}
+
+void Sender::OnConnectionLost(const Status& status) {
+  for (SenderClient* client : std::vector(clients_)) {
+    client->OnConnectionLost(status);
+  }
+}
+
+}  // namespace gapless::delivery

@@ -1,0 +1,147 @@
+// Sender: sends units to one destination: slots, per-attempt timeout, back-off, throttling.
+//
+// One per (exporter, signal), shared by every queue that uses the exporter, on their common home
+// loop. It decides when to try again; whether the destination may be used at all is the router's
+// business.
+#pragma once
+
+#include "base/loop.h"
+#include "base/rng.h"
+#include "delivery/retry.h"
+#include "delivery/settings.h"
+#include "delivery/transport.h"
+#include "otlp/batch.h"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace gapless::delivery {
+
+using DeliveryId = uint64_t;
+
+// How a delivery ended.
+enum class DeliveryEnd : uint8_t {
+  kDelivered,
+  kLate,      // released before, and its last attempt has ended now, one way or the other
+  kRejected,  // the peer calls the batch invalid, or too large (result.too_large)
+  kGaveUp,    // the back-off series is over, or the one permitted attempt failed
+};
+
+// Who hears of a sender: one member of one level. On the sender's loop.
+class SenderClient {
+ public:
+  virtual ~SenderClient() = default;
+  // Every attempt of this client's deliveries that ended, before the sender acts on it; the client
+  // may release the delivery from inside.
+  virtual void OnAttempt(DeliveryId id, const AttemptResult& result) = 0;
+  // Last word on a delivery; not called after Cancel, nor after a Release that returned false.
+  virtual void OnEnd(DeliveryId id, DeliveryEnd end, const AttemptResult& result) = 0;
+  // News of the connection, to every client.
+  virtual void OnDialFailed(const Status& status) = 0;
+  virtual void OnConnectionLost(const Status& status) = 0;
+  virtual void OnConnected() = 0;
+  // A slot became free.
+  virtual void OnRoom() = 0;
+};
+
+struct SendRequest {
+  otlp::Batch batch;
+  // One attempt only (a trial; a level of a queue-off failover that is not the last).
+  bool once = false;
+  // More than the exporter's timeout may not be spent on an attempt; a share that ran out is not an
+  // outcome. Zero: only the exporter's timeout counts.
+  Duration share{};
+  // Ends the series early: the client will not wait longer.
+  std::optional<TimePoint> deadline;
+};
+
+struct SenderStats {
+  uint64_t attempts = 0;
+  uint64_t failures = 0;
+  size_t in_flight = 0;  // attempts that hold a slot
+  size_t backing_off = 0;
+  size_t released = 0;  // attempts that run on without a slot
+};
+
+class Sender final : public TransportObserver {
+ public:
+  Sender(Loop& loop, std::string name, std::unique_ptr<Transport> transport,
+         const DeliverySettings& settings, uint64_t seed);
+  ~Sender() override;
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+
+  void AddClient(SenderClient* client);
+  void RemoveClient(SenderClient* client);
+
+  // Whether Send would find a slot. Bounded: num_consumers in flight, and a fixed number backing
+  // off.
+  bool HasRoom() const;
+  DeliveryId Send(SendRequest request, SenderClient* client);
+  // The unit belongs to somebody else now. What waits is forgotten; an attempt in flight runs on
+  // without a slot until its timeout and ends as kLate. True if an attempt was in flight: its
+  // outcome is unknown.
+  bool Release(DeliveryId id);
+  // Ends the delivery and its attempt; nothing is told.
+  void Cancel(DeliveryId id);
+
+  // Answers within the exporter's timeout.
+  void Probe(AttemptCallback done);
+
+  const std::string& name() const { return name_; }
+  const DeliverySettings& settings() const { return settings_; }
+  Transport& transport() { return *transport_; }
+  SenderStats stats() const;
+  // When the peer wants the next attempt at the earliest; none: now.
+  std::optional<TimePoint> throttled_until() const;
+
+  // TransportObserver.
+  void OnConnected() override;
+  void OnDialFailed(const Status& status) override;
+  void OnConnectionLost(const Status& status) override;
+
+ private:
+  enum class State : uint8_t { kReady, kInFlight, kBackingOff, kReleased };
+  struct Delivery {
+    DeliveryId id = 0;
+    SenderClient* client = nullptr;
+    SendRequest request;
+    RetrySchedule schedule;
+    State state = State::kReady;
+    AttemptId attempt = 0;
+    Timer timer;  // attempt timeout or back-off
+  };
+
+  void Pump();
+  void StartAttempt(Delivery& delivery);
+  Duration AttemptTimeout(const Delivery& delivery, bool* is_share) const;
+  void OnResult(DeliveryId id, AttemptResult result);
+  void OnShareExpired(DeliveryId id);
+  void Continue(Delivery& delivery, AttemptResult result);
+  void BackOff(Delivery& delivery, AttemptResult result);
+  void Throttle(Duration delay);
+  void End(DeliveryId id, DeliveryEnd end, const AttemptResult& result);
+  void TellRoom();
+  void Forget(DeliveryId id);
+
+  Loop& loop_;
+  const std::string name_;
+  const DeliverySettings settings_;
+  std::unique_ptr<Transport> transport_;
+  Rng rng_;
+  std::vector<SenderClient*> clients_;
+  std::unordered_map<DeliveryId, std::unique_ptr<Delivery>> deliveries_;
+  std::deque<DeliveryId> ready_;
+  DeliveryId next_id_ = 1;
+  SenderStats stats_;
+  std::optional<TimePoint> paused_until_;
+  Timer pause_;
+  Timer room_timer_;
+};
+
+}  // namespace gapless::delivery

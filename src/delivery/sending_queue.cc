@@ -1,0 +1,449 @@
+// In, settle, life. What is sent where: dispatch.cc; what the answers mean: outcomes.cc.
+#include "delivery/sending_queue.h"
+
+#include "delivery/path_client.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace gapless::delivery {
+namespace {
+
+// The delay that a client at the limit is asked to wait.
+constexpr Duration kFullRetryDelay = std::chrono::seconds(1);
+constexpr Duration kPublishInterval = std::chrono::milliseconds(500);
+// A durable journal waits this long for attempts in flight when the process leaves.
+constexpr Duration kDurableGrace = std::chrono::seconds(2);
+
+RouterConfig WithLevels(RouterConfig config, const std::vector<QueueLevel>& levels) {
+  config.levels.clear();
+  for (const QueueLevel& level : levels) {
+    config.levels.push_back({.name = level.name, .members = level.paths.size()});
+  }
+  return config;
+}
+
+Backlog::Options BacklogOptions(const SendingQueueOptions& options) {
+  // A request that fails over inside the client's call is never merged with another's.
+  return {.batch = options.withdraw ? std::nullopt : options.queue.batch, .order = options.order};
+}
+
+}  // namespace
+
+SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal,
+                           SendingQueueOptions options, telemetry::Logger log,
+                           std::unique_ptr<QueueStats> stats, uint64_t seed)
+    : home_(home),
+      journal_(std::move(journal)),
+      options_(std::move(options)),
+      log_(std::move(log)),
+      stats_(std::move(stats)),
+      rng_(seed),
+      router_(WithLevels(options_.router, options_.levels), home.Now()),
+      admission_(options_.queue),
+      backlog_(*journal_, BacklogOptions(options_)) {
+  activated_ = home_.Now();
+  BuildLevels();
+  Recount();
+  journal_->SetListener([this] { OnReadable(); });
+  for (const RouterAction& action : router_.Restore(journal_->user_state(), home_.Now())) {
+    Act(action);
+  }
+  ArmTick();
+  publish_ = home_.RunAfter(Duration::zero(), [this] { OnReadable(); });
+}
+
+SendingQueue::~SendingQueue() { *alive_ = false; }
+
+void SendingQueue::BuildLevels() {
+  std::vector<QueueStats::Level> named;
+  levels_.clear();
+  for (size_t i = 0; i < options_.levels.size(); ++i) {
+    LevelRuntime level;
+    QueueStats::Level& names = named.emplace_back();
+    names.name = options_.levels[i].name;
+    for (size_t j = 0; j < options_.levels[i].paths.size(); ++j) {
+      level.paths.push_back(std::make_unique<PathClient>(*this, i, j, options_.levels[i]));
+      names.exporters.push_back(options_.levels[i].paths[j].sender->name());
+    }
+    levels_.push_back(std::move(level));
+  }
+  stats_->SetLevels(named);
+}
+
+void SendingQueue::Consume(otlp::Batch batch, pipeline::Completion completion) {
+  GAPLESS_DCHECK(home_.InThread());
+  if (!accepting_) {
+    completion(Unavailable("shutting down").WithRetryAfter(kFullRetryDelay));
+    return;
+  }
+  if (batch.items == 0) {
+    completion(OkStatus());
+    return;
+  }
+  if (options_.withdraw && !router_.active()) {
+    completion(Unavailable("no level is usable").WithRetryAfter(kFullRetryDelay));
+    return;
+  }
+  if (!blocked_.empty()) {
+    OnFull(std::move(batch), std::move(completion));
+    return;
+  }
+  Admit(std::move(batch), std::move(completion));
+}
+
+void SendingQueue::Admit(otlp::Batch batch, pipeline::Completion completion) {
+  switch (admission_.Judge(batch.items, batch.raw_size)) {
+    case Admission::Verdict::kAdmit:
+      Append(std::move(batch), std::move(completion));
+      return;
+    case Admission::Verdict::kNeverFits:
+      stats_->EnqueueFailed(batch.items);
+      completion(InvalidArgument("element size too large"));
+      return;
+    case Admission::Verdict::kFull:
+      OnFull(std::move(batch), std::move(completion));
+      return;
+  }
+}
+
+void SendingQueue::OnFull(otlp::Batch batch, pipeline::Completion completion) {
+  if (options_.queue.on_full == OnFull::kDropOldest) {
+    DropOldest(batch);
+    if (admission_.Judge(batch.items, batch.raw_size) == Admission::Verdict::kAdmit) {
+      Append(std::move(batch), std::move(completion));
+      return;
+    }
+  }
+  if (options_.queue.on_full == OnFull::kBlock) {
+    blocked_.push_back(
+        {.batch = std::move(batch), .completion = std::move(completion), .deadline = {}});
+    const auto context = blocked_.back().batch.context;
+    if (context && context->deadline) {
+      blocked_.back().deadline = home_.RunAt(*context->deadline, [this] { ExpireBlocked(); });
+    }
+    return;
+  }
+  stats_->EnqueueFailed(batch.items);
+  failures_log_.Log(log_, telemetry::LogLevel::kError, home_.Now(),
+                    "Exporting failed. Rejecting data.",
+                    {{"error", "sending queue is full"}, {"rejected_items", batch.items}});
+  completion(Unavailable("sending queue is full").WithRetryAfter(kFullRetryDelay));
+}
+
+// Answers those whose client has given up waiting for room.
+void SendingQueue::ExpireBlocked() {
+  const auto expired = [now = home_.Now()](const Blocked& blocked) {
+    const auto& context = blocked.batch.context;
+    return context && context->deadline && *context->deadline <= now;
+  };
+  std::vector<pipeline::Completion> late;
+  for (Blocked& blocked : blocked_) {
+    if (expired(blocked)) {
+      late.push_back(std::move(blocked.completion));
+    }
+  }
+  std::erase_if(blocked_, expired);
+  for (pipeline::Completion& completion : late) {
+    completion(DeadlineExceeded("sending queue is full"));
+  }
+}
+
+void SendingQueue::DropOldest(const otlp::Batch& batch) {
+  backlog_.Refresh();
+  while (admission_.Judge(batch.items, batch.raw_size) == Admission::Verdict::kFull) {
+    const auto oldest = backlog_.TakeOldestWhole();
+    if (!oldest) {
+      return;  // the rest is on its way out
+    }
+    Open(oldest->position);
+    const UnitPart part{.position = oldest->position, .count = oldest->items};
+    journal::Settlement share;
+    share.dropped[static_cast<size_t>(journal::DropReason::kOverflow)] = oldest->items;
+    stats_->Dropped(journal::DropReason::kOverflow, oldest->items);
+    BookPart(part, share, Unavailable("dropped: the sending queue was full"));
+  }
+}
+
+void SendingQueue::Append(otlp::Batch batch, pipeline::Completion completion) {
+  const uint32_t items = batch.items;
+  const size_t bytes = batch.raw_size;
+  admission_.Add(items, bytes);
+  otlp::Batch kept = batch;
+  journal_->Append(std::move(batch), [this, items, bytes, kept = std::move(kept),
+                                      completion = std::move(completion),
+                                      alive = alive_](Result<journal::Position> position) mutable {
+    if (!*alive) {
+      return;
+    }
+    if (!position.ok()) {
+      admission_.Remove(items, bytes);
+      stats_->EnqueueFailed(items);
+      completion(position.status());
+      return;
+    }
+    records_.emplace(*position, OpenRecord{.items = items, .bytes = bytes, .settlement = {}});
+    if (options_.ack == Ack::kStored) {
+      completion(OkStatus());
+    } else {
+      AwaitSettlement(*position, kept, std::move(completion));
+    }
+  });
+}
+
+void SendingQueue::AwaitSettlement(journal::Position position, const otlp::Batch& batch,
+                                   pipeline::Completion completion) {
+  Waiter& waiter = waiters_[position];
+  waiter.completion = std::move(completion);
+  waiter.context = batch.context;
+  if (options_.withdraw && batch.context && batch.context->deadline) {
+    waiter.deadline = home_.RunAt(*batch.context->deadline, [this, position] {
+      Withdraw(position, DeadlineExceeded("the client's deadline passed"));
+    });
+  }
+}
+
+// Queue off: the client is gone, so the record goes with it. Its unit has this record alone.
+void SendingQueue::Withdraw(journal::Position position, Status status) {
+  for (auto& [id, unit] : units_) {
+    if (unit.parts.front().position == position) {
+      unit.last_error = std::move(status);
+      ReleasePaths(unit);
+      Drop(unit, journal::DropReason::kWithdrawn);
+      return;
+    }
+  }
+  if (backlog_.Remove(position)) {
+    const OpenRecord& record = Open(position);
+    journal::Settlement share;
+    share.dropped[static_cast<size_t>(journal::DropReason::kWithdrawn)] = record.items;
+    BookPart({.position = position, .count = record.items}, share, status);
+  }
+}
+
+SendingQueue::OpenRecord& SendingQueue::Open(journal::Position position) {
+  const auto it = records_.find(position);
+  if (it != records_.end()) {
+    return it->second;
+  }
+  // A record from before a restart or a reload: its size is in the journal only.
+  const auto info = journal_->NextPending(position);
+  GAPLESS_CHECK(info && info->position == position);
+  return records_
+      .emplace(position, OpenRecord{.items = info->items, .bytes = info->bytes, .settlement = {}})
+      .first->second;
+}
+
+// The journal gave the record up itself (damaged).
+void SendingQueue::Forget(journal::Position position) {
+  const auto it = records_.find(position);
+  if (it == records_.end()) {
+    return;
+  }
+  admission_.Remove(it->second.items, it->second.bytes);
+  records_.erase(it);
+  if (auto waiter = waiters_.extract(position)) {
+    waiter.mapped().completion(DataLoss("the record is damaged"));
+  }
+}
+
+void SendingQueue::Recount() {
+  admission_ = Admission(options_.queue);
+  for (auto info = journal_->NextPending(0); info;
+       info = journal_->NextPending(info->position + 1)) {
+    admission_.Add(info->items, info->bytes);
+  }
+}
+
+void SendingQueue::OnReadable() {
+  backlog_.Refresh();
+  Dispatch();
+  if (!publish_.armed()) {
+    publish_ = home_.RunAfter(kPublishInterval, [this] {
+      stats_->Publish(status(), admission_, home_.WallNow());
+      if (!empty() || !router_.active()) {
+        OnReadable();
+      }
+    });
+  }
+}
+
+// Distributes what became of a unit over its records: refused items (partial success) are taken
+// from the front, as nobody tells which they were.
+void SendingQueue::BookUnit(const Unit& unit, uint64_t filtered, uint64_t refused,
+                            std::optional<journal::DropReason> drop, const Status& verdict) {
+  for (const UnitPart& part : unit.parts) {
+    journal::Settlement share;
+    if (drop) {
+      share.dropped[static_cast<size_t>(*drop)] = part.count;
+    } else {
+      share.filtered = static_cast<uint32_t>(std::min<uint64_t>(part.count, filtered));
+      filtered -= share.filtered;
+      const auto lost =
+          static_cast<uint32_t>(std::min<uint64_t>(part.count - share.filtered, refused));
+      refused -= lost;
+      share.dropped[static_cast<size_t>(journal::DropReason::kPartialSuccess)] = lost;
+      share.delivered = part.count - share.filtered - lost;
+    }
+    BookPart(part, share, verdict);
+  }
+}
+
+void SendingQueue::BookPart(const UnitPart& part, const journal::Settlement& share,
+                            const Status& verdict) {
+  OpenRecord& record = Open(part.position);
+  record.booked += part.count;
+  record.settlement.delivered += share.delivered;
+  record.settlement.filtered += share.filtered;
+  for (size_t i = 0; i < journal::kDropReasons; ++i) {
+    record.settlement.dropped[i] += share.dropped[i];
+  }
+  if (const auto waiter = waiters_.find(part.position); waiter != waiters_.end() && !verdict.ok()) {
+    waiter->second.verdict = verdict;
+  }
+  if (record.booked < record.items) {
+    return;
+  }
+  const OpenRecord done = record;
+  records_.erase(part.position);
+  admission_.Remove(done.items, done.bytes);
+  journal_->Settle(part.position, done.settlement);
+  if (auto waiter = waiters_.extract(part.position)) {
+    waiter.mapped().completion(waiter.mapped().verdict);
+  }
+}
+
+void SendingQueue::AdmitBlocked() {
+  while (!blocked_.empty()) {
+    Blocked& first = blocked_.front();
+    if (admission_.Judge(first.batch.items, first.batch.raw_size) == Admission::Verdict::kFull) {
+      return;
+    }
+    Blocked next = std::move(first);
+    blocked_.pop_front();
+    next.deadline.Cancel();
+    Admit(std::move(next.batch), std::move(next.completion));
+  }
+}
+
+void SendingQueue::Reconfigure(SendingQueueOptions options) {
+  for (auto& [id, unit] : units_) {
+    if (unit.level || unit.loading > 0) {
+      ReleasePaths(unit);
+      unit.trial = false;
+      if (unit.level) {
+        unit.level.reset();
+        returned_.push_back(id);
+      }
+    }
+    unit.tracks.assign(options.levels.size(), {});
+  }
+  std::ranges::sort(returned_);
+  for (LevelRuntime& level : levels_) {
+    for (auto& path : level.paths) {
+      path->Detach();
+      old_paths_.push_back(std::move(path));
+    }
+  }
+  options_ = std::move(options);
+  ++config_epoch_;
+  Recount();
+  backlog_.SetOptions(BacklogOptions(options_));
+  BuildLevels();
+  accepting_ = true;
+  for (const RouterAction& action :
+       router_.Reconfigure(WithLevels(options_.router, options_.levels), home_.Now())) {
+    Act(action);
+  }
+  ArmTick();
+  AdmitBlocked();
+  OnReadable();
+}
+
+void SendingQueue::Retire() { accepting_ = false; }
+
+void SendingQueue::Shutdown(TimePoint deadline,
+                            std::move_only_function<void(journal::Amount)> done) {
+  accepting_ = false;
+  for (Blocked& blocked : blocked_) {
+    blocked.completion(Unavailable("shutting down"));
+  }
+  blocked_.clear();
+  on_shutdown_ = std::move(done);
+  const bool durable = journal_->tier() != "memory";
+  const TimePoint until = durable ? std::min(deadline, home_.Now() + kDurableGrace) : deadline;
+  shutdown_ = home_.RunAt(std::max(until, home_.Now()), [this] { FinishShutdown(); });
+  Dispatch();
+  CheckDrained();
+}
+
+void SendingQueue::CheckDrained() {
+  if (!on_shutdown_ || closing_) {
+    return;
+  }
+  const bool durable = journal_->tier() != "memory";
+  const bool in_flight =
+      std::ranges::any_of(units_, [](const auto& entry) { return entry.second.level.has_value(); });
+  if (empty() || (durable && !in_flight)) {
+    shutdown_ = home_.RunAfter(Duration::zero(), [this] { FinishShutdown(); });
+    closing_ = true;
+  }
+}
+
+void SendingQueue::FinishShutdown() {
+  closing_ = true;
+  journal::Amount left;
+  std::vector<uint64_t> ids;
+  for (const auto& [id, unit] : units_) {
+    ids.push_back(id);
+  }
+  for (const uint64_t id : ids) {
+    ReleasePaths(units_.at(id));
+  }
+  if (journal_->tier() == "memory") {
+    left = journal_->stats().pending;
+    for (auto info = journal_->NextPending(0); info; info = journal_->NextPending(0)) {
+      journal::Settlement lost;
+      lost.dropped[static_cast<size_t>(journal::DropReason::kShutdown)] = info->items;
+      journal_->Settle(info->position, lost);
+    }
+    if (left.items > 0) {
+      stats_->Dropped(journal::DropReason::kShutdown, left.items);
+    }
+  }
+  units_.clear();
+  returned_.clear();
+  stats_->Publish(status(), admission_, home_.WallNow());
+  auto waiters = std::move(waiters_);
+  waiters.clear();  // each answers UNAVAILABLE
+  journal_->SetUserState(router_.Save());
+  journal_->Close([this, left, alive = alive_] {
+    if (*alive && on_shutdown_) {
+      std::exchange(on_shutdown_, nullptr)(left);
+    }
+  });
+}
+
+QueueStatus SendingQueue::status() const {
+  QueueStatus status{.name = options_.name,
+                     .signal = options_.signal,
+                     .active = router_.active(),
+                     .active_since = home_.Now() - activated_,
+                     .levels = {},
+                     .ledger = journal_->ledger(),
+                     .journal = journal_->stats(),
+                     .possible_duplicates = possible_duplicates_,
+                     .handed_over_items = handed_over_items_};
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    status.levels.push_back({.name = options_.levels[i].name,
+                             .state = router_.state(i),
+                             .word = router_.override_word(i),
+                             .since = home_.Now() - router_.since(i),
+                             .last_error = router_.last_error(i),
+                             .delivered_items = levels_[i].delivered_items});
+  }
+  return status;
+}
+
+}  // namespace gapless::delivery

@@ -1,0 +1,260 @@
+// SendingQueue: journal + router + levels = everything that upstream calls a sending queue, and
+// failover with it.
+//
+// A plain exporter is a queue with one level; a failover connector has one level per priority. The
+// queue stands in front of the decision: what a level has not settled is simply still pending, and
+// the next level gets it.
+//
+//   Consume -> admission -> journal -> backlog -> unit -> level -> senders
+//                             ^ settle                      | outcomes -> router -> actions
+//
+// One per (exporter or connector, signal); everything on its home loop (pipeline/home_consumer.h
+// hops there). It lives across configuration reloads: Reconfigure exchanges levels and settings and
+// keeps journal and failover state.
+#pragma once
+
+#include "base/loop.h"
+#include "base/rng.h"
+#include "delivery/admission.h"
+#include "delivery/backlog.h"
+#include "delivery/queue_stats.h"
+#include "delivery/router.h"
+#include "delivery/sender.h"
+#include "delivery/settings.h"
+#include "delivery/unit.h"
+#include "journal/journal.h"
+#include "pipeline/consumer.h"
+#include "pipeline/processor.h"
+#include "telemetry/log.h"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace gapless::delivery {
+
+// When the client hears OK.
+enum class Ack : uint8_t {
+  kStored,   // in the journal's tier
+  kSettled,  // a destination confirmed it (wait_for_result, and queues that are off)
+};
+
+// One level of a queue. It completes a unit when all its paths did.
+struct QueueLevel {
+  struct Path {
+    std::vector<pipeline::Processor*> processors;
+    std::shared_ptr<Sender> sender;
+  };
+  std::string name;
+  std::vector<Path> paths;
+};
+
+struct SendingQueueOptions {
+  std::string name;  // the exporter's or connector's ID
+  otlp::Signal signal = otlp::Signal::kTraces;
+  bool is_failover = false;
+  QueueSettings queue;
+  // The most patient level's: how long an expired unit waits before it is tried again.
+  Duration max_interval = std::chrono::seconds(30);
+  Ack ack = Ack::kStored;
+  // Queue off: the record is withdrawn when the client's deadline passes, and levels share that
+  // deadline.
+  bool withdraw = false;
+  Order order = Order::kFifo;
+  RouterConfig router;  // its levels are filled in from `levels`
+  std::vector<QueueLevel> levels;
+};
+
+// A reading for the admin API and for tests.
+struct QueueStatus {
+  struct Level {
+    std::string name;
+    LevelState state = LevelState::kHealthy;
+    Override word = Override::kAuto;
+    Duration since{};
+    std::string last_error;
+    uint64_t delivered_items = 0;
+  };
+  std::string name;
+  otlp::Signal signal = otlp::Signal::kTraces;
+  std::optional<size_t> active;
+  Duration active_since{};
+  std::vector<Level> levels;
+  journal::Ledger ledger;
+  journal::JournalStats journal;
+  uint64_t possible_duplicates = 0;
+  uint64_t handed_over_items = 0;
+};
+
+class SendingQueue final {
+ public:
+  SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal, SendingQueueOptions options,
+               telemetry::Logger log, std::unique_ptr<QueueStats> stats, uint64_t seed);
+  ~SendingQueue();
+  SendingQueue(const SendingQueue&) = delete;
+  SendingQueue& operator=(const SendingQueue&) = delete;
+
+  // The completion answers as `ack` says: OK, or UNAVAILABLE with a delay at the limit.
+  void Consume(otlp::Batch batch, pipeline::Completion completion);
+
+  // New settings and levels. Units on levels that are gone are taken back; levels that stay keep
+  // their state.
+  void Reconfigure(SendingQueueOptions options);
+  // Takes nothing any more; goes on delivering. (A component that left the config, until it is
+  // empty.)
+  void Retire();
+  // Takes nothing any more, delivers until the journal is empty or `deadline` passed, then closes
+  // the journal. `done` hears what was left in memory: counted as dropped{shutdown}. A durable
+  // journal waits only for what is in flight.
+  void Shutdown(TimePoint deadline, std::move_only_function<void(journal::Amount left)> done);
+
+  // The operator's word on a level.
+  void SetOverride(size_t level, Override word);
+
+  QueueStatus status() const;
+  bool empty() const { return journal_->stats().pending.requests == 0; }
+  const SendingQueueOptions& options() const { return options_; }
+  const journal::Journal& journal() const { return *journal_; }
+
+ private:
+  class PathClient;
+  struct LevelRuntime {
+    std::vector<std::unique_ptr<PathClient>> paths;
+    uint64_t successes = 0;
+    uint64_t delivered_items = 0;
+    size_t loading = 0;
+  };
+  struct OpenRecord {
+    uint32_t items = 0;
+    uint32_t booked = 0;
+    uint64_t bytes = 0;
+    journal::Settlement settlement;
+  };
+  struct Waiter {
+    pipeline::Completion completion;
+    Timer deadline;
+    std::shared_ptr<const otlp::RequestContext> context;
+    Status verdict;
+  };
+  struct Blocked {
+    otlp::Batch batch;
+    pipeline::Completion completion;
+    Timer deadline;
+  };
+
+  // sending_queue.cc: in, settle, life.
+  void BuildLevels();
+  void Admit(otlp::Batch batch, pipeline::Completion completion);
+  void OnFull(otlp::Batch batch, pipeline::Completion completion);
+  void ExpireBlocked();
+  void DropOldest(const otlp::Batch& batch);
+  void Append(otlp::Batch batch, pipeline::Completion completion);
+  void AwaitSettlement(journal::Position position, const otlp::Batch& batch,
+                       pipeline::Completion completion);
+  void Withdraw(journal::Position position, Status status);
+  void AdmitBlocked();
+  OpenRecord& Open(journal::Position position);
+  void Forget(journal::Position position);
+  void Recount();
+  void OnReadable();
+  void BookUnit(const Unit& unit, uint64_t filtered, uint64_t refused,
+                std::optional<journal::DropReason> drop, const Status& verdict);
+  void BookPart(const UnitPart& part, const journal::Settlement& share, const Status& verdict);
+  void CheckFailbackComplete();
+  void CheckDrained();
+  void FinishShutdown();
+
+  // dispatch.cc: router and sending.
+  void Feed(const RouterEvent& event);
+  void Act(const RouterAction& action);
+  void LogTransition(const RouterAction& action);
+  void LogActivation(const RouterAction& action);
+  void ArmTick();
+  void Dispatch();
+  void DispatchReturned();
+  void DispatchFresh();
+  std::optional<size_t> ChooseLevel(const Unit& unit) const;
+  bool MayWait(const Unit& unit) const;
+  bool HasRoom(size_t level) const;
+  Unit& NewUnit(std::vector<UnitPart> parts);
+  void Assign(Unit& unit, size_t level);
+  void Load(Unit& unit);
+  void Assemble(Unit& unit, std::vector<std::optional<otlp::Batch>> batches);
+  void SendUnit(Unit& unit);
+  void SendOnPath(Unit& unit, size_t path);
+  std::optional<size_t> ChooseNextAfter(const Unit& unit) const;
+  Duration ShareOf(const Unit& unit) const;
+  void TakeBack(size_t level);
+  void Return(Unit& unit, bool front);
+  void StartProbe(size_t level);
+  void StartTrial(size_t level);
+  Unit* TrialCandidate(size_t level);
+  void ArmFlush();
+
+  // outcomes.cc: what attempts bring.
+  void OnAttempt(size_t level, size_t path, uint64_t unit_id, const AttemptResult& result);
+  void OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end, const AttemptResult& result);
+  void OnPathDelivered(Unit& unit, size_t path, const AttemptResult& result);
+  void OnUnitDelivered(Unit& unit);
+  // `level`: none if the path belongs to a former configuration; `alone`: its level has no other
+  // path.
+  void OnLate(std::optional<size_t> level, bool alone, uint64_t unit_id,
+              const AttemptResult& result);
+  void OnRejected(Unit& unit, const AttemptResult& result);
+  void OnGaveUp(Unit& unit, const AttemptResult& result);
+  void OnTrialEnd(Unit& unit, DeliveryEnd end, const AttemptResult& result);
+  bool IsPoisonHere(Unit& unit, size_t level, OutcomeClass outcome);
+  void Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces);
+  std::optional<size_t> ChooseLevelNotTried(const Unit& unit) const;
+  void Drop(Unit& unit, journal::DropReason reason);
+  void ReleasePaths(Unit& unit);
+  void Erase(uint64_t unit_id);
+
+  Loop& home_;
+  std::unique_ptr<journal::Journal> journal_;
+  SendingQueueOptions options_;
+  telemetry::Logger log_;
+  std::unique_ptr<QueueStats> stats_;
+  Rng rng_;
+  Router router_;
+  Admission admission_;
+  Backlog backlog_;
+  std::vector<LevelRuntime> levels_;
+  std::vector<std::unique_ptr<PathClient>>
+      old_paths_;  // of a former configuration, until their late answers are in
+
+  std::map<uint64_t, Unit> units_;
+  std::deque<uint64_t> returned_;  // units that wait to be sent again, oldest first
+  uint64_t next_unit_ = 1;
+  std::unordered_map<journal::Position, OpenRecord> records_;
+  std::unordered_map<journal::Position, Waiter> waiters_;
+  std::deque<Blocked> blocked_;
+
+  TimePoint activated_{};
+  uint64_t config_epoch_ = 0;  // probes of a former configuration are not heard
+  bool accepting_ = true;
+  bool dispatching_ = false;
+  bool dispatch_again_ = false;
+  uint64_t possible_duplicates_ = 0;
+  uint64_t handed_over_items_ = 0;
+  // Set by a failback: it is complete when nothing older than this is pending.
+  std::optional<journal::Position> failback_until_;
+  std::move_only_function<void(journal::Amount)> on_shutdown_;
+  bool closing_ = false;
+  Timer tick_;
+  Timer flush_;
+  Timer retry_;
+  Timer publish_;
+  Timer shutdown_;
+  telemetry::Sampled failures_log_{2, std::chrono::seconds(10)};
+  // Last: callbacks into a queue that is gone are ignored.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace gapless::delivery

@@ -1,0 +1,68 @@
+// Sending unit: a fixed list of item ranges of records, sent and repeated unchanged until it is
+// settled or cut.
+#pragma once
+
+#include "base/loop.h"
+#include "delivery/sender.h"
+#include "journal/journal.h"
+#include "otlp/batch.h"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace gapless::delivery {
+
+// Items [first, first + count) of the record at `position`.
+struct UnitPart {
+  journal::Position position = 0;
+  uint32_t first = 0;
+  uint32_t count = 0;
+  bool whole = true;  // the record has no other items
+
+  bool operator==(const UnitPart&) const = default;
+};
+
+// What a unit went through at one level.
+struct UnitTrack {
+  bool rejected = false;  // the level called it invalid
+  bool failed_trial = false;
+  bool gave_up = false;           // a whole back-off series failed here
+  bool others_succeeded = false;  // … while other units got through
+  uint32_t failures = 0;
+  uint64_t successes_before = 0;  // the level's successes when this unit first failed there
+};
+
+struct Unit {
+  uint64_t id = 0;
+  std::vector<UnitPart> parts;
+  uint32_t items = 0;
+
+  // Filled before the first send.
+  otlp::Batch batch;
+  bool loaded = false;
+  size_t loading = 0;  // reads that have not answered
+
+  // Where it is now; none: it waits to be sent again.
+  std::optional<size_t> level;
+  bool trial = false;
+  struct Path {
+    DeliveryId delivery = 0;
+    bool done = false;
+    uint32_t sent_items = 0;
+    uint64_t refused_items = 0;
+  };
+  std::vector<Path> paths;
+
+  std::vector<UnitTrack> tracks;  // by level
+  std::optional<TimePoint> not_before;
+  Status last_error;
+  // An attempt ended with an unknown outcome: a delivery elsewhere may be a duplicate.
+  bool maybe_delivered = false;
+};
+
+// Two halves by items; cuts inside a record where need be. Precondition: more than one item.
+std::pair<std::vector<UnitPart>, std::vector<UnitPart>> CutInHalf(
+    const std::vector<UnitPart>& parts);
+
+}  // namespace gapless::delivery

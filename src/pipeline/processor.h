@@ -1,0 +1,20 @@
+// Processor: changes, filters or refuses one batch. Pure per batch, so the same processor serves in
+// front of a journal and behind it.
+#pragma once
+
+#include "otlp/batch.h"
+#include "pipeline/component.h"
+
+#include <optional>
+
+namespace gapless::pipeline {
+
+class Processor : public Component {
+ public:
+  // Called on any worker, from several at once. Gives the batch to send on: the same one, a new one
+  // with fewer or changed items, or none when no item is left. An error refuses the batch: the
+  // client hears it.
+  virtual Result<std::optional<otlp::Batch>> Process(otlp::Batch batch) = 0;
+};
+
+}  // namespace gapless::pipeline
