@@ -5,17 +5,20 @@
 
 namespace gapless::config {
 
-inline constexpr size_t kDocumentBytesMax = size_t{8}
-                                            << 20;  // one source: a file, a variable, an answer
-inline constexpr size_t kNodesMax = 200'000;  // one tree, aliases and expansions counted in full
-inline constexpr size_t kTreeTextBytesMax = size_t{32}
-                                            << 20;  // all text of one tree, aliases counted in full
-inline constexpr size_t kMapEntriesMax = 10'000;    // keys of one map
-inline constexpr size_t kDepthMax = 100;            // lists and maps within each other
-inline constexpr size_t kExpandedTextBytesMax = size_t{8}
-                                                << 20;  // all text made by `${…}` in one Resolve
-inline constexpr int kExpansionRoundsMax = 1000;        // upstream's bound for one value
-inline constexpr size_t kExpansionsMax = 100'000;       // `${…}` looked up in one Resolve
-inline constexpr size_t kIssuesMax = 100;               // problems kept by one Errors
+// One source: a file, a variable, an answer.
+inline constexpr size_t kDocumentBytesMax = 8'388'608;
+// Values, and bytes of their text, in one tree; aliases and expansions counted in full.
+inline constexpr size_t kNodesMax = 200'000;
+inline constexpr size_t kTreeTextBytesMax = 33'554'432;
+inline constexpr size_t kMapEntriesMax = 10'000;
+// Lists and maps within each other.
+inline constexpr size_t kDepthMax = 100;
+// One Resolve: text made by `${…}`, and how often one is looked up. Rounds for one value:
+// upstream's bound.
+inline constexpr size_t kExpandedTextBytesMax = 33'554'432;
+inline constexpr size_t kExpansionsMax = 20'000;
+inline constexpr int kExpansionRoundsMax = 1000;
+// Problems of each kind kept by one Errors.
+inline constexpr size_t kIssuesMax = 100;
 
 }  // namespace gapless::config

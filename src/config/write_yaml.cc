@@ -13,12 +13,12 @@ constexpr size_t kIndent = 2;
 
 // Plain style is kept to texts that no YAML reader takes for anything else.
 bool IsPlainSafe(std::string_view text) {
-  if (text.empty() || text.starts_with('-') || text.ends_with(':')) {
+  if (text.empty() || text.starts_with('-') || text.starts_with('=') || text.ends_with(':')) {
     return false;
   }
   for (const char c : text) {
     const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!word && !std::string_view("_-./:+ ").contains(c)) {
+    if (!word && !std::string_view("_-./:+= ").contains(c)) {
       return false;
     }
   }
