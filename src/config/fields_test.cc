@@ -1,0 +1,556 @@
+#include "config/fields.h"
+
+#include "base/rng.h"
+#include "config/component_map.h"
+#include "config/yaml.h"
+
+namespace gapless::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+enum class Sizer : uint8_t { kRequests, kItems, kBytes };
+
+struct Batch {
+  Duration flush_timeout = 200ms;
+  int64_t min_size = 8192;
+};
+
+struct Queue {
+  int64_t queue_size = 1000;
+  int32_t num_consumers = 10;
+  Sizer sizer = Sizer::kRequests;
+  Section<Batch> batch;
+};
+
+struct Shared {
+  Duration timeout = 5s;
+  Section<Queue> sending_queue = Section<Queue>::On();
+  WrittenKeys written;
+};
+
+struct Check {
+  std::string kind = "probe";
+  std::optional<double> threshold;
+};
+
+struct Everything {
+  Shared shared;
+  std::string endpoint;
+  Secret token;
+  HeaderMap headers;
+  bool insecure = false;
+  uint16_t port = 4317;
+  uint32_t count = 0;
+  uint64_t big = 0;
+  double ratio = 0.5;
+  std::vector<std::string> endpoints = {"default"};
+  ComponentId storage;
+  std::vector<std::vector<ComponentId>> priority_levels;
+  std::map<ComponentId, Check> health_check;
+  std::map<std::string, std::string> labels;
+  std::vector<Check> checks;
+  std::optional<Duration> linger;
+  ByteSize disk{.bytes = 10 << 20};
+  ByteRate rate;
+  Percent share{.value = 80};
+  Node raw;
+  WrittenKeys written;
+};
+
+const Table<Batch>& BatchTable() {
+  static const Table<Batch> table = {
+      Field("flush_timeout", &Batch::flush_timeout, "Longest wait for a full batch."),
+      Field("min_size", &Batch::min_size, "Items that make a batch.").Min(0),
+  };
+  return table;
+}
+
+void ValidateQueue(const Queue& queue, Checker& checker) {
+  if (queue.queue_size <= 0) {
+    checker.Fail("queue_size", "`queue_size` must be positive");
+  }
+  if (queue.batch && queue.batch->min_size > queue.queue_size) {
+    checker.Fail("batch::min_size", "`min_size` must be less than or equal to `queue_size`");
+  }
+}
+
+const Table<Queue>& QueueTable() {
+  static const Table<Queue> table{
+      {
+          Field("queue_size", &Queue::queue_size, "Room of the queue."),
+          Field("num_consumers", &Queue::num_consumers, "Senders.").Min(1).Max(100),
+          Field("sizer", &Queue::sizer,
+                Enum<Sizer>({{"requests", Sizer::kRequests},
+                             {"items", Sizer::kItems},
+                             {"bytes", Sizer::kBytes}}),
+                "Unit of queue_size."),
+          Field("batch", &Queue::batch, BatchTable(), "Batching."),
+      },
+      ValidateQueue};
+  return table;
+}
+
+const Table<Shared>& SharedTable() {
+  static const Table<Shared> table = {
+      Field("timeout", &Shared::timeout, "Time for one attempt.").Min(0s),
+      Field("sending_queue", &Shared::sending_queue, QueueTable(), "The queue."),
+      Written(&Shared::written),
+  };
+  return table;
+}
+
+const Table<Check>& CheckTable() {
+  static const Table<Check> table{{
+                                      Field("kind", &Check::kind, "Kind."),
+                                      Field("threshold", &Check::threshold, "Limit."),
+                                  },
+                                  [](const Check& check, Checker& checker) {
+                                    if (check.kind.empty()) {
+                                      checker.Fail("kind", "requires a non-empty \"kind\"");
+                                    }
+                                  }};
+  return table;
+}
+
+const Table<Everything>& EverythingTable() {
+  static const Table<Everything> table{
+      {
+          Squash(&Everything::shared, SharedTable()),
+          Field("endpoint", &Everything::endpoint, "Where to send."),
+          Field("target", &Everything::endpoint, "").Deprecated("use endpoint"),
+          Field("token", &Everything::token, "Secret."),
+          Field("headers", &Everything::headers, "Headers."),
+          Field("insecure", &Everything::insecure, "No TLS."),
+          Field("port", &Everything::port, "Port."),
+          Field("count", &Everything::count, "Count."),
+          Field("big", &Everything::big, "Big."),
+          Field("ratio", &Everything::ratio, "Ratio."),
+          Field("endpoints", &Everything::endpoints, "Several."),
+          Field("storage", &Everything::storage, "Extension."),
+          Field("priority_levels", &Everything::priority_levels, "Levels."),
+          Field("health_check", &Everything::health_check, CheckTable(), "Checks by exporter."),
+          Field("labels", &Everything::labels, "Labels."),
+          Field("checks", &Everything::checks, CheckTable(), "List of checks."),
+          Field("linger", &Everything::linger, "Optional."),
+          Field("disk", &Everything::disk, "Size.").Max(int64_t{1} << 40),
+          Field("rate", &Everything::rate, "Rate."),
+          Field("share", &Everything::share, "Share."),
+          Field("raw", &Everything::raw, "Anything."),
+          Written(&Everything::written),
+      },
+      [](const Everything& value, Checker& checker) {
+        if (value.endpoint.empty()) {
+          checker.Fail("endpoint", "requires a non-empty \"endpoint\"");
+        }
+      }};
+  return table;
+}
+
+struct Decoded {
+  Node node;
+  Everything value;
+  Errors errors;
+};
+
+Decoded DecodeText(std::string_view yaml) {
+  Decoded out;
+  Result<Node> node = ParseYaml(yaml, "f.yaml");
+  EXPECT_TRUE(node.ok()) << node.status().ToString();
+  out.node = *std::move(node);
+  Decode(EverythingTable(), out.node, "exporters::x", out.value, out.errors);
+  return out;
+}
+
+// The config's value at `key`, after decoding `yaml`, as text; or the errors.
+std::string Value(std::string_view yaml, std::string_view key) {
+  const Decoded decoded = DecodeText(yaml);
+  if (!decoded.errors.ok()) {
+    return decoded.errors.ToString();
+  }
+  const Node printed = Print(EverythingTable(), decoded.value, Secrets::kRevealed);
+  return ToText(*printed.At(key));
+}
+
+TEST(DecodeTest, AbsentKeysKeepTheirDefaults) {
+  for (const char* yaml : {"", "{}"}) {
+    const Decoded decoded = DecodeText(yaml);
+    EXPECT_TRUE(decoded.errors.ok());
+    EXPECT_EQ(decoded.value.shared.timeout, 5s);
+    EXPECT_EQ(decoded.value.port, 4317);
+    EXPECT_THAT(decoded.value.endpoints, testing::ElementsAre("default"));
+    EXPECT_TRUE(decoded.value.shared.sending_queue.enabled);
+    EXPECT_FALSE(decoded.value.shared.sending_queue.present);
+  }
+}
+
+TEST(DecodeTest, ValuesAreReadByType) {
+  struct Case {
+    const char* yaml;
+    const char* key;
+    const char* want;
+  };
+  const Case cases[] = {
+      {"timeout: 1h15m", "timeout", "1h15m0s"},
+      {"timeout: 1.5s", "timeout", "1.5s"},
+      {"timeout: 250000000", "timeout", "250ms"},
+      {"timeout: 0", "timeout", "0s"},
+      {"endpoint: a:1", "endpoint", "a:1"},
+      {"endpoint: '0123'", "endpoint", "\"0123\""},
+      {"token: secret", "token", "secret"},
+      {"insecure: TRUE", "insecure", "true"},
+      {"count: 0123", "count", "83"},
+      {"count: 0x10", "count", "16"},
+      {"count: 12.0", "count", "12"},
+      {"ratio: 1", "ratio", "1.0"},
+      {"endpoints: [a, b]", "endpoints", "[a, b]"},
+      {"endpoints: a,b", "endpoints", "[a, b]"},
+      {"endpoints: ''", "endpoints", "[]"},
+      {"endpoints:", "endpoints", "[default]"},
+      {"endpoints: [a, null]", "endpoints", "[a, \"\"]"},
+      {"storage: ' file_storage / q '", "storage", "file_storage/q"},
+      {"priority_levels: [[otlp/a, otlp/b], [debug]]", "priority_levels",
+       "[[otlp/a, otlp/b], [debug]]"},
+      {"priority_levels: [otlp/a, 'otlp/b,debug']", "priority_levels",
+       "[[otlp/a], [otlp/b, debug]]"},
+      {"health_check: {otlp/a: {kind: http, threshold: 2}}", "health_check",
+       "{otlp/a: {kind: http, threshold: 2.0}}"},
+      {"health_check: {otlp/a: }", "health_check", "{otlp/a: {kind: probe, threshold: null}}"},
+      {"labels: {b: x, a: 'yes'}", "labels", "{a: \"yes\", b: x}"},
+      {"checks: [{kind: a}, {}]", "checks",
+       "[{kind: a, threshold: null}, {kind: probe, threshold: null}]"},
+      {"linger: 3ms", "linger", "3ms"},
+      {"linger:", "linger", "null"},
+      {"disk: 1.5GiB", "disk", "1536MiB"},
+      {"disk: 2048", "disk", "2KiB"},
+      {"disk: 10MB", "disk", "10000000B"},
+      {"rate: 8MiB/s", "rate", "8MiB/s"},
+      {"share: 42.5%", "share", "\"42.5%\""},
+      {"share: 42", "share", "\"42%\""},
+      {"raw: {any: [1, thing]}", "raw", "{any: [1, thing]}"},
+      {"headers: {a: x, b: 'y2'}", "headers", "{a: x, b: y2}"},
+      {"headers: [{name: a, value: x}, {value: z, name: b}]", "headers", "{a: x, b: z}"},
+      {"sending_queue: {sizer: items}", "sending_queue::sizer", "items"},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(Value(c.yaml, c.key), c.want) << c.yaml;
+  }
+}
+
+TEST(DecodeTest, MistakesAreNamedWithPlaceAndPath) {
+  struct Case {
+    const char* yaml;
+    const char* want;
+  };
+  const Case cases[] = {
+      {"count: x",
+       "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type 'string'"},
+      {"count: true",
+       "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type 'bool'"},
+      {"count: 1.5",
+       "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type "
+       "'float64'"},
+      {"count: -1",
+       "1:8: exporters::x::count: 'count' cannot convert negative value -1 to an unsigned integer"},
+      {"port: 70000", "1:7: exporters::x::port: 'port' value 70000 is out of the range of uint16"},
+      {"insecure: yes",
+       "1:11: exporters::x::insecure: 'insecure' expected type 'bool', got unconvertible type "
+       "'string'"},
+      {"insecure: 1",
+       "1:11: exporters::x::insecure: 'insecure' expected type 'bool', got unconvertible type "
+       "'int'"},
+      {"endpoint: 5",
+       "1:11: exporters::x::endpoint: 'endpoint' expected type 'string', got unconvertible type "
+       "'int'"},
+      {"endpoint: [a]",
+       "1:11: exporters::x::endpoint: 'endpoint' expected type 'string', got unconvertible type "
+       "'[]interface {}'"},
+      {"timeout: 5", ""},
+      {"timeout: '5'",
+       "1:10: exporters::x::timeout: 'timeout' time: missing unit in duration \"5\""},
+      {"timeout: 5x",
+       "1:10: exporters::x::timeout: 'timeout' time: unknown unit \"x\" in duration \"5x\""},
+      {"timeout: abc", "1:10: exporters::x::timeout: 'timeout' time: invalid duration \"abc\""},
+      {"timeout: -1s", "1:10: exporters::x::timeout: 'timeout' must be at least 0s, got -1s"},
+      {"endpoints: {a: b}",
+       "1:12: exporters::x::endpoints: 'endpoints': source data must be an array or slice, got "
+       "map"},
+      {"endpoints: 3",
+       "1:12: exporters::x::endpoints: 'endpoints': source data must be an array or slice, got "
+       "int"},
+      {"endpoints: [a, 3]",
+       "1:16: exporters::x::endpoints[1]: 'endpoints[1]' expected type 'string', got unconvertible "
+       "type 'int'"},
+      {"labels: x", "1:9: exporters::x::labels: 'labels' expected a map, got 'string'"},
+      {"sending_queue: 5",
+       "1:16: exporters::x::sending_queue: 'sending_queue' expected a map or struct, got \"int\""},
+      {"sending_queue: {queue_siz: 5}",
+       "1:17: exporters::x::sending_queue: 'sending_queue' has invalid keys: queue_siz (did you "
+       "mean "
+       "\"queue_size\"?)"},
+      {"sending_queue: {num_consumers: 0}",
+       "1:32: exporters::x::sending_queue::num_consumers: 'sending_queue.num_consumers' must be at "
+       "least 1, got 0"},
+      {"sending_queue: {num_consumers: 101}",
+       "1:32: exporters::x::sending_queue::num_consumers: 'sending_queue.num_consumers' must be at "
+       "most 100, got 101"},
+      {"sending_queue: {sizer: item}",
+       "1:24: exporters::x::sending_queue::sizer: 'sending_queue.sizer' unsupported value \"item\" "
+       "(did "
+       "you mean \"items\"?) (valid values: requests, items, bytes)"},
+      {"sending_queue: {enabled: maybe}",
+       "1:26: exporters::x::sending_queue: unexpected type string for 'enabled': got 'maybe' value "
+       "expected 'true' or 'false'"},
+      {"wholly_unknown: 5", "1:1: exporters::x: '' has invalid keys: wholly_unknown"},
+      {"Endpoint: a",
+       "1:1: exporters::x: '' has invalid keys: Endpoint (did you mean \"endpoint\"?)"},
+      {"disk: 5 parrots",
+       "1:7: exporters::x::disk: 'disk' invalid size \"5 parrots\": expected a number of bytes or "
+       "e.g. \"64MiB\""},
+      {"disk: -5", "1:7: exporters::x::disk: 'disk' must not be negative"},
+      {"disk: 2TiB", "1:7: exporters::x::disk: 'disk' must be at most 1TiB, got 2TiB"},
+      {"share: 101%",
+       "1:8: exporters::x::share: 'share' invalid percentage \"101%\": expected 0% to 100%"},
+      {"headers: [{name: a, value: x}, {name: a, value: y}]",
+       "1:32: exporters::x::headers[1]: 'headers[1]' duplicate name \"a\""},
+      {"headers: [{value: x}]",
+       "1:11: exporters::x::headers[0]: 'headers[0]' a header needs a non-empty name"},
+      {"headers: {a: 5}",
+       "1:14: exporters::x::headers::a: 'headers.a' expected type 'string', got unconvertible type "
+       "'int'"},
+      {"health_check: {a: {}, ' a ': {}}",
+       "1:23: exporters::x::health_check: 'health_check' duplicate name"},
+      {"text", "1:1: exporters::x: '' expected a map or struct, got \"string\""},
+  };
+  for (const Case& c : cases) {
+    const std::string want = *c.want != 0 ? "f.yaml:" + std::string(c.want) : "";
+    EXPECT_EQ(DecodeText(c.yaml).errors.ToString(), want) << c.yaml;
+  }
+}
+
+TEST(DecodeTest, AllMistakesAreReportedAtOnce) {
+  const Decoded decoded = DecodeText("count: x\nport: y\nbogus: 1\nsending_queue: {sizer: z}\n");
+  EXPECT_EQ(decoded.errors.errors().size(), 4u);
+}
+
+TEST(DecodeTest, DeprecatedKeyIsReadWithAWarning) {
+  const Decoded decoded = DecodeText("target: a:1");
+  EXPECT_TRUE(decoded.errors.ok());
+  EXPECT_EQ(decoded.value.endpoint, "a:1");
+  ASSERT_EQ(decoded.errors.warnings().size(), 1u);
+  EXPECT_EQ(decoded.errors.warnings()[0].ToString(),
+            "f.yaml:1:1: exporters::x: \"target\" is deprecated: use endpoint");
+}
+
+TEST(DecodeTest, WrittenKeysAreKnownInEveryStructOfTheMap) {
+  const Decoded decoded = DecodeText("timeout: 5s\nendpoint:\nsending_queue: {queue_size: 5}\n");
+  EXPECT_TRUE(decoded.value.written.IsSet("timeout"));
+  EXPECT_TRUE(decoded.value.written.IsSet("endpoint"));
+  EXPECT_TRUE(decoded.value.shared.written.IsSet("timeout"));
+  EXPECT_FALSE(decoded.value.written.IsSet("token"));
+  EXPECT_TRUE(decoded.value.shared.sending_queue.written.IsSet("queue_size"));
+  EXPECT_FALSE(decoded.value.shared.sending_queue.written.IsSet("sizer"));
+}
+
+TEST(DecodeTest, ExpandedValueGivesItsTextToAString) {
+  Node node = Node::Map();
+  for (const char* key : {"endpoint", "token"}) {
+    Node value = ResolvePlainScalar("0123");
+    value.set_expanded(true);
+    node.Set(key, value);
+  }
+  Node list = Node::List();
+  list.set_text("[x]");
+  list.set_expanded(true);
+  node.Set("labels", Node::Map()).Set("l", list);
+  Everything value;
+  Errors errors;
+  Decode(EverythingTable(), node, "", value, errors);
+  EXPECT_TRUE(errors.ok()) << errors.ToString();
+  EXPECT_EQ(value.endpoint, "0123");
+  EXPECT_EQ(value.token.Reveal(), "0123");
+  EXPECT_EQ(value.labels["l"], "[x]");
+}
+
+TEST(SectionTest, StateFollowsWhatWasWritten) {
+  struct Case {
+    const char* yaml;
+    bool queue_on;
+    bool batch_on;
+  };
+  const Case cases[] = {
+      {"", true, false},
+      {"sending_queue:", true, false},
+      {"sending_queue: {}", true, false},
+      {"sending_queue: {enabled: false}", false, false},
+      {"sending_queue: {enabled: true, batch: }", true, true},
+      {"sending_queue: {batch: {}}", true, true},
+      {"sending_queue: {batch: {enabled: false}}", true, false},
+      {"sending_queue: {batch: {enabled: }}", true, true},
+  };
+  for (const Case& c : cases) {
+    const Decoded decoded = DecodeText(c.yaml);
+    EXPECT_TRUE(decoded.errors.ok()) << c.yaml << decoded.errors.ToString();
+    EXPECT_EQ(decoded.value.shared.sending_queue.enabled, c.queue_on) << c.yaml;
+    EXPECT_EQ(decoded.value.shared.sending_queue->batch.enabled, c.batch_on) << c.yaml;
+    EXPECT_EQ(decoded.value.shared.sending_queue.present, *c.yaml != 0) << c.yaml;
+  }
+}
+
+std::string Invalid(std::string_view yaml) {
+  Decoded decoded = DecodeText(yaml);
+  EXPECT_TRUE(decoded.errors.ok()) << decoded.errors.ToString();
+  Validate(EverythingTable(), decoded.value, decoded.node, "exporters::x", decoded.errors);
+  return decoded.errors.ToString();
+}
+
+TEST(ValidateTest, EveryLevelThatIsInUseIsChecked) {
+  EXPECT_EQ(Invalid("endpoint: a"), "");
+  EXPECT_EQ(Invalid("timeout: 5s"), "f.yaml:1:1: exporters::x: requires a non-empty \"endpoint\"");
+  EXPECT_EQ(Invalid("{endpoint: a, sending_queue: {queue_size: 0}}"),
+            "f.yaml:1:43: exporters::x::sending_queue: `queue_size` must be positive");
+  EXPECT_EQ(Invalid("{endpoint: a, sending_queue: {queue_size: 0, enabled: false}}"), "");
+  EXPECT_EQ(Invalid("{endpoint: a, sending_queue: {queue_size: 5, batch: {min_size: 6}}}"),
+            "f.yaml:1:64: exporters::x::sending_queue: `min_size` must be less than or equal to "
+            "`queue_size`");
+  EXPECT_EQ(Invalid("{endpoint: a, sending_queue: {queue_size: 5, batch: {}}}"),
+            "f.yaml:1:46: exporters::x::sending_queue: `min_size` must be less than or equal to "
+            "`queue_size`");
+  EXPECT_EQ(Invalid("{endpoint: a, checks: [{}, {kind: ''}], health_check: {a: {kind: ''}}}"),
+            "f.yaml:1:66: exporters::x::health_check::a: requires a non-empty \"kind\"\n"
+            "f.yaml:1:35: exporters::x::checks[1]: requires a non-empty \"kind\"");
+}
+
+TEST(PrintTest, ShowsDefaultsAndHidesSecrets) {
+  const Decoded decoded = DecodeText("endpoint: a\ntoken: t0p\nheaders: {k: v}\n");
+  const Node hidden = Print(EverythingTable(), decoded.value, Secrets::kRedacted);
+  const std::string text = ToYaml(hidden);
+  EXPECT_EQ(hidden.Find("token")->text(), kRedacted);
+  EXPECT_EQ(hidden.At("headers::k")->text(), kRedacted);
+  EXPECT_FALSE(text.contains("t0p")) << text;
+  EXPECT_EQ(
+      ToText(*hidden.Find("sending_queue")),
+      "{enabled: true, queue_size: 1000, num_consumers: 10, sizer: requests, batch: {enabled: "
+      "false, flush_timeout: 200ms, min_size: 8192}}");
+  EXPECT_EQ(hidden.Find("target"), nullptr);
+  EXPECT_EQ(Print(EverythingTable(), decoded.value, Secrets::kRevealed).Find("token")->text(),
+            "t0p");
+}
+
+TEST(PrintTest, ReadsBackAsTheSameConfig) {
+  const Decoded decoded = DecodeText(
+      "{endpoint: '0123', timeout: 1500us, headers: {k: 'true'}, endpoints: [], priority_levels: "
+      "[[a, "
+      "b/c]], health_check: {x/y: {threshold: 0.1}}, checks: [{}], linger: 1h, disk: 3MB, rate: 5, "
+      "share: 0.5%, sending_queue: {enabled: false, batch: }, raw: [1, {a: b}], big: 7}");
+  ASSERT_TRUE(decoded.errors.ok()) << decoded.errors.ToString();
+  const std::string text = ToYaml(Print(EverythingTable(), decoded.value, Secrets::kRevealed));
+  const Decoded again = DecodeText(text);
+  ASSERT_TRUE(again.errors.ok()) << again.errors.ToString();
+  EXPECT_EQ(ToYaml(Print(EverythingTable(), again.value, Secrets::kRevealed)), text);
+  EXPECT_FALSE(again.value.shared.sending_queue.enabled);
+  EXPECT_TRUE(again.value.shared.sending_queue->batch.enabled);
+}
+
+TEST(DescribeTest, ListsEveryKeyWithTypeAndDefault) {
+  std::map<std::string, DocRow> rows;
+  for (const DocRow& row : Describe(EverythingTable())) {
+    rows[row.key] = row;
+  }
+  EXPECT_EQ(rows["timeout"].type, "duration");
+  EXPECT_EQ(rows["timeout"].default_value, "5s");
+  EXPECT_EQ(rows["timeout"].doc, "Time for one attempt.");
+  EXPECT_EQ(rows["sending_queue"].type, "section");
+  EXPECT_EQ(rows["sending_queue"].default_value, "on");
+  EXPECT_EQ(rows["sending_queue::batch"].default_value, "off");
+  EXPECT_EQ(rows["sending_queue::batch::min_size"].default_value, "8192");
+  EXPECT_EQ(rows["sending_queue::sizer"].type, "requests|items|bytes");
+  EXPECT_EQ(rows["checks[]::kind"].default_value, "probe");
+  EXPECT_EQ(rows["health_check::<name>::kind"].type, "string");
+  EXPECT_EQ(rows["priority_levels"].type, "list of list of ID");
+  EXPECT_EQ(rows["target"].deprecated, "use endpoint");
+}
+
+TEST(ComponentMapTest, IdsAreTrimmedAndCheckedTogether) {
+  const Result<Node> root =
+      ParseYaml("otlp:\n' otlp / b ': {x: 1}\notlp/b:\n1bad:\na/b/c: {}\n", "f");
+  Errors errors;
+  const std::vector<ComponentEntry> entries = ParseComponentMap(&*root, "exporters", errors);
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(entries[0].id.ToString(), "otlp");
+  EXPECT_TRUE(entries[0].node->is_null());
+  EXPECT_EQ(entries[1].id.ToString(), "otlp/b");
+  EXPECT_EQ(entries[1].mark.ToString(), "f:2:1");
+  EXPECT_EQ(entries[2].id.ToString(), "a/b/c");
+  ASSERT_EQ(errors.errors().size(), 2u);
+  EXPECT_EQ(errors.errors()[0].ToString(),
+            "f:3:1: exporters: duplicate name \"otlp/b\" (also at f:2:1)");
+  EXPECT_EQ(errors.errors()[1].mark.ToString(), "f:4:1");
+}
+
+TEST(ComponentMapTest, NullSectionIsEmptyAndOthersAreRefused) {
+  Errors errors;
+  EXPECT_TRUE(ParseComponentMap(nullptr, "exporters", errors).empty());
+  const Node null;
+  EXPECT_TRUE(ParseComponentMap(&null, "exporters", errors).empty());
+  EXPECT_TRUE(errors.ok());
+  const Node list = Node::List();
+  EXPECT_TRUE(ParseComponentMap(&list, "exporters", errors).empty());
+  EXPECT_EQ(errors.ToString(), "exporters: 'exporters' expected a map, got '[]interface {}'");
+}
+
+// A tree of random keys and values, right and wrong mixed.
+Node RandomConfig(Rng& rng, const TableBase* table, int depth) {
+  static constexpr std::string_view kScalars[] = {
+      "", "x", "5", "-1", "1.5", "true", "10s", "a/b", "8MiB", "50%", "null", "a,b", "items"};
+  const auto scalar = [&] {
+    Node node = ResolvePlainScalar(kScalars[rng.Below(std::size(kScalars))]);
+    node.set_expanded(rng.Chance(0.2));
+    return node;
+  };
+  if (depth > 4 || rng.Chance(0.2)) {
+    return scalar();
+  }
+  if (rng.Chance(0.2)) {
+    Node list = Node::List();
+    for (uint64_t n = rng.Below(3); n > 0; --n) {
+      list.list().push_back(RandomConfig(rng, table, depth + 1));
+    }
+    return list;
+  }
+  Node map = Node::Map();
+  for (uint64_t n = rng.Below(5); n > 0; --n) {
+    const Row* row = table != nullptr ? &table->rows()[rng.Below(table->rows().size())] : nullptr;
+    const std::string key = row == nullptr || rng.Chance(0.1) ? "enabled" : std::string(row->key);
+    const TableBase* below =
+        row != nullptr && row->codec->table() != nullptr ? row->codec->table() : table;
+    map.Set(key, rng.Chance(0.5) ? scalar() : RandomConfig(rng, below, depth + 1));
+  }
+  return map;
+}
+
+TEST(DecodePropertyTest, AnyTreeDecodesOrFailsAndWhatDecodesPrintsAndReadsBack) {
+  int good = 0;
+  for (uint64_t seed = 0; seed < 5000; ++seed) {
+    Rng rng(seed);
+    const Node node = RandomConfig(rng, &EverythingTable(), 0);
+    Everything value;
+    Errors errors;
+    Decode(EverythingTable(), node, "p", value, errors);
+    Errors invalid;
+    Validate(EverythingTable(), value, node, "p", invalid);
+    const Node printed = Print(EverythingTable(), value, Secrets::kRevealed);
+    if (!errors.ok()) {
+      continue;
+    }
+    ++good;
+    Everything again;
+    Decode(EverythingTable(), printed, "p", again, errors);
+    ASSERT_TRUE(errors.ok()) << "seed " << seed << "\n" << ToYaml(printed) << errors.ToString();
+    ASSERT_EQ(Print(EverythingTable(), again, Secrets::kRevealed), printed) << "seed " << seed;
+  }
+  EXPECT_GT(good, 100);
+}
+
+}  // namespace
+}  // namespace gapless::config
