@@ -14,6 +14,11 @@ void DialPolicy::BeginBurst(Duration spacing, TimePoint now) {
   next_start_ = now;
 }
 
+void DialPolicy::BeginPacedBurst(Duration spacing, TimePoint now) {
+  BeginBurst(spacing, now);
+  next_start_ = std::max(now, last_burst_ + options_.burst_gap);
+}
+
 void DialPolicy::DropAll() {
   for (const Dial& dial : dials_) {
     dropped_.push_back(dial.id);
@@ -38,11 +43,11 @@ void DialPolicy::WantNow(TimePoint now) {
 
 void DialPolicy::OnConnectionFailed(TimePoint now) {
   if (phase_ != Phase::kBurst) {
-    BeginBurst(options_.redial_spacing, now);
+    BeginPacedBurst(options_.redial_spacing, now);
   }
 }
 
-void DialPolicy::OnGoodbye(TimePoint now) { BeginBurst(options_.first_spacing, now); }
+void DialPolicy::OnGoodbye(TimePoint now) { BeginPacedBurst(options_.first_spacing, now); }
 
 void DialPolicy::OnIdle(TimePoint now) {
   DropAll();
@@ -122,6 +127,9 @@ DialPolicy::Actions DialPolicy::Poll(TimePoint now) {
   });
   const size_t first_new = next_id_;
   if (phase_ == Phase::kBurst && burst_started_ < kBurst && now >= next_start_) {
+    if (burst_started_ == 0) {
+      last_burst_ = now;
+    }
     StartDial(now);
     ++burst_started_;
     next_start_ = now + spacing_;

@@ -28,6 +28,9 @@ class DialPolicy {
     Duration redial_spacing = std::chrono::milliseconds(50);
     Duration first_spacing = std::chrono::milliseconds(300);
     Duration rhythm = std::chrono::seconds(1);
+    // Least time between two bursts: a peer that accepts and hangs up at once is not dialled in a
+    // tight loop.
+    Duration burst_gap = std::chrono::milliseconds(100);
     // A request, also one that failed at once, keeps the rhythm going for so long.
     Duration wanted_for = std::chrono::seconds(60);
   };
@@ -79,6 +82,7 @@ class DialPolicy {
     bool reported = false;
   };
   void BeginBurst(Duration spacing, TimePoint now);
+  void BeginPacedBurst(Duration spacing, TimePoint now);
   void DropAll();
   void CountFailure(TimePoint now);
   void StartDial(TimePoint now);
@@ -93,6 +97,7 @@ class DialPolicy {
   int burst_failed_ = 0;
   TimePoint last_start_{};
   TimePoint next_start_{};
+  TimePoint last_burst_{};
   TimePoint wanted_until_{};
   std::vector<uint64_t> dropped_;
   bool exhausted_ = false;

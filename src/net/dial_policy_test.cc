@@ -156,6 +156,21 @@ TEST(DialPolicyTest, RecoveryOfASuspectedConnectionDropsItsDialsUnreported) {
   EXPECT_EQ(d.abandoned.size(), 3u);
 }
 
+TEST(DialPolicyTest, APeerThatAcceptsAndHangsUpIsDialledTenTimesASecondAtMost) {
+  DialPolicy policy;
+  policy.Want(At(0));
+  int dials = 0;
+  for (int64_t ms = 0; ms < 10000; ++ms) {
+    for (uint64_t id : policy.Poll(At(ms)).start) {
+      ++dials;
+      policy.OnAnswered(id, At(ms));
+      policy.OnConnectionFailed(At(ms));
+    }
+  }
+  EXPECT_LE(dials, 100);
+  EXPECT_GE(dials, 90);
+}
+
 TEST(DialPolicyTest, NeverRunsMoreDialsThanTheBoundAndEveryDialEndsInOneWay) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);

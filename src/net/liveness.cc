@@ -1,7 +1,5 @@
 #include "net/liveness.h"
 
-#include <algorithm>
-
 namespace gapless::net {
 
 void Liveness::OnRequestStarted(TimePoint now) {
@@ -17,8 +15,8 @@ void Liveness::OnRequestEnded() {
   --requests_;
 }
 
-void Liveness::Evidence(TimePoint when) {
-  last_evidence_ = std::max(last_evidence_, when);
+void Liveness::Evidence(TimePoint now) {
+  last_evidence_ = now;
   verdict_ = Action::kNone;
 }
 
@@ -33,14 +31,14 @@ void Liveness::OnPingAck(TimePoint now) {
   Evidence(now);
 }
 
-void Liveness::OnTransportAcked(uint64_t acked, TimePoint when) {
+void Liveness::OnTransportAcked(uint64_t acked, uint64_t written, TimePoint now) {
   const bool moved = acked > acked_;
   acked_ = acked;
   // Once the peer's kernel has the PING, only the peer's process can answer it: a stopped process
   // goes on acknowledging.
   const bool ping_arrived = ping_position_ && acked >= *ping_position_;
-  if (moved && !ping_arrived) {
-    Evidence(when);
+  if (moved && acked < written && !ping_arrived) {
+    Evidence(now);
   }
 }
 

@@ -46,11 +46,13 @@ class Liveness {
   void OnAnswer(TimePoint now);
   void OnPingAck(TimePoint now);
   // The PING asked for was written; `position` is the number of bytes of the connection up to and
-  // including it, in the same count as OnTransportAcked's.
+  // including it.
   void OnPingSent(uint64_t position) { ping_position_ = position; }
-  // A sample: how many bytes the peer's kernel has acknowledged in all, and when it last did. Take
-  // one when a request starts and before each Poll.
-  void OnTransportAcked(uint64_t acked, TimePoint when);
+  // A sample: how many bytes of the connection the peer's kernel has acknowledged, of how many
+  // written. Progress counts while more is to come: when the last byte was acknowledged is unknown,
+  // so that one says nothing. Take a sample when a request starts and several times per
+  // suspect_after.
+  void OnTransportAcked(uint64_t acked, uint64_t written, TimePoint now);
 
   // What is due at `now`. kSendPing and the verdicts are given once per occasion, not on every
   // call.
@@ -63,7 +65,7 @@ class Liveness {
   bool ping_outstanding() const { return ping_outstanding_; }
 
  private:
-  void Evidence(TimePoint when);
+  void Evidence(TimePoint now);
   Duration half() const { return options_.suspect_after / 2; }
 
   Options options_;

@@ -81,25 +81,25 @@ TEST(LivenessTest, AnyWordOfThePeerClearsSuspicion) {
 
 TEST(LivenessTest, BytesTakenByThePeersKernelAreLifeOnlyUntilThePingArrived) {
   Liveness liveness({});
-  liveness.OnTransportAcked(1000, At(-50));
+  liveness.OnTransportAcked(1000, 1000, At(-50));
   liveness.OnRequestStarted(At(0));
-  liveness.OnTransportAcked(1000, At(0));
+  liveness.OnTransportAcked(1000, 9000, At(0));
   EXPECT_EQ(liveness.Poll(At(500)), Action::kSendPing);
-  liveness.OnPingSent(9000);
-  liveness.OnTransportAcked(5000, At(900));
+  liveness.OnPingSent(9017);
+  liveness.OnTransportAcked(5000, 9017, At(900));
   EXPECT_EQ(liveness.Poll(At(1000)), Action::kNone) << "a slow upload is progress";
-  liveness.OnTransportAcked(9000, At(1300));
+  liveness.OnTransportAcked(9017, 30000, At(1300));
   EXPECT_EQ(liveness.Poll(At(1899)), Action::kNone);
-  liveness.OnTransportAcked(20000, At(1890));
+  liveness.OnTransportAcked(20000, 30000, At(1890));
   EXPECT_EQ(liveness.Poll(At(1900)), Action::kSuspect)
       << "a stopped process keeps acknowledging but does not answer";
 }
 
-TEST(LivenessTest, TheTimeOfTheAcknowledgementCountsNotTheTimeOfTheSample) {
+TEST(LivenessTest, TheLastAcknowledgementSaysNothingForItsTimeIsUnknown) {
   Liveness liveness({});
   liveness.OnRequestStarted(At(0));
-  liveness.OnTransportAcked(10, At(1));
-  EXPECT_EQ(liveness.NextPoll(), At(501));
+  liveness.OnTransportAcked(10, 10, At(120));
+  EXPECT_EQ(liveness.NextPoll(), At(500));
 }
 
 TEST(LivenessTest, WithoutPingsSilenceAloneIsSuspect) {

@@ -1,0 +1,179 @@
+// The dialling half of ClientChannel.
+#include "fmt/format.h"
+#include "net/client_channel.h"
+#include "net/worker.h"
+
+#include <algorithm>
+
+namespace gapless::net {
+
+void ClientChannel::BeginDial(uint64_t id, bool growth) {
+  Dial& dial = dials_[id];
+  dial.growth = growth;
+  if (options_.fixed_address) {
+    OnResolved(id, Resolver::Addresses{*options_.fixed_address});
+    return;
+  }
+  const std::string& host =
+      options_.target.host.empty() ? std::string("localhost") : options_.target.host;
+  dial.query = resolver_.Resolve(
+      host, options_.target.port,
+      [this, id](Result<Resolver::Addresses> addresses) { OnResolved(id, std::move(addresses)); });
+}
+
+void ClientChannel::OnResolved(uint64_t id, Result<Resolver::Addresses> addresses) {
+  auto it = dials_.find(id);
+  if (it == dials_.end()) {
+    return;
+  }
+  it->second.query = 0;
+  if (!addresses.ok()) {
+    OnDialFailed(id, addresses.status());
+    return;
+  }
+  const SocketAddress& address = (*addresses)[rotation_++ % addresses->size()];
+  StreamOptions stream_options = options_.stream;
+  stream_options.connect_timeout = options_.dial.give_up_after;
+  auto stream = options_.tls ? ConnectTls(worker_, address, options_.tls, options_.server_name,
+                                          stream_options)
+                             : ConnectPlain(worker_, address, stream_options);
+  it->second.connection =
+      std::make_unique<ClientConnection>(worker_, std::move(stream), options_.connection,
+                                         static_cast<ClientConnection::Observer*>(this));
+  it->second.connection->tag = id;
+  it->second.connection->Start();
+}
+
+void ClientChannel::OnConnectionReady(ClientConnection& connection) {
+  auto it = dials_.find(connection.tag);
+  if (it == dials_.end()) {
+    return;
+  }
+  if (!connection.is_http2() && options_.greeting && verify_ && !it->second.growth) {
+    Greet(it->first, it->second);
+  } else {
+    OnDialAnswered(it->first);
+  }
+}
+
+void ClientChannel::Greet(uint64_t id, Dial& dial) {
+  dial.greeted = true;
+  dial.connection->Send(id, options_.greeting, [this, id](ExchangeResult result) {
+    if (result.status.ok()) {
+      OnDialAnswered(id);  // whatever it says: somebody is there
+    }
+    // Otherwise the connection goes down and says so itself.
+  });
+}
+
+void ClientChannel::OnDialAnswered(uint64_t id) {
+  auto node = dials_.extract(id);
+  if (node.empty()) {
+    return;
+  }
+  Dial& dial = node.mapped();
+  live_.push_back({std::move(dial.connection)});
+  live_.back().retiring = live_.back().connection->goodbye();
+  if (dial.growth) {
+    ScheduleStep();
+    return;
+  }
+  policy_.OnAnswered(id, worker_.Now());
+  verify_ = false;
+  last_failure_ = OkStatus();
+  if (observer_ != nullptr) {
+    observer_->OnConnected();
+  }
+  JudgeDoubtful();
+  if (!HasUsable()) {
+    policy_.OnGoodbye(worker_.Now());  // it said hello and goodbye in one breath
+  }
+  ScheduleStep();
+}
+
+// The peer answers new connections, so the silent ones say nothing about it.
+void ClientChannel::JudgeDoubtful() {
+  std::vector<ClientConnection*> dead;
+  for (Live& live : live_) {
+    ClientConnection& connection = *live.connection;
+    if (!connection.doubtful()) {
+      continue;
+    }
+    if (connection.verdict() == Liveness::Action::kReplace) {
+      live.retiring = true;
+    } else if (connection.is_http2() || connection.HasUnacknowledged()) {
+      dead.push_back(&connection);
+    } else {
+      connection.Acquit();  // the peer has the whole request and takes its time
+      live.abandoned = false;
+    }
+  }
+  for (ClientConnection* connection : dead) {
+    // Once every dial had failed too, the requests have been given to somebody else: they are not
+    // sent again.
+    judging_ = !FindLive(*connection)->abandoned;
+    connection->Kill(Unavailable("connection went silent; the peer answers a new one"));
+    judging_ = false;
+    Forget(*connection);
+  }
+}
+
+void ClientChannel::OnDialFailed(uint64_t id, const Status& status) {
+  auto it = dials_.find(id);
+  if (it == dials_.end()) {
+    return;
+  }
+  const bool growth = it->second.growth;
+  DropDial(id);
+  if (growth) {
+    // The connections that exist tell whether the peer is well; without any, the policy asks.
+    grow_not_before_ = worker_.Now() + options_.dial.rhythm;
+    if (live_.empty()) {
+      verify_ = true;
+      policy_.OnConnectionFailed(worker_.Now());
+    }
+  } else if (policy_.OnDialFailed(id, worker_.Now())) {
+    ReportDialFailure(status);
+  }
+  ScheduleStep();
+}
+
+void ClientChannel::ReportDialFailure(const Status& status) {
+  last_failure_ = status;
+  verify_ = true;
+  if (observer_ != nullptr) {
+    observer_->OnDialFailed(status);
+  }
+}
+
+void ClientChannel::DropDial(uint64_t id) {
+  auto node = dials_.extract(id);
+  if (node.empty()) {
+    return;
+  }
+  if (node.mapped().query != 0) {
+    resolver_.Cancel(node.mapped().query);
+  }
+  if (node.mapped().connection) {
+    node.mapped().connection->Close();
+    worker_.DeferDelete(std::move(node.mapped().connection));
+  }
+}
+
+void ClientChannel::GrowPool() {
+  if (waiting_.empty() || policy_.phase() != DialPolicy::Phase::kConnected) {
+    return;
+  }
+  const bool http2 = std::ranges::any_of(
+      live_, [](const Live& live) { return !live.retiring && live.connection->is_http2(); });
+  if (http2 || worker_.Now() < grow_not_before_) {
+    return;
+  }
+  size_t growing = dials_.size();
+  while (growing < waiting_.size() && live_.size() + growing < options_.max_connections) {
+    BeginDial(next_growth_++, true);
+    ++growing;
+  }
+}
+
+}  // namespace gapless::net

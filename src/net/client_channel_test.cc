@@ -1,0 +1,581 @@
+#include "net/client_channel.h"
+
+#include "net/scripted_peer.h"
+#include "net/test_certificates.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace gapless::net {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Clock = std::chrono::steady_clock;
+
+struct News final : ClientChannel::Observer {
+  void OnConnected() override { ++connected; }
+  void OnDialFailed(const Status& status) override {
+    dial_failures.push_back(status);
+    failed_at.push_back(Clock::now());
+  }
+  void OnConnectionLost(const Status& status) override { lost.push_back(status); }
+  int connected = 0;
+  std::vector<Status> dial_failures;
+  std::vector<Clock::time_point> failed_at;
+  std::vector<Status> lost;
+};
+
+class ClientChannelTest : public testing::Test {
+ protected:
+  ClientChannelOptions Options(uint16_t port) {
+    ClientChannelOptions options;
+    options.target = {"127.0.0.1", port};
+    options.server_name = "localhost";
+    options.connection.protocol = ClientProtocol::kHttp2;
+    options.connection.suspect_after = seconds(1);
+    options.stream.tcp_user_timeout = milliseconds(1500);
+    return options;
+  }
+  void Open(ClientChannelOptions options) {
+    channel_ = std::make_unique<ClientChannel>(worker_, std::move(options), &news_);
+    channel_->Start();
+  }
+  SharedRequest Post(std::string body, std::string target = "/x") {
+    return std::make_shared<HttpRequest>(HttpRequest{.method = "POST",
+                                                     .scheme = "http",
+                                                     .authority = "peer",
+                                                     .target = std::move(target),
+                                                     .headers = {{"te", "trailers"}},
+                                                     .body = Rope::CopyOf(body)});
+  }
+  uint64_t Send(std::string body) {
+    return channel_->Send(Post(std::move(body)),
+                          [this](ExchangeResult result) { results_.push_back(std::move(result)); });
+  }
+  bool Until(std::move_only_function<bool()> done, Duration timeout = seconds(5)) {
+    return worker_.RunUntil(std::move(done), timeout);
+  }
+  bool UntilResults(size_t count) {
+    return Until([this, count] { return results_.size() >= count; });
+  }
+  // Lets time pass while the loop runs; only for "nothing happens" checks.
+  void Linger(Duration time) {
+    (void)Until([] { return false; }, time);
+  }
+
+  Worker worker_;
+  News news_;
+  ScriptedPeer peer_{worker_};
+  std::unique_ptr<ClientChannel> channel_;
+  std::vector<ExchangeResult> results_;
+};
+
+TEST_F(ClientChannelTest, CarriesRequestsAndResponsesWithTrailers) {
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  const std::string body(300000, 'q');
+  Send(body);
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok()) << results_[0].status.ToString();
+  EXPECT_EQ(results_[0].response.status, 200);
+  EXPECT_EQ(results_[0].response.trailers.Find("grpc-status"), "0");
+  EXPECT_EQ(results_[0].response.body.size(), 5u);
+  EXPECT_EQ(peer_.connections[0]->requests[1].body, body);
+  EXPECT_EQ(news_.connected, 1);
+}
+
+TEST_F(ClientChannelTest, SendsManyRequestsAtOnceAndNeverMoreStreamsThanThePeerAllows) {
+  peer_.max_streams = 3;
+  size_t most = 0;
+  size_t open = 0;
+  std::vector<int32_t> held;
+  peer_.on_request = [&](PeerConnection& connection, int32_t id) {
+    most = std::max(most, ++open);
+    held.push_back(id);
+    if (held.size() >= 2) {
+      for (int32_t h : std::exchange(held, {})) {
+        --open;
+        connection.RespondGrpc(h);
+      }
+    }
+  };
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  for (int i = 0; i < 40; ++i) {
+    Send("x");
+  }
+  ASSERT_TRUE(UntilResults(40));
+  EXPECT_LE(most, 3u);
+  EXPECT_EQ(peer_.accepted, 1);
+}
+
+TEST_F(ClientChannelTest, ARefusedDestinationIsReportedByThreeDialsWithinTwoHundredMilliseconds) {
+  peer_.Listen();
+  const uint16_t port = peer_.port();
+  peer_.StopListening();
+  Open(Options(port));
+  Send("x");
+  const auto start = Clock::now();
+  ASSERT_TRUE(Until([&] { return news_.dial_failures.size() == 3; }));
+  EXPECT_LT(Clock::now() - start, milliseconds(400)) << "200 ms on an idle machine";
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_EQ(results_[0].status.code(), Code::kUnavailable);
+  Send("y");
+  ASSERT_TRUE(Until([&] { return results_.size() == 2; }, milliseconds(300)))
+      << "a peer that was just found absent is not waited for";
+}
+
+TEST_F(ClientChannelTest, APeerThatReturnsIsFoundWithinTheRhythmWithoutTraffic) {
+  peer_.Listen();
+  const uint16_t port = peer_.port();
+  peer_.StopListening();
+  Open(Options(port));
+  ASSERT_TRUE(Until([&] { return news_.dial_failures.size() >= 3; }));
+  peer_.Listen(port);
+  ASSERT_TRUE(Until([&] { return news_.connected == 1; }, seconds(3)));
+}
+
+TEST_F(ClientChannelTest, AConnectionThatIsResetIsReportedOnceAndRedialled) {
+  peer_.on_request = [](PeerConnection& connection, int32_t) { connection.Close(); };
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_EQ(results_[0].status.code(), Code::kUnavailable);
+  EXPECT_EQ(results_[0].fate, Fate::kLost);
+  ASSERT_TRUE(Until([&] { return news_.connected == 2; }));
+  EXPECT_EQ(news_.lost.size(), 1u);
+  EXPECT_TRUE(news_.dial_failures.empty());
+}
+
+TEST_F(ClientChannelTest, AResetStreamFailsAloneAndIsTheAnswerOfALivingPeer) {
+  peer_.on_request = [](PeerConnection& connection, int32_t id) {
+    if (id == 1) {
+      connection.Reset(id, NGHTTP2_INTERNAL_ERROR);
+    } else {
+      connection.RespondGrpc(id);
+    }
+  };
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("a");
+  Send("b");
+  ASSERT_TRUE(UntilResults(2));
+  EXPECT_EQ(results_[0].status.code(), Code::kInternal);
+  EXPECT_EQ(results_[0].fate, Fate::kAnswered);
+  EXPECT_EQ(results_[0].status.origin(), Origin::kPeer);
+  EXPECT_TRUE(results_[1].status.ok());
+  EXPECT_TRUE(news_.lost.empty());
+}
+
+TEST_F(ClientChannelTest, StreamsThatGoawayLeftUnprocessedAreSentAgainAndCountNothing) {
+  peer_.on_request = [this](PeerConnection& connection, int32_t id) {
+    if (&connection == peer_.connections[0].get()) {
+      if (id == 3) {
+        connection.Goaway(1);
+        connection.RespondGrpc(1);
+      }
+      return;
+    }
+    connection.RespondGrpc(id);
+  };
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("first");
+  Send("second");
+  ASSERT_TRUE(UntilResults(2));
+  EXPECT_TRUE(results_[0].status.ok());
+  EXPECT_TRUE(results_[1].status.ok());
+  EXPECT_FALSE(results_[0].resent || results_[1].resent) << "unprocessed is no duplicate";
+  EXPECT_EQ(peer_.connections[1]->requests[1].body, "second");
+  EXPECT_TRUE(news_.lost.empty());
+  EXPECT_TRUE(news_.dial_failures.empty());
+  EXPECT_EQ(news_.connected, 2);
+}
+
+TEST_F(ClientChannelTest, ARefusedStreamIsSentAgain) {
+  int refused = 0;
+  peer_.on_request = [&](PeerConnection& connection, int32_t id) {
+    if (refused++ < 2) {
+      connection.Reset(id, NGHTTP2_REFUSED_STREAM);
+    } else {
+      connection.RespondGrpc(id);
+    }
+  };
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok());
+  EXPECT_EQ(refused, 3);
+}
+
+TEST_F(ClientChannelTest, ASlowPeerThatAnswersPingsIsNotDeclaredDead) {
+  peer_.on_request = [](PeerConnection&, int32_t) {};
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("slow");
+  Linger(milliseconds(3500));
+  EXPECT_TRUE(results_.empty());
+  EXPECT_TRUE(news_.lost.empty());
+  EXPECT_TRUE(news_.dial_failures.empty());
+  EXPECT_LE(peer_.connections[0]->pings, 2);
+  peer_.connections[0]->RespondGrpc(1);
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok());
+  EXPECT_FALSE(results_[0].resent);
+}
+
+TEST_F(ClientChannelTest, AStoppedPeerIsReportedDeadWithinTwoSeconds) {
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  for (auto& connection : peer_.connections) {
+    connection->mute = true;
+  }
+  peer_.mute = true;
+  Send("b");
+  const auto start = Clock::now();
+  ASSERT_TRUE(Until([&] { return news_.dial_failures.size() == 3; }));
+  EXPECT_LT(news_.failed_at.back() - start, milliseconds(2200)) << "2 s on an idle machine";
+  EXPECT_TRUE(news_.lost.empty()) << "the old connection may still bring a late answer";
+}
+
+TEST_F(ClientChannelTest, AFullBacklogIsABlackHoleForDials) {
+  // A socket that listens with no backlog and never accepts: further SYNs are dropped.
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const Fd hole(fd);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(fd, 0), 0);
+  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  Open(Options(ntohs(address.sin_port)));
+  const auto start = Clock::now();
+  Send("x");
+  ASSERT_TRUE(Until([&] { return news_.dial_failures.size() == 3; }));
+  EXPECT_LT(Clock::now() - start, milliseconds(1800));
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_EQ(results_[0].status.code(), Code::kUnavailable);
+}
+
+TEST_F(ClientChannelTest, ADeadConnectionToALivingPeerIsReplacedAndItsRequestSentAgainOnce) {
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  peer_.connections[0]->mute = true;
+  Send("b");
+  ASSERT_TRUE(UntilResults(2));
+  EXPECT_TRUE(results_[1].status.ok()) << results_[1].status.ToString();
+  EXPECT_TRUE(results_[1].resent);
+  EXPECT_EQ(channel_->resent_count(), 1u);
+  EXPECT_TRUE(news_.dial_failures.empty()) << "the health of the peer is unchanged";
+  EXPECT_TRUE(news_.lost.empty());
+  EXPECT_EQ(channel_->connection_count(), 1u);
+}
+
+TEST_F(ClientChannelTest, ASuspectThatWakesUpAfterAllDialsFailedIsUsedAgain) {
+  peer_.Listen();
+  ClientChannelOptions options = Options(peer_.port());
+  options.connection.suspect_after = milliseconds(300);
+  options.dial.answer_within = milliseconds(200);
+  Open(options);
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  peer_.mute = true;
+  PeerConnection& first = *peer_.connections[0];
+  first.stream().PauseRead();
+  Send("b");
+  ASSERT_TRUE(Until([&] { return news_.dial_failures.size() >= 3; }));
+  EXPECT_EQ(results_.size(), 1u);
+  first.stream().ResumeRead();
+  ASSERT_TRUE(UntilResults(2));
+  EXPECT_TRUE(results_[1].status.ok());
+  EXPECT_FALSE(results_[1].resent);
+  EXPECT_EQ(news_.connected, 2) << "the level may be used again";
+}
+
+TEST_F(ClientChannelTest, AResponseOverTheLimitFailsItsRequestOnly) {
+  peer_.on_request = [](PeerConnection& connection, int32_t id) {
+    connection.RespondGrpc(id, id == 1 ? std::string(70000, 'x') : "ok");
+  };
+  peer_.Listen();
+  ClientChannelOptions options = Options(peer_.port());
+  options.connection.limits.max_response_bytes = 65536;
+  Open(options);
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_EQ(results_[0].status.code(), Code::kResourceExhausted);
+  Send("b");
+  ASSERT_TRUE(UntilResults(2));
+  EXPECT_TRUE(results_[1].status.ok());
+  EXPECT_EQ(peer_.accepted, 1);
+}
+
+TEST_F(ClientChannelTest, ACancelledRequestIsResetAndForgotten) {
+  peer_.on_request = [](PeerConnection& connection, int32_t id) {
+    if (id > 1) {
+      connection.RespondGrpc(id);
+    }
+  };
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  const uint64_t id = Send("a");
+  ASSERT_TRUE(Until([&] { return peer_.requests() == 1; }));
+  channel_->Cancel(id);
+  channel_->Cancel(id);
+  Send("b");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok());
+  Linger(milliseconds(20));
+  EXPECT_EQ(results_.size(), 1u);
+}
+
+TEST_F(ClientChannelTest, ARequestCancelledWhileWaitingForTheConnectionIsNeverSent) {
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  channel_->Cancel(Send("never"));
+  Send("sent");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_EQ(peer_.requests(), 1u);
+  EXPECT_EQ(peer_.connections[0]->requests[1].body, "sent");
+}
+
+TEST_F(ClientChannelTest, StopLetsRequestsFinishAndClosesTheRest) {
+  peer_.on_request = [](PeerConnection&, int32_t) {};
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("a");
+  ASSERT_TRUE(Until([&] { return peer_.requests() == 1; }));
+  channel_->Stop();
+  Linger(milliseconds(50));
+  EXPECT_EQ(channel_->connection_count(), 1u);
+  peer_.connections[0]->RespondGrpc(1);
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok());
+  ASSERT_TRUE(Until([&] { return channel_->connection_count() == 0; }));
+}
+
+TEST_F(ClientChannelTest, DestroyingAChannelRunsNoCallback) {
+  peer_.on_request = [](PeerConnection&, int32_t) {};
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("a");
+  ASSERT_TRUE(Until([&] { return peer_.requests() == 1; }));
+  channel_.reset();
+  Linger(milliseconds(20));
+  EXPECT_TRUE(results_.empty());
+}
+
+TEST_F(ClientChannelTest, AnUnverifiedCertificateIsAFailedDialThatSaysWhy) {
+  TestCa ca;
+  TestCa stranger;
+  const PemPair pair = ca.Issue("server", "DNS:localhost");
+  TlsServerOptions server;
+  server.cert_pem = pair.cert;
+  server.key_pem = pair.key;
+  server.alpn = {"h2"};
+  peer_.tls = TlsServerContext::Create(server).value();
+  peer_.Listen();
+  TlsClientOptions client;
+  client.ca_pem = stranger.pem();
+  client.alpn = {"h2"};
+  ClientChannelOptions options = Options(peer_.port());
+  options.tls = TlsClientContext::Create(client).value();
+  Open(options);
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_EQ(results_[0].status.code(), Code::kUnavailable);
+  EXPECT_THAT(results_[0].status.message(), testing::HasSubstr("certificate"));
+  EXPECT_GE(news_.dial_failures.size(), 3u);
+}
+
+TEST_F(ClientChannelTest, MutualTlsWorks) {
+  TestCa ca;
+  const PemPair pair = ca.Issue("server", "DNS:localhost");
+  const PemPair mine = ca.Issue("client", "DNS:client");
+  const std::string ca_file = testing::TempDir() + "client_channel_ca.pem";
+  FILE* file = fopen(ca_file.c_str(), "w");
+  ASSERT_NE(file, nullptr);
+  fputs(ca.pem().c_str(), file);
+  fclose(file);
+  TlsServerOptions server;
+  server.cert_pem = pair.cert;
+  server.key_pem = pair.key;
+  server.client_ca_file = ca_file;
+  server.alpn = {"h2"};
+  peer_.tls = TlsServerContext::Create(server).value();
+  peer_.Listen();
+  TlsClientOptions client;
+  client.ca_pem = ca.pem();
+  client.cert_pem = mine.cert;
+  client.key_pem = mine.key;
+  client.alpn = {"h2"};
+  ClientChannelOptions options = Options(peer_.port());
+  options.tls = TlsClientContext::Create(client).value();
+  Open(options);
+  Send(std::string(100000, 'm'));
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok()) << results_[0].status.ToString();
+}
+
+TEST_F(ClientChannelTest, LocalhostIsResolvedFromTheHostsFile) {
+  peer_.Listen();
+  ClientChannelOptions options = Options(peer_.port());
+  options.target.host = "localhost";
+  Open(options);
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok()) << results_[0].status.ToString();
+}
+
+class Http1ChannelTest : public ClientChannelTest {
+ protected:
+  ClientChannelOptions Options1(uint16_t port) {
+    ClientChannelOptions options = Options(port);
+    options.connection.protocol = ClientProtocol::kHttp1;
+    options.greeting = Post("", "/hello");
+    return options;
+  }
+  ScriptedPeer web_{worker_, false};
+};
+
+TEST_F(Http1ChannelTest, KeepsTheConnectionAndGrowsThePoolForParallelRequests) {
+  int arrived = 0;
+  web_.on_request = [&](PeerConnection&, int32_t) {
+    if (++arrived == 4) {
+      for (auto& connection : web_.connections) {
+        connection->WriteRaw(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+      }
+    }
+  };
+  web_.Listen();
+  Open(Options1(web_.port()));
+  for (int i = 0; i < 4; ++i) {
+    Send("x");
+  }
+  ASSERT_TRUE(UntilResults(4));
+  EXPECT_EQ(web_.accepted, 4);
+  EXPECT_EQ(results_[3].response.body.ToString(), "ok");
+  arrived = 3;
+  Send("y");
+  ASSERT_TRUE(UntilResults(5));
+  EXPECT_EQ(web_.accepted, 4);
+}
+
+TEST_F(Http1ChannelTest, AnIdleConnectionClosedByThePeerIsNoLoss) {
+  web_.Listen();
+  Open(Options1(web_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  web_.connections[0]->Close();
+  ASSERT_TRUE(Until([&] { return channel_->connection_count() == 0; }));
+  Send("b");
+  ASSERT_TRUE(UntilResults(2));
+  EXPECT_TRUE(results_[1].status.ok());
+  EXPECT_TRUE(news_.lost.empty());
+  EXPECT_TRUE(news_.dial_failures.empty());
+}
+
+TEST_F(Http1ChannelTest, ARequestOnAConnectionThatWasClosedMeanwhileIsSentAgain) {
+  bool hang_up = false;
+  web_.on_request = [&](PeerConnection& connection, int32_t) {
+    if (std::exchange(hang_up, false)) {
+      connection.Close();
+    } else {
+      connection.WriteRaw("HTTP/1.1 204 No Content\r\n\r\n");
+    }
+  };
+  web_.Listen();
+  Open(Options1(web_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  hang_up = true;
+  Send("b");
+  ASSERT_TRUE(UntilResults(2));
+  EXPECT_TRUE(results_[1].status.ok()) << results_[1].status.ToString();
+  EXPECT_TRUE(results_[1].resent);
+}
+
+TEST_F(Http1ChannelTest, AServerWithoutKeepAliveIsServedOneConnectionPerRequest) {
+  web_.on_request = [](PeerConnection& connection, int32_t) {
+    connection.WriteRaw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+  };
+  web_.Listen();
+  Open(Options1(web_.port()));
+  for (size_t i = 1; i <= 5; ++i) {
+    Send("x");
+    ASSERT_TRUE(UntilResults(i));
+    EXPECT_TRUE(results_.back().status.ok());
+  }
+  EXPECT_EQ(web_.accepted, 5);
+  EXPECT_TRUE(news_.lost.empty());
+}
+
+TEST_F(Http1ChannelTest, ASlowAnswerIsVerifiedByAGreetingAndNotSentAgain) {
+  web_.on_request = [](PeerConnection& connection, int32_t id) {
+    if (connection.requests[id].headers.Joined("head").starts_with("POST /hello")) {
+      connection.WriteRaw("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    }
+  };
+  web_.Listen();
+  ClientChannelOptions options = Options1(web_.port());
+  options.connection.suspect_after = milliseconds(200);
+  Open(options);
+  Send("slow");
+  Linger(milliseconds(700));
+  EXPECT_TRUE(results_.empty());
+  EXPECT_TRUE(news_.dial_failures.empty());
+  EXPECT_EQ(channel_->resent_count(), 0u);
+  web_.connections[0]->WriteRaw("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok());
+}
+
+TEST_F(Http1ChannelTest, AStoppedPeerIsReportedDeadWithinTwoSeconds) {
+  web_.Listen();
+  Open(Options1(web_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  web_.mute = true;
+  web_.connections[0]->mute = true;
+  Send("b");
+  const auto start = Clock::now();
+  ASSERT_TRUE(Until([&] { return news_.dial_failures.size() == 3; }));
+  EXPECT_LT(news_.failed_at.back() - start, milliseconds(2200));
+}
+
+TEST_F(Http1ChannelTest, AResponseOverTheLimitIsRefused) {
+  web_.on_request = [](PeerConnection& connection, int32_t) {
+    connection.WriteRaw("HTTP/1.1 200 OK\r\ncontent-length: 70000\r\n\r\n" +
+                        std::string(70000, 'x'));
+  };
+  web_.Listen();
+  ClientChannelOptions options = Options1(web_.port());
+  options.connection.limits.max_response_bytes = 65536;
+  Open(options);
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_EQ(results_[0].status.code(), Code::kResourceExhausted);
+}
+
+TEST_F(Http1ChannelTest, GarbageIsAFailureNotACrash) {
+  web_.on_request = [](PeerConnection& connection, int32_t) {
+    connection.WriteRaw(std::string("\x00\xff garbage\r\n\r\n", 14));
+  };
+  web_.Listen();
+  Open(Options1(web_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_EQ(results_[0].status.code(), Code::kUnavailable);
+}
+
+}  // namespace
+}  // namespace gapless::net
