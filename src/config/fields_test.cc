@@ -1,151 +1,15 @@
 #include "config/fields.h"
 
 #include "base/rng.h"
-#include "config/component_map.h"
+#include "config/sample_config_test.h"
 #include "config/yaml.h"
 
 namespace gapless::config {
 namespace {
 
 using namespace std::chrono_literals;
-
-enum class Sizer : uint8_t { kRequests, kItems, kBytes };
-
-struct Batch {
-  Duration flush_timeout = 200ms;
-  int64_t min_size = 8192;
-};
-
-struct Queue {
-  int64_t queue_size = 1000;
-  int32_t num_consumers = 10;
-  Sizer sizer = Sizer::kRequests;
-  Section<Batch> batch;
-};
-
-struct Shared {
-  Duration timeout = 5s;
-  Section<Queue> sending_queue = Section<Queue>::On();
-  WrittenKeys written;
-};
-
-struct Check {
-  std::string kind = "probe";
-  std::optional<double> threshold;
-};
-
-struct Everything {
-  Shared shared;
-  std::string endpoint;
-  Secret token;
-  HeaderMap headers;
-  bool insecure = false;
-  uint16_t port = 4317;
-  uint32_t count = 0;
-  uint64_t big = 0;
-  double ratio = 0.5;
-  std::vector<std::string> endpoints = {"default"};
-  ComponentId storage;
-  std::vector<std::vector<ComponentId>> priority_levels;
-  std::map<ComponentId, Check> health_check;
-  std::map<std::string, std::string> labels;
-  std::vector<Check> checks;
-  std::optional<Duration> linger;
-  ByteSize disk{.bytes = 10 << 20};
-  ByteRate rate;
-  Percent share{.value = 80};
-  Node raw;
-  WrittenKeys written;
-};
-
-const Table<Batch>& BatchTable() {
-  static const Table<Batch> table = {
-      Field("flush_timeout", &Batch::flush_timeout, "Longest wait for a full batch."),
-      Field("min_size", &Batch::min_size, "Items that make a batch.").Min(0),
-  };
-  return table;
-}
-
-void ValidateQueue(const Queue& queue, Checker& checker) {
-  if (queue.queue_size <= 0) {
-    checker.Fail("queue_size", "`queue_size` must be positive");
-  }
-  if (queue.batch && queue.batch->min_size > queue.queue_size) {
-    checker.Fail("batch::min_size", "`min_size` must be less than or equal to `queue_size`");
-  }
-}
-
-const Table<Queue>& QueueTable() {
-  static const Table<Queue> table{
-      {
-          Field("queue_size", &Queue::queue_size, "Room of the queue."),
-          Field("num_consumers", &Queue::num_consumers, "Senders.").Min(1).Max(100),
-          Field("sizer", &Queue::sizer,
-                Enum<Sizer>({{"requests", Sizer::kRequests},
-                             {"items", Sizer::kItems},
-                             {"bytes", Sizer::kBytes}}),
-                "Unit of queue_size."),
-          Field("batch", &Queue::batch, BatchTable(), "Batching."),
-      },
-      ValidateQueue};
-  return table;
-}
-
-const Table<Shared>& SharedTable() {
-  static const Table<Shared> table = {
-      Field("timeout", &Shared::timeout, "Time for one attempt.").Min(0s),
-      Field("sending_queue", &Shared::sending_queue, QueueTable(), "The queue."),
-      Written(&Shared::written),
-  };
-  return table;
-}
-
-const Table<Check>& CheckTable() {
-  static const Table<Check> table{{
-                                      Field("kind", &Check::kind, "Kind."),
-                                      Field("threshold", &Check::threshold, "Limit."),
-                                  },
-                                  [](const Check& check, Checker& checker) {
-                                    if (check.kind.empty()) {
-                                      checker.Fail("kind", "requires a non-empty \"kind\"");
-                                    }
-                                  }};
-  return table;
-}
-
-const Table<Everything>& EverythingTable() {
-  static const Table<Everything> table{
-      {
-          Squash(&Everything::shared, SharedTable()),
-          Field("endpoint", &Everything::endpoint, "Where to send."),
-          Field("target", &Everything::endpoint, "").Deprecated("use endpoint"),
-          Field("token", &Everything::token, "Secret."),
-          Field("headers", &Everything::headers, "Headers."),
-          Field("insecure", &Everything::insecure, "No TLS."),
-          Field("port", &Everything::port, "Port."),
-          Field("count", &Everything::count, "Count."),
-          Field("big", &Everything::big, "Big."),
-          Field("ratio", &Everything::ratio, "Ratio."),
-          Field("endpoints", &Everything::endpoints, "Several."),
-          Field("storage", &Everything::storage, "Extension."),
-          Field("priority_levels", &Everything::priority_levels, "Levels."),
-          Field("health_check", &Everything::health_check, CheckTable(), "Checks by exporter."),
-          Field("labels", &Everything::labels, "Labels."),
-          Field("checks", &Everything::checks, CheckTable(), "List of checks."),
-          Field("linger", &Everything::linger, "Optional."),
-          Field("disk", &Everything::disk, "Size.").Max(int64_t{1} << 40),
-          Field("rate", &Everything::rate, "Rate."),
-          Field("share", &Everything::share, "Share."),
-          Field("raw", &Everything::raw, "Anything."),
-          Written(&Everything::written),
-      },
-      [](const Everything& value, Checker& checker) {
-        if (value.endpoint.empty()) {
-          checker.Fail("endpoint", "requires a non-empty \"endpoint\"");
-        }
-      }};
-  return table;
-}
+using sample::Everything;
+using sample::EverythingTable;
 
 struct Decoded {
   Node node;
@@ -184,145 +48,145 @@ TEST(DecodeTest, AbsentKeysKeepTheirDefaults) {
   }
 }
 
+struct ValueCase {
+  const char* yaml;
+  const char* key;
+  const char* want;
+};
+const ValueCase kValues[] = {
+    {"timeout: 1h15m", "timeout", "1h15m0s"},
+    {"timeout: 1.5s", "timeout", "1.5s"},
+    {"timeout: 250000000", "timeout", "250ms"},
+    {"timeout: 0", "timeout", "0s"},
+    {"endpoint: a:1", "endpoint", "a:1"},
+    {"endpoint: '0123'", "endpoint", "\"0123\""},
+    {"token: secret", "token", "secret"},
+    {"insecure: TRUE", "insecure", "true"},
+    {"count: 0123", "count", "83"},
+    {"count: 0x10", "count", "16"},
+    {"count: 12.0", "count", "12"},
+    {"ratio: 1", "ratio", "1.0"},
+    {"endpoints: [a, b]", "endpoints", "[a, b]"},
+    {"endpoints: a,b", "endpoints", "[a, b]"},
+    {"endpoints: ''", "endpoints", "[]"},
+    {"endpoints:", "endpoints", "[default]"},
+    {"endpoints: [a, null]", "endpoints", "[a, \"\"]"},
+    {"storage: ' file_storage / q '", "storage", "file_storage/q"},
+    {"priority_levels: [[otlp/a, otlp/b], [debug]]", "priority_levels",
+     "[[otlp/a, otlp/b], [debug]]"},
+    {"priority_levels: [otlp/a, 'otlp/b,debug']", "priority_levels", "[[otlp/a], [otlp/b, debug]]"},
+    {"health_check: {otlp/a: {kind: http, threshold: 2}}", "health_check",
+     "{otlp/a: {kind: http, threshold: 2.0}}"},
+    {"health_check: {otlp/a: }", "health_check", "{otlp/a: {kind: probe, threshold: null}}"},
+    {"labels: {b: x, a: 'yes'}", "labels", "{a: \"yes\", b: x}"},
+    {"checks: [{kind: a}, {}]", "checks",
+     "[{kind: a, threshold: null}, {kind: probe, threshold: null}]"},
+    {"linger: 3ms", "linger", "3ms"},
+    {"linger:", "linger", "null"},
+    {"disk: 1.5GiB", "disk", "1536MiB"},
+    {"disk: 2048", "disk", "2KiB"},
+    {"disk: 10MB", "disk", "10000000B"},
+    {"rate: 8MiB/s", "rate", "8MiB/s"},
+    {"share: 42.5%", "share", "\"42.5%\""},
+    {"share: 42", "share", "\"42%\""},
+    {"raw: {any: [1, thing]}", "raw", "{any: [1, thing]}"},
+    {"headers: {a: x, b: 'y2'}", "headers", "{a: x, b: y2}"},
+    {"headers: [{name: a, value: x}, {value: z, name: b}]", "headers", "{a: x, b: z}"},
+    {"sending_queue: {sizer: items}", "sending_queue::sizer", "items"},
+};
+
 TEST(DecodeTest, ValuesAreReadByType) {
-  struct Case {
-    const char* yaml;
-    const char* key;
-    const char* want;
-  };
-  const Case cases[] = {
-      {"timeout: 1h15m", "timeout", "1h15m0s"},
-      {"timeout: 1.5s", "timeout", "1.5s"},
-      {"timeout: 250000000", "timeout", "250ms"},
-      {"timeout: 0", "timeout", "0s"},
-      {"endpoint: a:1", "endpoint", "a:1"},
-      {"endpoint: '0123'", "endpoint", "\"0123\""},
-      {"token: secret", "token", "secret"},
-      {"insecure: TRUE", "insecure", "true"},
-      {"count: 0123", "count", "83"},
-      {"count: 0x10", "count", "16"},
-      {"count: 12.0", "count", "12"},
-      {"ratio: 1", "ratio", "1.0"},
-      {"endpoints: [a, b]", "endpoints", "[a, b]"},
-      {"endpoints: a,b", "endpoints", "[a, b]"},
-      {"endpoints: ''", "endpoints", "[]"},
-      {"endpoints:", "endpoints", "[default]"},
-      {"endpoints: [a, null]", "endpoints", "[a, \"\"]"},
-      {"storage: ' file_storage / q '", "storage", "file_storage/q"},
-      {"priority_levels: [[otlp/a, otlp/b], [debug]]", "priority_levels",
-       "[[otlp/a, otlp/b], [debug]]"},
-      {"priority_levels: [otlp/a, 'otlp/b,debug']", "priority_levels",
-       "[[otlp/a], [otlp/b, debug]]"},
-      {"health_check: {otlp/a: {kind: http, threshold: 2}}", "health_check",
-       "{otlp/a: {kind: http, threshold: 2.0}}"},
-      {"health_check: {otlp/a: }", "health_check", "{otlp/a: {kind: probe, threshold: null}}"},
-      {"labels: {b: x, a: 'yes'}", "labels", "{a: \"yes\", b: x}"},
-      {"checks: [{kind: a}, {}]", "checks",
-       "[{kind: a, threshold: null}, {kind: probe, threshold: null}]"},
-      {"linger: 3ms", "linger", "3ms"},
-      {"linger:", "linger", "null"},
-      {"disk: 1.5GiB", "disk", "1536MiB"},
-      {"disk: 2048", "disk", "2KiB"},
-      {"disk: 10MB", "disk", "10000000B"},
-      {"rate: 8MiB/s", "rate", "8MiB/s"},
-      {"share: 42.5%", "share", "\"42.5%\""},
-      {"share: 42", "share", "\"42%\""},
-      {"raw: {any: [1, thing]}", "raw", "{any: [1, thing]}"},
-      {"headers: {a: x, b: 'y2'}", "headers", "{a: x, b: y2}"},
-      {"headers: [{name: a, value: x}, {value: z, name: b}]", "headers", "{a: x, b: z}"},
-      {"sending_queue: {sizer: items}", "sending_queue::sizer", "items"},
-  };
-  for (const Case& c : cases) {
+  for (const ValueCase& c : kValues) {
     EXPECT_EQ(Value(c.yaml, c.key), c.want) << c.yaml;
   }
 }
 
+struct MistakeCase {
+  const char* yaml;
+  const char* want;
+};
+const MistakeCase kMistakes[] = {
+    {"count: x",
+     "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type 'string'"},
+    {"count: true",
+     "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type 'bool'"},
+    {"count: 1.5",
+     "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type "
+     "'float64'"},
+    {"count: -1",
+     "1:8: exporters::x::count: 'count' cannot convert negative value -1 to an unsigned integer"},
+    {"port: 70000", "1:7: exporters::x::port: 'port' value 70000 is out of the range of uint16"},
+    {"insecure: yes",
+     "1:11: exporters::x::insecure: 'insecure' expected type 'bool', got unconvertible type "
+     "'string'"},
+    {"insecure: 1",
+     "1:11: exporters::x::insecure: 'insecure' expected type 'bool', got unconvertible type "
+     "'int'"},
+    {"endpoint: 5",
+     "1:11: exporters::x::endpoint: 'endpoint' expected type 'string', got unconvertible type "
+     "'int'"},
+    {"endpoint: [a]",
+     "1:11: exporters::x::endpoint: 'endpoint' expected type 'string', got unconvertible type "
+     "'[]interface {}'"},
+    {"timeout: 5", ""},
+    {"timeout: '5'", "1:10: exporters::x::timeout: 'timeout' time: missing unit in duration \"5\""},
+    {"timeout: 5x",
+     "1:10: exporters::x::timeout: 'timeout' time: unknown unit \"x\" in duration \"5x\""},
+    {"timeout: abc", "1:10: exporters::x::timeout: 'timeout' time: invalid duration \"abc\""},
+    {"timeout: -1s", "1:10: exporters::x::timeout: 'timeout' must be at least 0s, got -1s"},
+    {"endpoints: {a: b}",
+     "1:12: exporters::x::endpoints: 'endpoints': source data must be an array or slice, got "
+     "map"},
+    {"endpoints: 3",
+     "1:12: exporters::x::endpoints: 'endpoints': source data must be an array or slice, got "
+     "int"},
+    {"endpoints: [a, 3]",
+     "1:16: exporters::x::endpoints[1]: 'endpoints[1]' expected type 'string', got unconvertible "
+     "type 'int'"},
+    {"labels: x", "1:9: exporters::x::labels: 'labels' expected a map, got 'string'"},
+    {"sending_queue: 5",
+     "1:16: exporters::x::sending_queue: 'sending_queue' expected a map or struct, got \"int\""},
+    {"sending_queue: {queue_siz: 5}",
+     "1:17: exporters::x::sending_queue: 'sending_queue' has invalid keys: queue_siz (did you "
+     "mean "
+     "\"queue_size\"?)"},
+    {"sending_queue: {num_consumers: 0}",
+     "1:32: exporters::x::sending_queue::num_consumers: 'sending_queue.num_consumers' must be at "
+     "least 1, got 0"},
+    {"sending_queue: {num_consumers: 101}",
+     "1:32: exporters::x::sending_queue::num_consumers: 'sending_queue.num_consumers' must be at "
+     "most 100, got 101"},
+    {"sending_queue: {sizer: item}",
+     "1:24: exporters::x::sending_queue::sizer: 'sending_queue.sizer' unsupported value \"item\" "
+     "(did "
+     "you mean \"items\"?) (valid values: requests, items, bytes)"},
+    {"sending_queue: {enabled: maybe}",
+     "1:26: exporters::x::sending_queue: unexpected type string for 'enabled': got 'maybe' value "
+     "expected 'true' or 'false'"},
+    {"wholly_unknown: 5", "1:1: exporters::x: '' has invalid keys: wholly_unknown"},
+    {"Endpoint: a",
+     "1:1: exporters::x: '' has invalid keys: Endpoint (did you mean \"endpoint\"?)"},
+    {"disk: 5 parrots",
+     "1:7: exporters::x::disk: 'disk' invalid size \"5 parrots\": expected a number of bytes or "
+     "e.g. \"64MiB\""},
+    {"disk: -5", "1:7: exporters::x::disk: 'disk' must not be negative"},
+    {"disk: 2TiB", "1:7: exporters::x::disk: 'disk' must be at most 1TiB, got 2TiB"},
+    {"share: 101%",
+     "1:8: exporters::x::share: 'share' invalid percentage \"101%\": expected 0% to 100%"},
+    {"headers: [{name: a, value: x}, {name: a, value: y}]",
+     "1:32: exporters::x::headers[1]: 'headers[1]' duplicate name \"a\""},
+    {"headers: [{value: x}]",
+     "1:11: exporters::x::headers[0]: 'headers[0]' a header needs a non-empty name"},
+    {"headers: {a: 5}",
+     "1:14: exporters::x::headers::a: 'headers.a' expected type 'string', got unconvertible type "
+     "'int'"},
+    {"health_check: {a: {}, ' a ': {}}",
+     "1:23: exporters::x::health_check: 'health_check' duplicate name"},
+    {"text", "1:1: exporters::x: '' expected a map or struct, got \"string\""},
+};
+
 TEST(DecodeTest, MistakesAreNamedWithPlaceAndPath) {
-  struct Case {
-    const char* yaml;
-    const char* want;
-  };
-  const Case cases[] = {
-      {"count: x",
-       "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type 'string'"},
-      {"count: true",
-       "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type 'bool'"},
-      {"count: 1.5",
-       "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type "
-       "'float64'"},
-      {"count: -1",
-       "1:8: exporters::x::count: 'count' cannot convert negative value -1 to an unsigned integer"},
-      {"port: 70000", "1:7: exporters::x::port: 'port' value 70000 is out of the range of uint16"},
-      {"insecure: yes",
-       "1:11: exporters::x::insecure: 'insecure' expected type 'bool', got unconvertible type "
-       "'string'"},
-      {"insecure: 1",
-       "1:11: exporters::x::insecure: 'insecure' expected type 'bool', got unconvertible type "
-       "'int'"},
-      {"endpoint: 5",
-       "1:11: exporters::x::endpoint: 'endpoint' expected type 'string', got unconvertible type "
-       "'int'"},
-      {"endpoint: [a]",
-       "1:11: exporters::x::endpoint: 'endpoint' expected type 'string', got unconvertible type "
-       "'[]interface {}'"},
-      {"timeout: 5", ""},
-      {"timeout: '5'",
-       "1:10: exporters::x::timeout: 'timeout' time: missing unit in duration \"5\""},
-      {"timeout: 5x",
-       "1:10: exporters::x::timeout: 'timeout' time: unknown unit \"x\" in duration \"5x\""},
-      {"timeout: abc", "1:10: exporters::x::timeout: 'timeout' time: invalid duration \"abc\""},
-      {"timeout: -1s", "1:10: exporters::x::timeout: 'timeout' must be at least 0s, got -1s"},
-      {"endpoints: {a: b}",
-       "1:12: exporters::x::endpoints: 'endpoints': source data must be an array or slice, got "
-       "map"},
-      {"endpoints: 3",
-       "1:12: exporters::x::endpoints: 'endpoints': source data must be an array or slice, got "
-       "int"},
-      {"endpoints: [a, 3]",
-       "1:16: exporters::x::endpoints[1]: 'endpoints[1]' expected type 'string', got unconvertible "
-       "type 'int'"},
-      {"labels: x", "1:9: exporters::x::labels: 'labels' expected a map, got 'string'"},
-      {"sending_queue: 5",
-       "1:16: exporters::x::sending_queue: 'sending_queue' expected a map or struct, got \"int\""},
-      {"sending_queue: {queue_siz: 5}",
-       "1:17: exporters::x::sending_queue: 'sending_queue' has invalid keys: queue_siz (did you "
-       "mean "
-       "\"queue_size\"?)"},
-      {"sending_queue: {num_consumers: 0}",
-       "1:32: exporters::x::sending_queue::num_consumers: 'sending_queue.num_consumers' must be at "
-       "least 1, got 0"},
-      {"sending_queue: {num_consumers: 101}",
-       "1:32: exporters::x::sending_queue::num_consumers: 'sending_queue.num_consumers' must be at "
-       "most 100, got 101"},
-      {"sending_queue: {sizer: item}",
-       "1:24: exporters::x::sending_queue::sizer: 'sending_queue.sizer' unsupported value \"item\" "
-       "(did "
-       "you mean \"items\"?) (valid values: requests, items, bytes)"},
-      {"sending_queue: {enabled: maybe}",
-       "1:26: exporters::x::sending_queue: unexpected type string for 'enabled': got 'maybe' value "
-       "expected 'true' or 'false'"},
-      {"wholly_unknown: 5", "1:1: exporters::x: '' has invalid keys: wholly_unknown"},
-      {"Endpoint: a",
-       "1:1: exporters::x: '' has invalid keys: Endpoint (did you mean \"endpoint\"?)"},
-      {"disk: 5 parrots",
-       "1:7: exporters::x::disk: 'disk' invalid size \"5 parrots\": expected a number of bytes or "
-       "e.g. \"64MiB\""},
-      {"disk: -5", "1:7: exporters::x::disk: 'disk' must not be negative"},
-      {"disk: 2TiB", "1:7: exporters::x::disk: 'disk' must be at most 1TiB, got 2TiB"},
-      {"share: 101%",
-       "1:8: exporters::x::share: 'share' invalid percentage \"101%\": expected 0% to 100%"},
-      {"headers: [{name: a, value: x}, {name: a, value: y}]",
-       "1:32: exporters::x::headers[1]: 'headers[1]' duplicate name \"a\""},
-      {"headers: [{value: x}]",
-       "1:11: exporters::x::headers[0]: 'headers[0]' a header needs a non-empty name"},
-      {"headers: {a: 5}",
-       "1:14: exporters::x::headers::a: 'headers.a' expected type 'string', got unconvertible type "
-       "'int'"},
-      {"health_check: {a: {}, ' a ': {}}",
-       "1:23: exporters::x::health_check: 'health_check' duplicate name"},
-      {"text", "1:1: exporters::x: '' expected a map or struct, got \"string\""},
-  };
-  for (const Case& c : cases) {
+  for (const MistakeCase& c : kMistakes) {
     const std::string want = *c.want != 0 ? "f.yaml:" + std::string(c.want) : "";
     EXPECT_EQ(DecodeText(c.yaml).errors.ToString(), want) << c.yaml;
   }
@@ -469,34 +333,6 @@ TEST(DescribeTest, ListsEveryKeyWithTypeAndDefault) {
   EXPECT_EQ(rows["health_check::<name>::kind"].type, "string");
   EXPECT_EQ(rows["priority_levels"].type, "list of list of ID");
   EXPECT_EQ(rows["target"].deprecated, "use endpoint");
-}
-
-TEST(ComponentMapTest, IdsAreTrimmedAndCheckedTogether) {
-  const Result<Node> root =
-      ParseYaml("otlp:\n' otlp / b ': {x: 1}\notlp/b:\n1bad:\na/b/c: {}\n", "f");
-  Errors errors;
-  const std::vector<ComponentEntry> entries = ParseComponentMap(&*root, "exporters", errors);
-  ASSERT_EQ(entries.size(), 3u);
-  EXPECT_EQ(entries[0].id.ToString(), "otlp");
-  EXPECT_TRUE(entries[0].node->is_null());
-  EXPECT_EQ(entries[1].id.ToString(), "otlp/b");
-  EXPECT_EQ(entries[1].mark.ToString(), "f:2:1");
-  EXPECT_EQ(entries[2].id.ToString(), "a/b/c");
-  ASSERT_EQ(errors.errors().size(), 2u);
-  EXPECT_EQ(errors.errors()[0].ToString(),
-            "f:3:1: exporters: duplicate name \"otlp/b\" (also at f:2:1)");
-  EXPECT_EQ(errors.errors()[1].mark.ToString(), "f:4:1");
-}
-
-TEST(ComponentMapTest, NullSectionIsEmptyAndOthersAreRefused) {
-  Errors errors;
-  EXPECT_TRUE(ParseComponentMap(nullptr, "exporters", errors).empty());
-  const Node null;
-  EXPECT_TRUE(ParseComponentMap(&null, "exporters", errors).empty());
-  EXPECT_TRUE(errors.ok());
-  const Node list = Node::List();
-  EXPECT_TRUE(ParseComponentMap(&list, "exporters", errors).empty());
-  EXPECT_EQ(errors.ToString(), "exporters: 'exporters' expected a map, got '[]interface {}'");
 }
 
 // A tree of random keys and values, right and wrong mixed.

@@ -171,6 +171,64 @@ TEST(SetFlagTest, ComesAfterAllConfigs) {
             "{a: 4}");
 }
 
+struct ExpandCase {
+  const char* situation;
+  const char* text;
+  const char* want;
+};
+const ExpandCase kExpandCases[] = {
+    {"short form", "${NUM}", "12"},
+    {"env form", "${env:NUM}", "12"},
+    {"default of an unset variable", "${env:NONE:-5}", "5"},
+    {"default is not used when set but empty", "${env:EMPTY:-5}", "null"},
+    {"explicit empty default", "${env:NONE:-}", "null"},
+    {"default with :- in it", "${env:NONE:-a:-b}", "a:-b"},
+    {"lenient short default", "${NO_NE:-5}", "5"},
+    {"unset is null", "${NONE}", "null"},
+    {"no braces is literal", "$NUM", "\"$NUM\""},
+    {"double dollar", "a$$b", "\"a$b\""},
+    {"escaped reference", "$${NUM}", "\"${NUM}\""},
+    {"escaped dollar before reference", "$$${NUM}", "\"$12\""},
+    {"two escaped dollars", "$$$${NUM}", "\"$${NUM}\""},
+    {"escape stops the rest", "$${NUM} ${NUM}", "\"${NUM} ${NUM}\""},
+    {"an equal reference replaces the escaped one, too", "${NUM} $${NUM}", "\"12 $12\""},
+    {"dollars in values are unescaped too", "${DOLLARS}", "\"a$b\""},
+    {"nested", "${env:${WHICH}}", "12"},
+    {"value with a reference", "${REF}", "12"},
+    {"value with a reference inside text", "x-${REF}", "x-12"},
+    {"whole value keeps type bool", "${YES}", "true"},
+    {"whole value keeps type list", "${LIST}", "[1, x]"},
+    {"whole value keeps type map", "${MAP}", "{x: 1}"},
+    {"quoted reference is a whole value as well", "'${NUM}'", "12"},
+    {"octal", "${OCT}", "83"},
+    {"quotes stay", "${QUOTED}", "\"\\\"0123\\\"\""},
+    {"text keeps original form", "x${OCT}", "x0123"},
+    {"map as text", "x${MAP}", "\"x{x: 1}\""},
+    {"several in one text", "${NUM}:${OCT}", "\"12:0123\""},
+    {"unset inside text is empty", "a${NONE}b", "ab"},
+    {"not YAML is taken verbatim", "${BAD}", "\"[unclosed\""},
+    {"file", "${file:f}", "{k: [1, 12]}"},
+    {"file that is no YAML", "${file:bad}", "\"a: [\""},
+    {"url", "${http://h/v}", "5"},
+    {"inline yaml", "\"${yaml:[1, 2]}\"", "[1, 2]"},
+    {"in lists", "[\"${NUM}\", x]", "[12, x]"},
+    {"in maps", "{k: \"${NUM}\"}", "{k: 12}"},
+    {"never in keys", "{\"${NUM}\": 1}", "{\"${NUM}\": 1}"},
+    {"unclosed", "\"${NUM\"", "\"${NUM\""},
+    {"close before open", "\"} ${NUM}\"", "\"} 12\""},
+    {"bad name", "${1x}",
+     "error: c:1:4: a: environment variable \"1x\" has invalid name: must match regex "
+     "^[a-zA-Z_][a-zA-Z0-9_]*$"},
+    {"empty name", "${}",
+     "error: c:1:4: a: environment variable \"\" has invalid name: must match regex "
+     "^[a-zA-Z_][a-zA-Z0-9_]*$"},
+    {"unknown scheme", "${foo:bar}", "error: c:1:4: a: unsupported scheme on URI \"foo:bar\""},
+    {"dollar in URI", "${env:a$b}",
+     "error: c:1:4: a: the uri \"env:a$b\" contains unsupported characters ('$')"},
+    {"endless", "${LOOP}", "error: c:1:4: a: too many recursive expansions"},
+    {"endless in text", "${GROW}", "error: c:1:4: a: too many recursive expansions"},
+};
+
 TEST(ExpandTest, FollowsUpstreamsRules) {
   const World world{.files = {{"f", "{k: [1, '${NUM}']}"}, {"bad", "a: ["}},
                     .env = {{"NUM", "12"},
@@ -187,64 +245,7 @@ TEST(ExpandTest, FollowsUpstreamsRules) {
                             {"LOOP", "${LOOP}"},
                             {"GROW", "x${GROW}"}},
                     .urls = {{"http://h/v", "5"}}};
-  struct Case {
-    const char* situation;
-    const char* text;
-    const char* want;
-  };
-  const Case cases[] = {
-      {"short form", "${NUM}", "12"},
-      {"env form", "${env:NUM}", "12"},
-      {"default of an unset variable", "${env:NONE:-5}", "5"},
-      {"default is not used when set but empty", "${env:EMPTY:-5}", "null"},
-      {"explicit empty default", "${env:NONE:-}", "null"},
-      {"default with :- in it", "${env:NONE:-a:-b}", "a:-b"},
-      {"lenient short default", "${NO_NE:-5}", "5"},
-      {"unset is null", "${NONE}", "null"},
-      {"no braces is literal", "$NUM", "\"$NUM\""},
-      {"double dollar", "a$$b", "\"a$b\""},
-      {"escaped reference", "$${NUM}", "\"${NUM}\""},
-      {"escaped dollar before reference", "$$${NUM}", "\"$12\""},
-      {"two escaped dollars", "$$$${NUM}", "\"$${NUM}\""},
-      {"escape stops the rest", "$${NUM} ${NUM}", "\"${NUM} ${NUM}\""},
-      {"an equal reference replaces the escaped one, too", "${NUM} $${NUM}", "\"12 $12\""},
-      {"dollars in values are unescaped too", "${DOLLARS}", "\"a$b\""},
-      {"nested", "${env:${WHICH}}", "12"},
-      {"value with a reference", "${REF}", "12"},
-      {"value with a reference inside text", "x-${REF}", "x-12"},
-      {"whole value keeps type bool", "${YES}", "true"},
-      {"whole value keeps type list", "${LIST}", "[1, x]"},
-      {"whole value keeps type map", "${MAP}", "{x: 1}"},
-      {"quoted reference is a whole value as well", "'${NUM}'", "12"},
-      {"octal", "${OCT}", "83"},
-      {"quotes stay", "${QUOTED}", "\"\\\"0123\\\"\""},
-      {"text keeps original form", "x${OCT}", "x0123"},
-      {"map as text", "x${MAP}", "\"x{x: 1}\""},
-      {"several in one text", "${NUM}:${OCT}", "\"12:0123\""},
-      {"unset inside text is empty", "a${NONE}b", "ab"},
-      {"not YAML is taken verbatim", "${BAD}", "\"[unclosed\""},
-      {"file", "${file:f}", "{k: [1, 12]}"},
-      {"file that is no YAML", "${file:bad}", "\"a: [\""},
-      {"url", "${http://h/v}", "5"},
-      {"inline yaml", "\"${yaml:[1, 2]}\"", "[1, 2]"},
-      {"in lists", "[\"${NUM}\", x]", "[12, x]"},
-      {"in maps", "{k: \"${NUM}\"}", "{k: 12}"},
-      {"never in keys", "{\"${NUM}\": 1}", "{\"${NUM}\": 1}"},
-      {"unclosed", "\"${NUM\"", "\"${NUM\""},
-      {"close before open", "\"} ${NUM}\"", "\"} 12\""},
-      {"bad name", "${1x}",
-       "error: c:1:4: a: environment variable \"1x\" has invalid name: must match regex "
-       "^[a-zA-Z_][a-zA-Z0-9_]*$"},
-      {"empty name", "${}",
-       "error: c:1:4: a: environment variable \"\" has invalid name: must match regex "
-       "^[a-zA-Z_][a-zA-Z0-9_]*$"},
-      {"unknown scheme", "${foo:bar}", "error: c:1:4: a: unsupported scheme on URI \"foo:bar\""},
-      {"dollar in URI", "${env:a$b}",
-       "error: c:1:4: a: the uri \"env:a$b\" contains unsupported characters ('$')"},
-      {"endless", "${LOOP}", "error: c:1:4: a: too many recursive expansions"},
-      {"endless in text", "${GROW}", "error: c:1:4: a: too many recursive expansions"},
-  };
-  for (const Case& c : cases) {
+  for (const ExpandCase& c : kExpandCases) {
     EXPECT_EQ(Expanded(world, c.text), c.want) << c.situation << ": " << c.text;
   }
 }

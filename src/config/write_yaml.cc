@@ -39,25 +39,65 @@ bool IsPlainSafe(std::string_view text) {
            !text.contains('/'));  // 1:30 is a number in YAML 1.1
 }
 
-// A double-quoted string that is valid in YAML and in JSON.
+// The code point at `at` and its length; length 0: no UTF-8.
+struct CodePoint {
+  uint32_t value = 0;
+  size_t length = 0;
+};
+CodePoint DecodeUtf8(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const uint32_t first = byte(at);
+  const size_t length = first < 0x80       ? 1
+                        : first >> 5 == 6  ? 2
+                        : first >> 4 == 14 ? 3
+                        : first >> 3 == 30 ? 4
+                                           : 0;
+  if (length == 0 || at + length > text.size()) {
+    return {};
+  }
+  uint32_t value = length == 1 ? first : first & (0x7fu >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if (byte(at + i) >> 6 != 2) {
+      return {};
+    }
+    value = value << 6 | (byte(at + i) & 0x3fu);
+  }
+  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool valid =
+      value >= kLeast[length] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
+  return valid ? CodePoint{.value = value, .length = length} : CodePoint();
+}
+
+// Control characters, line separators, byte order marks: what a YAML stream may not hold or would
+// fold.
+bool NeedsEscape(uint32_t value) {
+  return value < 0x20 || (value >= 0x7f && value < 0xa0) || value == 0x2028 || value == 0x2029 ||
+         value == 0xfeff || value == 0xfffe || value == 0xffff;
+}
+
+// A double-quoted string that is valid in YAML and in JSON; bytes that are no UTF-8 become U+FFFD.
 std::string Quoted(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\u{:04x}", byte);
-    } else {
-      out += c;
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint point = DecodeUtf8(text, at);
+    if (point.length == 0) {
+      out += "\\ufffd";
+      ++at;
+      continue;
     }
+    if (text[at] == '"' || text[at] == '\\') {
+      out += '\\';
+      out += text[at];
+    } else if (text[at] == '\n') {
+      out += "\\n";
+    } else if (text[at] == '\t') {
+      out += "\\t";
+    } else if (NeedsEscape(point.value)) {
+      out += fmt::format("\\u{:04x}", point.value);
+    } else {
+      out += text.substr(at, point.length);
+    }
+    at += point.length;
   }
   return out + '"';
 }
