@@ -1,0 +1,1 @@
+"""Drives the gapless binary from outside: independent backends, load, and an oracle by identity."""

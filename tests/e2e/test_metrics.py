@@ -1,0 +1,93 @@
+"""The collector's own metrics: upstream's names, and a ledger that adds up."""
+
+import requests
+
+from harness.configs import failover, pass_through
+from harness.items import make_body
+from harness.load import HttpClient
+from harness.oracle import conserved
+from harness.wait import wait_until
+
+ITEMS = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}
+
+
+def test_items_are_counted_under_upstreams_names(make_backend, make_collector, client_of):
+    backend = make_backend()
+    collector = make_collector(pass_through(backend))
+    client, http = client_of(collector), HttpClient(collector.http)
+    for signal in ITEMS:
+        backend.wait_for_ids(client.send(signal, 7) + http.send(signal, 5))
+    for signal, name in ITEMS.items():
+        wait_until(lambda name=name: collector.metric(
+            f"otelcol_exporter_sent_{name}", exporter="otlp/only") == 12, 5, f"sent {signal}")
+        accepted = f"otelcol_receiver_accepted_{name}"
+        assert collector.metric(accepted, receiver="otlp", transport="grpc") == 7
+        assert collector.metric(accepted, receiver="otlp", transport="http") == 5
+        assert collector.metric(f"otelcol_receiver_refused_{name}") == 0
+    conserved(collector)
+
+
+def test_the_exposition_is_prometheus_text(make_backend, make_collector):
+    collector = make_collector(pass_through(make_backend()))
+    answer = requests.get(f"http://{collector.host}:8888/metrics", timeout=5)
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    typed = set()
+    for line in answer.text.splitlines():
+        if line.startswith("# TYPE "):
+            typed.add(line.split()[2])
+        elif line and not line.startswith("#"):
+            name = line.split("{")[0].split()[0]
+            stem = name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
+            assert name in typed or stem in typed, f"{name} has no TYPE"
+    assert "otelcol_process_uptime" in typed and "target_info" in typed
+
+
+def test_the_process_shows_uptime_cpu_and_memory(make_backend, make_collector):
+    collector = make_collector(pass_through(make_backend()))
+    assert collector.metric("otelcol_process_memory_rss") > 1 << 20
+    wait_until(lambda: collector.metric("otelcol_process_uptime") > 0, 5, "uptime")
+    assert collector.metric("otelcol_process_cpu_seconds") >= 0
+
+
+def test_the_queue_shows_its_size_and_capacity(make_backend, make_collector, client_of):
+    backend = make_backend()
+    backend.kill()
+    collector = make_collector(pass_through(
+        backend, sending_queue={"queue_size": 77}, signals=("traces",)))
+    client = client_of(collector)
+    for _ in range(9):
+        client.send("traces")
+    labels = {"exporter": "otlp/only", "data_type": "traces"}
+    assert collector.metric("otelcol_exporter_queue_capacity", **labels) == 77
+    wait_until(lambda: collector.metric("otelcol_exporter_queue_size", **labels) == 9, 5,
+               "a queue of nine")
+
+
+def test_refused_items_are_counted(make_backend, make_collector, client_of):
+    backend = make_backend()
+    backend.behave("INVALID_ARGUMENT")
+    off = {"sending_queue": {"enabled": False}, "retry_on_failure": {"enabled": False}}
+    collector = make_collector(pass_through(backend, **off))
+    client_of(collector).export("logs", make_body("logs", 4)[0])
+    assert collector.metric("otelcol_receiver_refused_log_records", transport="grpc") == 4
+    assert collector.metric("otelcol_receiver_accepted_log_records") == 0
+    assert collector.metric("otelcol_exporter_send_failed_log_records", exporter="otlp/only") == 4
+
+
+def test_failover_shows_which_level_is_active(make_backend, make_collector, client_of):
+    primary, secondary = make_backend("primary"), make_backend("secondary")
+    collector = make_collector(failover(primary, secondary, signals=("traces",)))
+    labels = {"connector": "failover/traces", "signal": "traces"}
+    client = client_of(collector)
+    primary.wait_for_ids(client.send("traces"))
+    active = "otelcol_connector_failover_active_level"
+    assert collector.metric(active, **labels) == 0
+    primary.kill()
+    secondary.wait_for_ids(client.send("traces"))
+    assert collector.metric(active, **labels) == 1
+    switches = "otelcol_connector_failover_switches"
+    assert collector.metric(switches, to="1", **labels) == 1
+    primary.start()
+    wait_until(lambda: collector.metric(active, **labels) == 0, 10, "level 0 again")
+    assert collector.metric(switches, to="0", **labels) == 1
+    conserved(collector)
