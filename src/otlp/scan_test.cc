@@ -163,9 +163,9 @@ TEST(ScanTest, NestingIsBounded) {
   // request, resource, scope, span, attribute, value: six, and two for each list
   EXPECT_TRUE(ScanText(NestedValue(47)).ok());
   EXPECT_FALSE(ScanText(NestedValue(48)).ok());
-  EXPECT_FALSE(ScanText(NestedValue(20000)).ok());
+  EXPECT_FALSE(ScanText(NestedValue(4000)).ok());
   Rng rng(1);
-  EXPECT_FALSE(Scan(Shred(NestedValue(20000), rng, 100), Signal::kTraces).ok());
+  EXPECT_FALSE(Scan(Shred(NestedValue(4000), rng, 100), Signal::kTraces).ok());
   EXPECT_TRUE(Scan(Rope::CopyOf(NestedValue(0)), Signal::kTraces, {.max_depth = 6}).ok());
   EXPECT_FALSE(Scan(Rope::CopyOf(NestedValue(0)), Signal::kTraces, {.max_depth = 5}).ok());
 }

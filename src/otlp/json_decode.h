@@ -1,0 +1,20 @@
+// OTLP/JSON in: JSON text to the serialized request.
+//
+// As lenient as upstream's reader: lowerCamelCase and snake_case names, unknown keys ignored,
+// 64-bit integers as number or string, doubles as number or string, enumerations by number or name,
+// ids in hex of any case, null as absent. Any thread; each thread keeps a parser (released after
+// large texts).
+#pragma once
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "otlp/schema.h"
+
+namespace gapless::otlp {
+
+// INVALID_ARGUMENT, with the path of the offending key, when the text is not JSON or not this
+// message. The caller limits the size of the text; the result is not larger than the text.
+Result<Rope> DecodeJson(const Rope& text, Signal signal);
+Result<Rope> DecodeJson(const Rope& text, Message message);
+
+}  // namespace gapless::otlp
