@@ -78,6 +78,15 @@ void Book::GiveUpDebt(Position position, const Amount& amount) {
   given_up_ += amount;
 }
 
+bool Book::DebtVanished(Position position, const Amount& amount) {
+  if (debts_.IsOwed(position)) {
+    return false;
+  }
+  owed_ -= amount;
+  given_up_ += amount;
+  return true;
+}
+
 void Book::Restore(Ledger ledger, IntervalSet pending, Debts debts, const Amount& given_up) {
   ledger_ = std::move(ledger);
   pending_ = std::move(pending);

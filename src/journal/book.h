@@ -31,6 +31,10 @@ class Book {
   // All debts of this record; counted. Precondition: it is owed.
   void GiveUpDebt(Position position, const Amount& amount);
 
+  // After debts vanished by themselves (Debts::TakeUnregistered): counts them as given up. Returns
+  // true if nobody is owed the record any more: it is released.
+  bool DebtVanished(Position position, const Amount& amount);
+
   bool IsPending(Position position) const { return pending_.Contains(position); }
   bool IsOwed(Position position) const { return debts_.IsOwed(position); }
   bool IsHeld(Position position) const { return IsPending(position) || IsOwed(position); }

@@ -1,6 +1,7 @@
 // One set of tests for every implementation of Journal.
 #include "journal/journal_harness.h"
 #include "journal/memory_journal.h"
+#include "journal/segment_harness.h"
 
 #include <algorithm>
 #include <functional>
@@ -374,10 +375,21 @@ TEST_P(JournalContractTest, BehavesAsAVectorOfRecordsUnderRandomUse) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, JournalContractTest,
-                         testing::Values(Implementation{
-                             "Memory", [](uint64_t) { return std::make_unique<MemoryHarness>(); }}),
-                         [](const auto& param) { return param.param.name; });
+Implementation Segments(std::string name, SegmentJournalOptions options) {
+  return {.name = std::move(name), .make = [options](uint64_t seed) {
+            return std::make_unique<SegmentHarness>(options, seed);
+          }};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, JournalContractTest,
+    testing::Values(
+        Implementation{"Memory", [](uint64_t) { return std::make_unique<MemoryHarness>(); }},
+        Segments("Segments", {.segment_size = 32 * 1024}),
+        Segments("SegmentsWithoutSync", {.segment_size = 32 * 1024, .sync = false}),
+        Segments("SegmentsReadFromDisk", {.segment_size = 32 * 1024, .cache_size = 0}),
+        Segments("SegmentsPacked", {.segment_size = 32 * 1024, .pack = true, .cache_size = 0})),
+    [](const auto& param) { return param.param.name; });
 
 }  // namespace
 }  // namespace gapless::journal

@@ -4,9 +4,9 @@
 #include "journal/held_memory.h"
 #include "journal/journal_harness.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
+
+#include <gtest/gtest.h>
 
 namespace gapless::journal {
 namespace {

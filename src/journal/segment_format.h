@@ -1,0 +1,85 @@
+// The bytes of a segment: docs/formats/journal.md, format 1. Pure: no I/O. Any thread.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "journal/journal.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gapless::journal {
+
+inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint64_t kSegmentHeaderSize = 64;
+inline constexpr uint64_t kSegmentHeaderCopyAt = 4096;
+inline constexpr uint64_t kSegmentDataAt = 8192;
+inline constexpr uint64_t kRecordHeaderSize = 56;
+inline constexpr uint64_t kRecordAlignment = 8;
+inline constexpr uint32_t kMetadataSizeMax = 1 << 20;
+
+struct SegmentHeader {
+  uint64_t journal_id = 0;
+  uint64_t salt = 0;
+  uint64_t sequence = 0;
+  Position first_position = 0;
+  int64_t created_ns = 0;
+
+  bool operator==(const SegmentHeader&) const = default;
+};
+
+// A salt may not have an empty upper half: it is what marks a record among zeros.
+uint64_t ValidSalt(uint64_t random);
+
+// The first kSegmentDataAt bytes of a segment, both copies.
+std::string EncodeSegmentStart(const SegmentHeader& header);
+// `start`: what the file has of its first kSegmentDataAt bytes. Errors: NOT_FOUND if it is all
+// zeros (never used), FAILED_PRECONDITION for a newer format, DATA_LOSS else.
+Result<SegmentHeader> DecodeSegmentStart(ByteSpan start);
+
+enum class RecordKind : uint8_t { kRecord = 1, kEnd = 2 };
+inline constexpr uint8_t kFlagMoved = 1;
+inline constexpr uint8_t kFlagPacked = 2;
+
+struct RecordHeader {
+  RecordKind kind = RecordKind::kRecord;
+  Position position = 0;
+  int64_t arrival_ns = 0;
+  uint64_t stored_size = 0;
+  uint64_t raw_size = 0;
+  uint32_t items = 0;
+  otlp::Signal signal = otlp::Signal::kTraces;
+  wire::Codec codec = wire::Codec::kIdentity;
+  uint8_t flags = 0;
+  uint32_t metadata_size = 0;
+  uint32_t payload_crc = 0;
+
+  // With header, metadata, payload and padding.
+  uint64_t total_size() const;
+  uint64_t payload_at() const { return kRecordHeaderSize + metadata_size; }
+  bool operator==(const RecordHeader&) const = default;
+};
+
+uint64_t RecordSize(uint64_t metadata_size, uint64_t stored_size);
+
+// Appends header and metadata to `out`. Sets metadata_size from `metadata`.
+void EncodeRecordHeader(RecordHeader header, std::string_view metadata, uint64_t salt,
+                        std::string* out);
+// The fields if `bytes` (kRecordHeaderSize at least) begin with this salt's marker and no field is
+// impossible. Whether it really is a record, CheckRecordHeader says.
+std::optional<RecordHeader> PeekRecordHeader(ByteSpan bytes, uint64_t salt);
+// `bytes`: header and metadata.
+bool CheckRecordHeader(ByteSpan bytes, uint64_t salt);
+
+uint32_t PayloadCrc(const Rope& payload, Position position, uint64_t salt);
+uint32_t PayloadCrcSeed(Position position, uint64_t salt);
+
+// Empty for none.
+std::string EncodeMetadata(const otlp::Metadata* metadata);
+// Null for none. Errors: DATA_LOSS.
+Result<std::shared_ptr<const otlp::Metadata>> DecodeMetadata(std::string_view bytes);
+
+}  // namespace gapless::journal

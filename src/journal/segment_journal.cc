@@ -1,0 +1,555 @@
+#include "journal/segment_journal.h"
+
+#include "base/rng.h"
+#include "journal/held_memory.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace gapless::journal {
+
+namespace {
+
+// Bookkeeping of one record that lies on disk.
+constexpr uint64_t kIndexBytes = 192;
+// Appends whose write has not finished; beyond it clients hear that the disk is too slow.
+constexpr uint64_t kInFlightMax = uint64_t{256} << 20;
+constexpr uint64_t kReadWindow = uint64_t{1} << 20;
+// What is skipped within a window: cheaper than a second read.
+constexpr uint64_t kReadGap = 64 * 1024;
+constexpr uint64_t kSegmentSizeMin = 64 * 1024;
+constexpr uint64_t kSegmentsPerLimit = 8;
+constexpr size_t kMetadataTableMin = 1024;
+
+int64_t ToNs(WallTime time) { return time.time_since_epoch().count(); }
+WallTime FromNs(int64_t ns) { return WallTime(Duration(ns)); }
+
+uint64_t SegmentSizeFor(const SegmentJournalOptions& options) {
+  constexpr uint64_t kPage = 4096;
+  const uint64_t limit = options.max_size == 0
+                             ? options.segment_size
+                             : std::max(kSegmentSizeMin, options.max_size / kSegmentsPerLimit);
+  return std::max(kPage * 4, std::min(options.segment_size, limit) / kPage * kPage);
+}
+
+SegmentWriterOptions WriterOptions(const SegmentJournalOptions& options, uint64_t journal_id) {
+  return {.directory = options.directory,
+          .journal_id = journal_id,
+          .segment_size = SegmentSizeFor(options),
+          .max_size = options.max_size,
+          .reserve = options.reserve,
+          .sync = options.sync,
+          .pack = options.pack,
+          .salt_seed = options.seed != 0 ? options.seed : RandomSeed(),
+          .disk_budget = options.disk_budget};
+}
+
+std::vector<SegmentWriter::Existing> ExistingFiles(const Recovered& recovered) {
+  std::vector<SegmentWriter::Existing> files;
+  for (const auto& [sequence, segment] : recovered.segments) {
+    files.push_back({.sequence = sequence, .path = segment.path, .size = segment.size});
+  }
+  return files;
+}
+
+}  // namespace
+
+SegmentJournal::WriterSide::WriterSide(SegmentWriterOptions options, io::FileSystem& fs,
+                                       Recovered& recovered)
+    : segments(options, fs, ExistingFiles(recovered), recovered.next_sequence, recovered.next_file),
+      checkpoints(fs, options.directory, options.sync) {}
+
+Result<std::unique_ptr<SegmentJournal>> SegmentJournal::Open(SegmentJournalOptions options,
+                                                             io::FileSystem& fs, Loop& home) {
+  RETURN_IF_ERROR(fs.MakeDirectory(options.directory, 0700));
+  ASSIGN_OR_RETURN(std::unique_ptr<io::FileLock> lock,
+                   fs.Lock(io::JoinPath(options.directory, "lock"), options.lock_timeout,
+                           fmt::format("pid {}\n", ::getpid())));
+  const uint64_t id = options.seed != 0 ? options.seed : RandomSeed();
+  const RecoveryOptions recovery{.directory = options.directory,
+                                 .name = options.name,
+                                 .new_journal_id = std::max<uint64_t>(id, 1),
+                                 .log = options.log};
+  ASSIGN_OR_RETURN(Recovered recovered, RecoverJournal(recovery, fs));
+  if (options.backfill_max_size == 0) {
+    ASSIGN_OR_RETURN(const uint64_t free, fs.FreeSpace(options.directory));
+    options.backfill_max_size = (free > options.reserve ? free - options.reserve : 0) / 2;
+    if (options.max_size > 0) {
+      options.backfill_max_size = std::min(options.backfill_max_size, options.max_size / 2);
+    }
+  }
+  return std::unique_ptr<SegmentJournal>(
+      new SegmentJournal(std::move(options), fs, home, std::move(lock), std::move(recovered)));
+}
+
+SegmentJournal::SegmentJournal(SegmentJournalOptions options, io::FileSystem& fs, Loop& home,
+                               std::unique_ptr<io::FileLock> lock, Recovered recovered)
+    : options_(std::move(options)),
+      fs_(fs),
+      home_(home),
+      lock_(std::move(lock)),
+      memory_account_(options_.memory_budget ? options_.memory_budget->Open() : nullptr),
+      journal_id_(recovered.journal_id),
+      backfill_max_size_(options_.backfill_max_size),
+      side_(std::make_shared<WriterSide>(WriterOptions(options_, journal_id_), fs, recovered)) {
+  if (!options_.writer) {
+    own_writer_ = std::make_unique<io::ServiceThread>("journal-write");
+  }
+  if (!options_.reader) {
+    own_reader_ = std::make_unique<io::ServiceThread>("journal-read");
+  }
+  writer_ = options_.writer ? options_.writer : own_writer_.get();
+  reader_ = options_.reader ? options_.reader : own_reader_.get();
+  ReadAhead::Host& host = *this;
+  read_ahead_ = std::make_unique<ReadAhead>(host, home_, *reader_);
+  AdoptRecovered(recovered);
+}
+
+SegmentJournal::~SegmentJournal() { side_->abandoned.store(true); }
+
+void SegmentJournal::AdoptRecovered(Recovered& recovered) {
+  book_ = std::move(recovered.book);
+  user_state_ = std::move(recovered.user_state);
+  next_position_ = recovered.next_position;
+  counted_ = next_position_;
+  next_checkpoint_ = recovered.next_checkpoint;
+  for (auto& [sequence, found] : recovered.segments) {
+    Segment& segment = segments_[sequence];
+    segment.header = found.header;
+    segment.file = std::move(found.file);
+    segment.path = std::move(found.path);
+    segment.capacity = found.size;
+    segment.sealed = true;
+    disk_bytes_ += found.size;
+  }
+  for (auto& [position, record] : recovered.records) {
+    Segment& segment = segments_.at(record.segment);
+    const uint64_t size = record.header.total_size();
+    index_.Insert(position, {.segment = &segment,
+                             .offset = record.offset,
+                             .size = size,
+                             .raw_size = record.header.raw_size,
+                             .arrival_ns = record.header.arrival_ns,
+                             .items = record.header.items,
+                             .metadata = std::move(record.metadata)});
+    AddToSegment(segment, position, size, (record.header.flags & kFlagMoved) != 0);
+    owed_bytes_ += book_.IsPending(position) ? 0 : size;
+    charged_ += kIndexBytes;
+  }
+  if (memory_account_) {
+    memory_account_->ForceCharge(charged_);
+  }
+  if (!segments_.empty()) {
+    MarkDirty();
+  }
+}
+
+Status SegmentJournal::Admit(const otlp::Batch& batch, uint64_t charge) {
+  if (closing_) {
+    return Unavailable("the journal is closing");
+  }
+  if (in_flight_bytes_ + batch.body.size() > kInFlightMax && in_flight_bytes_ > 0) {
+    return ResourceExhausted("the disk does not keep up").WithRetryAfter(options_.retry_delay);
+  }
+  while (!Charge(charge)) {
+    if (cached_.empty()) {
+      return ResourceExhausted("the journal has no memory left")
+          .WithRetryAfter(options_.retry_delay);
+    }
+    DropCached(cached_.begin());
+  }
+  return OkStatus();
+}
+
+void SegmentJournal::Append(otlp::Batch batch, AppendCallback done) {
+  CopyOutOfWastedSlabs(batch);
+  batch.context.reset();
+  std::string metadata = EncodeMetadata(batch.metadata.get());
+  if (metadata.size() > kMetadataSizeMax) {
+    done(InvalidArgument("the kept metadata of the request is larger than 1 MiB"));
+    return;
+  }
+  const uint64_t held = HeldBytes(batch) + kIndexBytes;
+  if (const Status admitted = Admit(batch, held); !admitted.ok()) {
+    done(admitted);
+    return;
+  }
+  batch.metadata = Intern(metadata, std::move(batch.metadata));
+  const Position position = next_position_++;
+  const int64_t arrival = ToNs(home_.WallNow());
+  in_flight_bytes_ += batch.body.size();
+  in_flight_.push_back({.position = position,
+                        .batch = batch,
+                        .arrival_ns = arrival,
+                        .charged = held,
+                        .done = std::move(done)});
+  if (side_->inbox.Push({.position = position,
+                         .arrival_ns = arrival,
+                         .metadata = std::move(metadata),
+                         .batch = std::move(batch)})) {
+    WakeWriter();
+  }
+}
+
+void SegmentJournal::WakeWriter() {
+  writer_->Post([this, &home = home_, side = side_, alive = std::weak_ptr(alive_)]() mutable {
+    if (side->abandoned.load()) {
+      return;
+    }
+    GroupResult result = side->segments.Write(side->inbox.TakeAll());
+    home.Post([this, result = std::move(result), alive = std::move(alive)]() mutable {
+      if (!alive.expired()) {
+        OnWritten(std::move(result));
+      }
+    });
+  });
+}
+
+void SegmentJournal::OnWritten(GroupResult result) {
+  for (OpenedSegment& opened : result.opened) {
+    Segment& segment = segments_[opened.header.sequence];
+    segment.header = opened.header;
+    segment.file = std::move(opened.file);
+    segment.path = std::move(opened.path);
+    segment.capacity = opened.capacity;
+  }
+  disk_bytes_ = result.disk_bytes;
+  std::vector<std::pair<AppendCallback, Result<Position>>> answers;
+  bool readable = false;
+  Status failure;
+  for (const Written& written : result.written) {
+    if (written.moved) {
+      OnRecordMoved(written);
+      continue;
+    }
+    InFlight record = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    GAPLESS_CHECK(record.position == written.position);
+    OnRecordWritten(written, record);
+    if (written.status.ok()) {
+      readable = true;
+      answers.emplace_back(std::move(record.done), written.position);
+    } else {
+      failure = written.status;
+      answers.emplace_back(std::move(record.done), written.status);
+    }
+  }
+  for (const uint64_t sequence : result.sealed) {
+    segments_.at(sequence).sealed = true;
+  }
+  const bool near_limit =
+      options_.max_size > 0 && disk_bytes_ + SegmentSizeFor(options_) > options_.max_size;
+  if (failure.code() == Code::kResourceExhausted || (near_limit && !result.opened.empty())) {
+    GiveUpDebts(SegmentSizeFor(options_));
+  }
+  if (!failure.ok()) {
+    disk_log_.Log(options_.log, telemetry::LogLevel::kError, home_.Now(),
+                  "the journal cannot store",
+                  {{"directory", options_.directory}, {"error", failure}});
+  }
+  MarkDirty();
+  const std::weak_ptr<bool> alive = alive_;
+  for (auto& [done, answer] : answers) {
+    done(std::move(answer));
+  }
+  if (!alive.expired() && readable && listener_) {
+    listener_();
+  }
+  if (!alive.expired()) {
+    ContinueClose();
+  }
+}
+
+void SegmentJournal::OnRecordWritten(const Written& written, InFlight& record) {
+  counted_ = record.position + 1;
+  in_flight_bytes_ -= record.batch.body.size();
+  if (!written.status.ok()) {
+    Uncharge(record.charged);
+    return;
+  }
+  Segment& segment = segments_.at(written.segment);
+  index_.Insert(record.position, {.segment = &segment,
+                                  .offset = written.offset,
+                                  .size = written.size,
+                                  .raw_size = record.batch.raw_size,
+                                  .arrival_ns = record.arrival_ns,
+                                  .items = record.batch.items,
+                                  .metadata = record.batch.metadata});
+  AddToSegment(segment, record.position, written.size, false);
+  book_.Accept(record.position, Book::AmountOf(record.batch));
+  Cache(record.position, std::move(record.batch), record.charged - kIndexBytes);
+}
+
+void SegmentJournal::Cache(Position position, otlp::Batch batch, uint64_t charged) {
+  cached_bytes_ += charged;
+  cached_.emplace_hint(cached_.end(), position,
+                       Cached{.batch = std::move(batch), .charged = charged});
+  while (cached_bytes_ > options_.cache_size) {
+    DropCached(cached_.begin());
+  }
+}
+
+void SegmentJournal::DropCached(std::map<Position, Cached>::iterator it) {
+  cached_bytes_ -= it->second.charged;
+  Uncharge(it->second.charged);
+  cached_.erase(it);
+}
+
+std::shared_ptr<const otlp::Metadata> SegmentJournal::Intern(
+    const std::string& encoded, std::shared_ptr<const otlp::Metadata> metadata) {
+  if (encoded.empty()) {
+    return metadata;
+  }
+  // Values come from clients: forget those that no record has any more before the table doubles.
+  if (metadata_.size() >= kMetadataTableMin && std::has_single_bit(metadata_.size())) {
+    std::erase_if(metadata_, [](const auto& entry) { return entry.second.expired(); });
+  }
+  std::weak_ptr<const otlp::Metadata>& known = metadata_[encoded];
+  if (auto shared = known.lock()) {
+    return shared;
+  }
+  known = metadata;
+  return metadata;
+}
+
+bool SegmentJournal::Charge(uint64_t bytes) {
+  if (memory_account_ && !memory_account_->TryCharge(bytes)) {
+    return false;
+  }
+  charged_ += bytes;
+  return true;
+}
+
+void SegmentJournal::Uncharge(uint64_t bytes) {
+  charged_ -= bytes;
+  if (memory_account_) {
+    memory_account_->Release(bytes);
+  }
+}
+
+void SegmentJournal::SetListener(std::move_only_function<void()> on_readable) {
+  listener_ = std::move(on_readable);
+  if (listener_ && !book_.pending().empty()) {
+    listener_();
+  }
+}
+
+RecordInfo SegmentJournal::InfoOf(Position position) const {
+  const Entry& entry = *index_.Find(position);
+  return {.position = position,
+          .arrival = FromNs(entry.arrival_ns),
+          .items = entry.items,
+          .bytes = entry.raw_size,
+          .metadata = entry.metadata};
+}
+
+std::optional<RecordInfo> SegmentJournal::NextPending(Position from) const {
+  const std::optional<Position> position = book_.pending().FirstAtLeast(from);
+  return position ? std::optional(InfoOf(*position)) : std::nullopt;
+}
+
+std::optional<RecordInfo> SegmentJournal::NextOwed(ReaderId reader, Position from) const {
+  const std::optional<Position> position = book_.debts().Next(reader, from);
+  return position ? std::optional(InfoOf(*position)) : std::nullopt;
+}
+
+void SegmentJournal::Read(Position position, ReadCallback done) {
+  if (!index_.Find(position)) {
+    done(NotFound("the record is settled"));
+    return;
+  }
+  if (const auto it = cached_.find(position); it != cached_.end()) {
+    done(otlp::Batch(it->second.batch));
+    return;
+  }
+  read_ahead_->Read(position, std::move(done));
+}
+
+void SegmentJournal::Settle(Position position, const Settlement& settlement,
+                            const std::vector<ReaderId>& owed) {
+  if (!book_.IsPending(position)) {
+    return;
+  }
+  const Entry& entry = *index_.Find(position);
+  const uint64_t size = entry.size;
+  if (book_.Settle(position, AmountOf(entry), settlement, owed)) {
+    Release(position);
+  } else {
+    owed_bytes_ += size;
+    while (owed_bytes_ > backfill_max_size_) {
+      GiveUpOldestDebt();
+    }
+  }
+  MarkDirty();
+}
+
+ReaderId SegmentJournal::RegisterReader(std::string_view name) {
+  return book_.mutable_debts().Register(name);
+}
+
+void SegmentJournal::SettleDebt(ReaderId reader, Position position) {
+  const Entry* entry = index_.Find(position);
+  if (!entry) {
+    return;
+  }
+  const uint64_t size = entry->size;
+  if (book_.SettleDebt(reader, position, AmountOf(*entry))) {
+    owed_bytes_ -= size;
+    Release(position);
+  }
+  MarkDirty();
+}
+
+void SegmentJournal::ForgetUnregisteredReaders() {
+  const IntervalSet positions = book_.mutable_debts().TakeUnregistered();
+  for (const auto& [begin, end] : positions.intervals()) {
+    for (Position position = begin; position < end; ++position) {
+      const Entry* entry = index_.Find(position);
+      if (entry && book_.DebtVanished(position, AmountOf(*entry))) {
+        owed_bytes_ -= entry->size;
+        Release(position);
+      }
+    }
+  }
+  if (!positions.empty()) {
+    options_.log.Warn("records were owed to components that the configuration no longer names",
+                      {{"directory", options_.directory}, {"records", positions.size()}});
+    MarkDirty();
+  }
+}
+
+void SegmentJournal::AddToSegment(Segment& segment, Position position, uint64_t size, bool moved) {
+  ++segment.live_records;
+  segment.live_bytes += size;
+  if (moved) {
+    segment.moved_here.push_back(position);
+  } else {
+    segment.first = std::min(segment.first, position);
+    segment.last = std::max(segment.last, position);
+  }
+}
+
+void SegmentJournal::Release(Position position) {
+  Entry& entry = *index_.Find(position);
+  --entry.segment->live_records;
+  entry.segment->live_bytes -= entry.size;
+  if (const auto it = cached_.find(position); it != cached_.end()) {
+    DropCached(it);
+  }
+  read_ahead_->Forget(position);
+  index_.Erase(position);
+  Uncharge(kIndexBytes);
+}
+
+void SegmentJournal::GiveUpOldestDebt() {
+  const Position position = *book_.debts().Oldest();
+  const Entry& entry = *index_.Find(position);
+  owed_bytes_ -= entry.size;
+  book_.GiveUpDebt(position, AmountOf(entry));
+  Release(position);
+}
+
+void SegmentJournal::GiveUpDebts(uint64_t bytes) {
+  const uint64_t before = owed_bytes_;
+  while (owed_bytes_ > 0 && before - owed_bytes_ < bytes) {
+    GiveUpOldestDebt();
+  }
+  if (before > owed_bytes_) {
+    options_.log.Warn("the journal needs space: it gives up what was still owed (backfill)",
+                      {{"directory", options_.directory}, {"bytes", before - owed_bytes_}});
+  }
+}
+
+std::optional<ReadWindow> SegmentJournal::WindowAt(Position position) {
+  const Entry* entry = index_.Find(position);
+  if (!entry) {
+    return std::nullopt;
+  }
+  const Segment* segment = entry->segment;
+  ReadWindow window{
+      .segment = segment->header, .file = segment->file, .path = segment->path, .items = {}};
+  const bool pending = book_.IsPending(position);
+  const uint64_t start = entry->offset;
+  uint64_t end = start;
+  std::optional<Position> next = position;
+  while (next) {
+    entry = index_.Find(*next);
+    const bool fits = window.items.empty() || (entry->segment == segment && entry->offset >= end &&
+                                               entry->offset - end <= kReadGap &&
+                                               entry->offset + entry->size - start <= kReadWindow);
+    if (!fits) {
+      break;
+    }
+    window.items.push_back({.position = *next,
+                            .offset = entry->offset,
+                            .size = entry->size,
+                            .metadata = entry->metadata});
+    end = entry->offset + entry->size;
+    next = pending ? book_.pending().FirstAtLeast(*next + 1)
+                   : book_.debts().NextOwedToAnybody(*next + 1);
+    if (next && cached_.contains(*next)) {
+      break;
+    }
+  }
+  return window;
+}
+
+std::optional<Position> SegmentJournal::NextPendingPosition(Position from) {
+  const std::optional<Position> next = book_.pending().FirstAtLeast(from);
+  return next && !cached_.contains(*next) ? next : std::nullopt;
+}
+
+bool SegmentJournal::IsCurrent(const ReadWindow& window, const ReadItem& item) {
+  const Entry* entry = index_.Find(item.position);
+  return entry && entry->segment->header.sequence == window.segment.sequence &&
+         entry->offset == item.offset;
+}
+
+void SegmentJournal::OnDamaged(const ReadWindow& window, const ReadItem& item,
+                               const Status& status) {
+  const Position position = item.position;
+  const Entry& entry = *index_.Find(position);
+  options_.log.Error(
+      "a record of the journal is damaged",
+      {{"file", window.path}, {"offset", item.offset}, {"position", position}, {"error", status}});
+  reader_->Post([&fs = fs_, directory = options_.directory, path = window.path, file = window.file,
+                 offset = item.offset,
+                 size = item.size] { CopyAside(fs, directory, path, *file, offset, size); });
+  if (book_.Drop(position, AmountOf(entry), DropReason::kDamaged)) {
+    Release(position);
+  } else if (book_.IsOwed(position)) {
+    GAPLESS_CHECK(owed_bytes_ >= entry.size);
+    owed_bytes_ -= entry.size;
+    book_.GiveUpDebt(position, AmountOf(entry));
+    Release(position);
+  }
+  MarkDirty();
+}
+
+JournalStats SegmentJournal::stats() const {
+  JournalStats stats{.pending = book_.ledger().pending,
+                     .owed = book_.owed(),
+                     .debts_given_up = book_.given_up(),
+                     .oldest = std::nullopt,
+                     .memory_bytes = charged_,
+                     .disk_bytes = disk_bytes_};
+  if (const auto first = NextPending(0)) {
+    stats.oldest = first->arrival;
+  }
+  return stats;
+}
+
+std::string SegmentJournal::tier() const {
+  return options_.sync ? "storage (survives power loss)" : "storage (survives kill -9)";
+}
+
+void SegmentJournal::SetUserState(std::string state) {
+  user_state_ = std::move(state);
+  MarkDirty();
+}
+
+}  // namespace gapless::journal

@@ -1,0 +1,222 @@
+// SegmentJournal: records are safe on disk before they are acknowledged.
+//
+// Format and recovery: docs/formats/journal.md. The home loop keeps the index and the book; one
+// thread writes (segment_writer.h), one reads (read_records.h). With `sync` an acknowledged record
+// survives power loss, without it kill -9.
+#pragma once
+
+#include "base/loop.h"
+#include "io/executor.h"
+#include "io/file_system.h"
+#include "io/inbox.h"
+#include "journal/book.h"
+#include "journal/budget.h"
+#include "journal/checkpoint.h"
+#include "journal/journal.h"
+#include "journal/position_table.h"
+#include "journal/read_ahead.h"
+#include "journal/segment_recovery.h"
+#include "journal/segment_writer.h"
+#include "telemetry/log.h"
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace gapless::journal {
+
+struct SegmentJournalOptions {
+  // Made if it is not there; must be empty or a journal.
+  std::string directory;
+  // Component and signal, for people.
+  std::string name;
+  uint64_t segment_size = uint64_t{64} << 20;
+  // Bytes of all segment files; 0: no limit. Segments shrink so that at least eight fit.
+  uint64_t max_size = 0;
+  // Space to leave free on the disk, bytes.
+  uint64_t reserve = 0;
+  bool sync = true;
+  // zstd for what arrived plain.
+  bool pack = false;
+  // How long to wait for another process that still holds the journal.
+  Duration lock_timeout = std::chrono::seconds(1);
+  // backfill.max_size, bytes on disk; 0: half of the space above the reserve.
+  uint64_t backfill_max_size = 0;
+  // Recent records that stay in memory, bytes.
+  uint64_t cache_size = uint64_t{32} << 20;
+  std::shared_ptr<Budget> memory_budget = nullptr;
+  std::shared_ptr<Budget> disk_budget = nullptr;
+  // What a client is told to wait when there is no room.
+  Duration retry_delay = std::chrono::seconds(1);
+  // For salts and the journal's ID; 0: from the operating system.
+  uint64_t seed = 0;
+  // For tests and the simulator; null: service threads of its own.
+  io::Executor* writer = nullptr;
+  io::Executor* reader = nullptr;
+  telemetry::Logger log = {};
+};
+
+class SegmentJournal final : public Journal, private ReadAhead::Host {
+ public:
+  // Blocks for the recovery scan. `fs`, `home` and the executors outlive the journal. Errors:
+  // FAILED_PRECONDITION (locked, not a journal, newer format), PERMISSION_DENIED, disk errors.
+  static Result<std::unique_ptr<SegmentJournal>> Open(SegmentJournalOptions options,
+                                                      io::FileSystem& fs, Loop& home);
+  // Without Close: what is in flight may or may not be stored; its callbacks are dropped unfired.
+  ~SegmentJournal() override;
+
+  // Errors beside those of the interface: INVALID_ARGUMENT for metadata beyond 1 MiB.
+  void Append(otlp::Batch batch, AppendCallback done) override;
+  void SetListener(std::move_only_function<void()> on_readable) override;
+  std::optional<RecordInfo> NextPending(Position from) const override;
+  void Read(Position position, ReadCallback done) override;
+  void Settle(Position position, const Settlement& settlement,
+              const std::vector<ReaderId>& owed) override;
+  ReaderId RegisterReader(std::string_view name) override;
+  std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const override;
+  void SettleDebt(ReaderId reader, Position position) override;
+  void ForgetUnregisteredReaders() override;
+  Position head() const override { return next_position_; }
+  const Ledger& ledger() const override { return book_.ledger(); }
+  JournalStats stats() const override;
+  std::string tier() const override;
+  void SetUserState(std::string state) override;
+  std::string user_state() const override { return user_state_; }
+  void Close(std::move_only_function<void()> done) override;
+
+ private:
+  // What the writer's thread works on; outlives the journal while a task runs.
+  struct WriterSide {
+    WriterSide(SegmentWriterOptions options, io::FileSystem& fs, Recovered& recovered);
+    SegmentWriter segments;
+    CheckpointWriter checkpoints;
+    io::Inbox<WriteRequest> inbox;
+    std::atomic<bool> abandoned = false;
+  };
+  struct Segment {
+    SegmentHeader header;
+    std::shared_ptr<io::File> file;
+    std::string path;
+    uint64_t capacity = 0;
+    uint64_t live_records = 0;
+    uint64_t live_bytes = 0;
+    Position first = UINT64_MAX;  // of the records that were not moved here
+    Position last = 0;
+    std::vector<Position> moved_here;
+    bool sealed = false;
+    bool keep = false;  // not to be emptied by moving: a record of it could not be read
+  };
+  struct Entry {
+    Segment* segment = nullptr;
+    uint64_t offset = 0;
+    uint64_t size = 0;  // in the segment
+    uint64_t raw_size = 0;
+    int64_t arrival_ns = 0;
+    uint32_t items = 0;
+    std::shared_ptr<const otlp::Metadata> metadata;
+  };
+  struct InFlight {
+    Position position = 0;
+    otlp::Batch batch;
+    int64_t arrival_ns = 0;
+    uint64_t charged = 0;
+    AppendCallback done;
+  };
+  struct Cached {
+    otlp::Batch batch;
+    uint64_t charged = 0;
+  };
+
+  SegmentJournal(SegmentJournalOptions options, io::FileSystem& fs, Loop& home,
+                 std::unique_ptr<io::FileLock> lock, Recovered recovered);
+  void AdoptRecovered(Recovered& recovered);
+
+  // Appending (segment_journal.cc).
+  Status Admit(const otlp::Batch& batch, uint64_t charge);
+  void WakeWriter();
+  void OnWritten(GroupResult result);
+  void OnRecordWritten(const Written& written, InFlight& record);
+  void Cache(Position position, otlp::Batch batch, uint64_t charged);
+  void DropCached(std::map<Position, Cached>::iterator it);
+  std::shared_ptr<const otlp::Metadata> Intern(const std::string& encoded,
+                                               std::shared_ptr<const otlp::Metadata> metadata);
+  bool Charge(uint64_t bytes);
+  void Uncharge(uint64_t bytes);
+
+  // Records (segment_journal.cc).
+  static Amount AmountOf(const Entry& entry) { return {1, entry.items, entry.raw_size}; }
+  RecordInfo InfoOf(Position position) const;
+  void AddToSegment(Segment& segment, Position position, uint64_t size, bool moved);
+  void Release(Position position);
+  void GiveUpOldestDebt();
+  void GiveUpDebts(uint64_t bytes);
+
+  // ReadAhead::Host (segment_journal.cc).
+  std::optional<ReadWindow> WindowAt(Position position) override;
+  std::optional<Position> NextPendingPosition(Position from) override;
+  bool IsCurrent(const ReadWindow& window, const ReadItem& item) override;
+  void OnDamaged(const ReadWindow& window, const ReadItem& item, const Status& status) override;
+
+  // Checkpoints, space, the end (segment_upkeep.cc).
+  void MarkDirty();
+  void WriteCheckpoint();
+  void OnCheckpoint(const Status& status, const std::vector<uint64_t>& released,
+                    uint64_t disk_bytes);
+  std::string Snapshot() const;
+  std::vector<uint64_t> ReleasableSegments() const;
+  void MaybeCompact();
+  std::vector<ReadItem> HeldRecordsOf(const Segment& segment) const;
+  void OnCompactionRead(uint64_t sequence, std::vector<ReadRecord> records);
+  void OnRecordMoved(const Written& written);
+  void ContinueClose();
+
+  const SegmentJournalOptions options_;
+  io::FileSystem& fs_;
+  Loop& home_;
+  const std::unique_ptr<io::FileLock> lock_;
+  std::unique_ptr<Budget::Account> memory_account_;
+  uint64_t journal_id_ = 0;
+
+  Book book_;
+  PositionTable<Entry> index_;
+  std::map<uint64_t, Segment> segments_;  // by sequence
+  Position next_position_ = 1;
+  Position counted_ = 1;  // appends below it are finished
+  std::deque<InFlight> in_flight_;
+  uint64_t in_flight_bytes_ = 0;
+  std::map<Position, Cached> cached_;
+  uint64_t cached_bytes_ = 0;
+  std::unordered_map<std::string, std::weak_ptr<const otlp::Metadata>> metadata_;
+  uint64_t charged_ = 0;
+  uint64_t owed_bytes_ = 0;
+  uint64_t backfill_max_size_ = 0;
+  uint64_t disk_bytes_ = 0;
+  std::string user_state_;
+  std::move_only_function<void()> listener_;
+
+  bool dirty_ = false;
+  bool checkpoint_in_flight_ = false;
+  uint64_t next_checkpoint_ = 1;
+  Timer checkpoint_timer_;
+  telemetry::Sampled disk_log_{1, std::chrono::seconds(10)};
+  uint64_t compacting_ = 0;  // sequence; 0: none
+  size_t moves_in_flight_ = 0;
+  bool closing_ = false;
+  bool closed_ = false;  // the last checkpoint is on its way
+  std::move_only_function<void()> close_done_;
+
+  std::shared_ptr<WriterSide> side_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::unique_ptr<io::ServiceThread> own_writer_;
+  std::unique_ptr<io::ServiceThread> own_reader_;
+  io::Executor* writer_ = nullptr;
+  io::Executor* reader_ = nullptr;
+  std::unique_ptr<ReadAhead> read_ahead_;
+};
+
+}  // namespace gapless::journal

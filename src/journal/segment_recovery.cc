@@ -1,0 +1,306 @@
+#include "journal/segment_recovery.h"
+
+#include "journal/checkpoint.h"
+#include "journal/journal_identity.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace gapless::journal {
+
+namespace {
+
+constexpr uint64_t kCopyMax = uint64_t{4} << 20;
+
+Amount AmountOf(const RecordHeader& header) { return {1, header.items, header.raw_size}; }
+
+class Recovery {
+ public:
+  Recovery(const RecoveryOptions& options, io::FileSystem& fs) : options_(options), fs_(fs) {}
+
+  Result<Recovered> Run() {
+    RETURN_IF_ERROR(FindIdentity());
+    RETURN_IF_ERROR(LoadCheckpoint());
+    RETURN_IF_ERROR(OpenSegments());
+    for (auto& [sequence, segment] : out_.segments) {
+      RETURN_IF_ERROR(ScanSegment(segment));
+    }
+    DropTornRecords();
+    Account();
+    return std::move(out_);
+  }
+
+ private:
+  Status FindIdentity();
+  Status LoadCheckpoint();
+  Status OpenSegments();
+  Status OpenSegmentFile(const std::string& name);
+  Status ScanSegment(const RecoveredSegment& segment);
+  void Keep(const RecoveredSegment& segment, const ScanItem& item);
+  void NoteDamage(const RecoveredSegment& segment, const ScanItem& item);
+  void DropTornRecords();
+  void Account();
+  std::shared_ptr<const otlp::Metadata> Intern(const std::string& encoded);
+
+  const RecoveryOptions& options_;
+  io::FileSystem& fs_;
+  Recovered out_;
+  Checkpoint checkpoint_;
+  std::unordered_map<std::string, std::shared_ptr<const otlp::Metadata>> metadata_;
+  // Holes in the positions of a damaged place at or above `counted`.
+  IntervalSet unknown_;
+};
+
+Status Recovery::FindIdentity() {
+  Result<JournalIdentity> identity = ReadIdentity(fs_, options_.directory);
+  if (identity.ok()) {
+    out_.journal_id = identity->id;
+    out_.name = identity->name;
+    return OkStatus();
+  }
+  const Code code = identity.status().code();
+  if (options_.read_only || (code != Code::kNotFound && code != Code::kDataLoss)) {
+    return identity.status();
+  }
+  // New, or the identity was lost: then the segments and checkpoints still carry the ID.
+  RETURN_IF_ERROR(CheckNoForeignFiles(fs_, options_.directory));
+  ASSIGN_OR_RETURN(const FoundCheckpoints found, FindCheckpoints(fs_, options_.directory, 0));
+  out_.journal_id = found.best ? found.best->journal_id : options_.new_journal_id;
+  out_.name = options_.name;
+  return WriteIdentity(fs_, options_.directory, {.id = out_.journal_id, .name = out_.name});
+}
+
+Status Recovery::LoadCheckpoint() {
+  ASSIGN_OR_RETURN(FoundCheckpoints found,
+                   FindCheckpoints(fs_, options_.directory, out_.journal_id));
+  out_.next_checkpoint = found.next_sequence;
+  out_.next_position = found.head;
+  out_.had_checkpoint = found.best.has_value();
+  if (found.damaged) {
+    ++out_.damaged_places;
+    options_.log.Warn("a checkpoint of the journal is damaged",
+                      {{"directory", options_.directory},
+                       {"instead", found.best ? "the one before" : "everything is pending"}});
+  }
+  if (found.best) {
+    checkpoint_ = std::move(*found.best);
+  }
+  out_.user_state = checkpoint_.user_state;
+  return OkStatus();
+}
+
+Status Recovery::OpenSegments() {
+  ASSIGN_OR_RETURN(const std::vector<io::DirectoryEntry> entries, fs_.List(options_.directory));
+  for (const io::DirectoryEntry& entry : entries) {
+    if (IsSegmentName(entry.name) && !entry.is_directory) {
+      RETURN_IF_ERROR(OpenSegmentFile(entry.name));
+    }
+  }
+  return OkStatus();
+}
+
+Status Recovery::OpenSegmentFile(const std::string& name) {
+  uint64_t number = 0;
+  std::from_chars(name.data(), name.data() + name.size(), number);
+  out_.next_file = std::max(out_.next_file, number + 1);
+  const std::string path = io::JoinPath(options_.directory, name);
+  ASSIGN_OR_RETURN(std::unique_ptr<io::File> file, fs_.Open(path, io::OpenMode::kRead));
+  ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  std::string start(std::min(size, kSegmentDataAt), '\0');
+  ASSIGN_OR_RETURN(const size_t got, file->ReadAt(0, std::as_writable_bytes(std::span(start))));
+  start.resize(got);
+  Result<SegmentHeader> header = DecodeSegmentStart(AsBytes(start));
+  if (header.ok() && header->journal_id == out_.journal_id) {
+    out_.next_sequence = std::max(out_.next_sequence, header->sequence + 1);
+    out_.next_position = std::max(out_.next_position, header->first_position);
+    const uint64_t sequence = header->sequence;
+    const auto [it, added] = out_.segments.emplace(
+        sequence,
+        RecoveredSegment{.header = *header, .file = std::move(file), .path = path, .size = size});
+    if (added) {
+      return OkStatus();
+    }
+    // Two files with one sequence: somebody copied one. Take the first, keep the other aside.
+  } else if (!header.ok() && header.status().code() == Code::kFailedPrecondition) {
+    return header.status().Annotate(path);
+  } else if (!header.ok() && header.status().code() == Code::kNotFound) {
+    // Made, and the process died before it was used.
+    if (!options_.read_only) {
+      const Status ignored = fs_.Remove(path);
+    }
+    return OkStatus();
+  }
+  ++out_.damaged_places;
+  options_.log.Warn("a segment of the journal cannot be used; it is kept aside",
+                    {{"file", path}, {"reason", header.ok() ? "foreign" : "damaged header"}});
+  if (!options_.read_only) {
+    // Best effort: a file that stays is looked at again at the next start.
+    const std::string aside = io::JoinPath(options_.directory, "damaged");
+    if (fs_.MakeDirectory(aside, 0700).ok()) {
+      const Status ignored = fs_.Rename(path, io::JoinPath(aside, name));
+    }
+  }
+  return OkStatus();
+}
+
+Status Recovery::ScanSegment(const RecoveredSegment& segment) {
+  SegmentScanner scanner(*segment.file, segment.header, segment.size);
+  Position last = 0;
+  bool after_damage = false;
+  while (true) {
+    ASSIGN_OR_RETURN(const ScanItem item, scanner.Next());
+    if (item.kind == ScanItem::Kind::kEnd) {
+      return OkStatus();
+    }
+    if (item.kind == ScanItem::Kind::kDamage) {
+      NoteDamage(segment, item);
+      after_damage = true;
+      continue;
+    }
+    if ((item.header.flags & kFlagMoved) != 0) {
+      Keep(segment, item);
+      continue;
+    }
+    const Position position = item.header.position;
+    if (after_damage && last != 0) {
+      unknown_.AddRange(std::max(last + 1, checkpoint_.counted), position);
+    }
+    after_damage = false;
+    last = position;
+    Keep(segment, item);
+  }
+}
+
+void Recovery::NoteDamage(const RecoveredSegment& segment, const ScanItem& item) {
+  ++out_.damaged_places;
+  options_.log.Error("bytes of the journal are damaged; they are skipped",
+                     {{"file", segment.path}, {"offset", item.offset}, {"size", item.size}});
+  if (!options_.read_only) {
+    CopyAside(fs_, options_.directory, segment.path, *segment.file, item.offset, item.size);
+  }
+}
+
+std::shared_ptr<const otlp::Metadata> Recovery::Intern(const std::string& encoded) {
+  if (encoded.empty()) {
+    return nullptr;
+  }
+  const auto [it, added] = metadata_.try_emplace(encoded);
+  if (added) {
+    Result<std::shared_ptr<const otlp::Metadata>> decoded = DecodeMetadata(encoded);
+    it->second = decoded.ok() ? *decoded : nullptr;
+  }
+  return it->second;
+}
+
+void Recovery::Keep(const RecoveredSegment& segment, const ScanItem& item) {
+  const Position position = item.header.position;
+  if (position == 0 || position == UINT64_MAX) {
+    return;
+  }
+  out_.next_position = std::max(out_.next_position, position + 1);
+  const bool held = position >= checkpoint_.counted || checkpoint_.pending.Contains(position) ||
+                    checkpoint_.debts.IsOwed(position);
+  if (held) {
+    out_.records[position] = {.segment = segment.header.sequence,
+                              .offset = item.offset,
+                              .header = item.header,
+                              .metadata = Intern(item.metadata)};
+  }
+}
+
+void Recovery::DropTornRecords() {
+  for (auto it = out_.records.lower_bound(checkpoint_.counted); it != out_.records.end();) {
+    const RecoveredSegment& segment = out_.segments.at(it->second.segment);
+    const Result<bool> good =
+        CheckPayload(*segment.file, segment.header, it->second.offset, it->second.header);
+    // A disk error is not a proof: the record stays, and its reader will see.
+    if (good.ok() && !*good) {
+      it = out_.records.erase(it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+void Recovery::Account() {
+  IntervalSet missing = checkpoint_.pending;
+  Amount found;
+  Amount owed;
+  for (const auto& [position, record] : out_.records) {
+    unknown_.Remove(position);
+    if (missing.Remove(position)) {
+      found += AmountOf(record.header);
+    }
+    if (checkpoint_.debts.IsOwed(position)) {
+      owed += AmountOf(record.header);
+    }
+  }
+  Ledger ledger = checkpoint_.ledger;
+  Amount lost = ledger.pending;
+  lost -= found;
+  IntervalSet owed_missing;
+  for (auto p = checkpoint_.debts.Oldest(); p; p = checkpoint_.debts.NextOwedToAnybody(*p + 1)) {
+    if (!out_.records.contains(*p)) {
+      owed_missing.Add(*p);
+    }
+  }
+  out_.book.Restore(ledger, checkpoint_.pending, std::move(checkpoint_.debts),
+                    checkpoint_.given_up);
+  out_.book.RestoreOwed(owed);
+  for (const auto& [begin, end] : owed_missing.intervals()) {
+    for (Position p = begin; p < end; ++p) {
+      out_.book.ForgetDebt(p);
+    }
+  }
+  if (!missing.empty()) {
+    const bool unsynced = checkpoint_.unsynced && out_.damaged_places == 0;
+    const DropReason reason = unsynced ? DropReason::kUnsynced : DropReason::kDamaged;
+    out_.book.DropMissing(missing, lost, reason);
+    options_.log.Error("records of the journal are lost", {{"directory", options_.directory},
+                                                           {"records", missing.size()},
+                                                           {"reason", ToString(reason)}});
+  }
+  for (auto it = out_.records.lower_bound(checkpoint_.counted); it != out_.records.end(); ++it) {
+    out_.book.Accept(it->first, AmountOf(it->second.header));
+  }
+  for (uint64_t i = 0; i < unknown_.size(); ++i) {
+    out_.book.BookUnknownLoss(DropReason::kDamaged);
+  }
+}
+
+}  // namespace
+
+Result<Recovered> RecoverJournal(const RecoveryOptions& options, io::FileSystem& fs) {
+  return Recovery(options, fs).Run();
+}
+
+void CopyAside(io::FileSystem& fs, const std::string& directory, const std::string& file_path,
+               io::File& file, uint64_t offset, uint64_t size) {
+  const std::string aside = io::JoinPath(directory, "damaged");
+  if (!fs.MakeDirectory(aside, 0700).ok()) {
+    return;
+  }
+  const Result<std::vector<io::DirectoryEntry>> copies = fs.List(aside);
+  if (!copies.ok() || copies->size() >= kDamagedCopiesMax) {
+    return;
+  }
+  std::string bytes(std::min(size, kCopyMax), '\0');
+  const Result<size_t> got = file.ReadAt(offset, std::as_writable_bytes(std::span(bytes)));
+  if (!got.ok()) {
+    return;
+  }
+  bytes.resize(*got);
+  const std::string name =
+      fmt::format("{}-{}.bin", file_path.substr(file_path.rfind('/') + 1), offset);
+  Result<std::unique_ptr<io::File>> copy =
+      fs.Open(io::JoinPath(aside, name), io::OpenMode::kCreate);
+  if (copy.ok()) {
+    const Status ignored = (*copy)->WriteAt(0, AsBytes(bytes));
+  }
+}
+
+}  // namespace gapless::journal

@@ -1,0 +1,71 @@
+// What a start finds in a journal's directory. Blocking: runs before the journal has a loop.
+//
+// Reads record headers only (and the payloads of the few records above the checkpoint), never
+// truncates, needs no free space. docs/formats/journal.md, "Recovery".
+#pragma once
+
+#include "io/file_system.h"
+#include "journal/book.h"
+#include "journal/segment_format.h"
+#include "journal/segment_scan.h"
+#include "telemetry/log.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace gapless::journal {
+
+struct RecoveredSegment {
+  SegmentHeader header;
+  std::shared_ptr<io::File> file;
+  std::string path;
+  uint64_t size = 0;
+};
+
+struct RecoveredRecord {
+  uint64_t segment = 0;  // sequence
+  uint64_t offset = 0;
+  RecordHeader header;
+  std::shared_ptr<const otlp::Metadata> metadata;
+};
+
+struct Recovered {
+  uint64_t journal_id = 0;
+  std::string name;
+  Book book;
+  std::string user_state;
+  Position next_position = 1;
+  uint64_t next_checkpoint = 1;
+  uint64_t next_sequence = 1;
+  uint64_t next_file = 1;
+  std::map<uint64_t, RecoveredSegment> segments;  // by sequence
+  std::map<Position, RecoveredRecord> records;    // pending or owed
+  uint64_t damaged_places = 0;
+  bool had_checkpoint = false;
+};
+
+struct RecoveryOptions {
+  std::string directory;
+  // Written into JOURNAL when it is made.
+  std::string name;
+  uint64_t new_journal_id = 1;
+  // Changes nothing on the disk: for `gapless journal`. NOT_FOUND if there is no journal.
+  bool read_only = false;
+  telemetry::Logger log;
+};
+
+// Errors: FAILED_PRECONDITION for a directory that holds something else or a newer format; of the
+// disk. Damage is not an error.
+Result<Recovered> RecoverJournal(const RecoveryOptions& options, io::FileSystem& fs);
+
+// Saves `size` bytes of a file under damaged/, for people; best effort, at most
+// kDamagedCopiesMax files.
+inline constexpr size_t kDamagedCopiesMax = 100;
+void CopyAside(io::FileSystem& fs, const std::string& directory, const std::string& file_path,
+               io::File& file, uint64_t offset, uint64_t size);
+
+}  // namespace gapless::journal

@@ -1,0 +1,229 @@
+// What keeps a segment journal going beside appends and reads: checkpoints, the return of space,
+// the end.
+#include "journal/segment_journal.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gapless::journal {
+
+namespace {
+
+constexpr Duration kCheckpointInterval = std::chrono::milliseconds(100);
+// After a failed one: the disk is in trouble, writing more often does not help it.
+constexpr Duration kCheckpointRetry = std::chrono::milliseconds(200);
+// A segment of which less than one part in so many is needed is emptied by moving its records.
+constexpr uint64_t kSparse = 8;
+
+}  // namespace
+
+void SegmentJournal::MarkDirty() {
+  dirty_ = true;
+  if (!checkpoint_in_flight_ && !checkpoint_timer_.armed() && !closing_) {
+    checkpoint_timer_ = home_.RunAfter(kCheckpointInterval, [this] { WriteCheckpoint(); });
+  }
+}
+
+std::string SegmentJournal::Snapshot() const {
+  return EncodeCheckpoint({.journal_id = journal_id_,
+                           .sequence = next_checkpoint_,
+                           .unsynced = !options_.sync,
+                           .counted = counted_,
+                           .head = next_position_,
+                           .ledger = book_.ledger(),
+                           .given_up = book_.given_up(),
+                           .pending = book_.pending(),
+                           .debts = book_.debts(),
+                           .user_state = user_state_});
+}
+
+std::vector<uint64_t> SegmentJournal::ReleasableSegments() const {
+  std::vector<uint64_t> sequences;
+  for (const auto& [sequence, segment] : segments_) {
+    if (segment.sealed && segment.live_records == 0 && sequence != compacting_) {
+      sequences.push_back(sequence);
+    }
+  }
+  return sequences;
+}
+
+void SegmentJournal::WriteCheckpoint() {
+  if (checkpoint_in_flight_) {
+    return;
+  }
+  checkpoint_timer_.Cancel();
+  dirty_ = false;
+  checkpoint_in_flight_ = true;
+  writer_->Post([this, &home = home_, side = side_, alive = std::weak_ptr(alive_),
+                 sequence = next_checkpoint_, encoded = Snapshot(),
+                 released = ReleasableSegments()]() mutable {
+    if (side->abandoned.load()) {
+      return;
+    }
+    const Status status = side->checkpoints.Write(sequence, encoded);
+    // Only now does the disk say that nobody needs these segments.
+    const uint64_t disk_bytes =
+        status.ok() ? side->segments.Release(released) : side->segments.disk_bytes();
+    home.Post([this, status, released = std::move(released), disk_bytes, alive = std::move(alive)] {
+      if (!alive.expired()) {
+        OnCheckpoint(status, released, disk_bytes);
+      }
+    });
+  });
+}
+
+void SegmentJournal::OnCheckpoint(const Status& status, const std::vector<uint64_t>& released,
+                                  uint64_t disk_bytes) {
+  checkpoint_in_flight_ = false;
+  disk_bytes_ = disk_bytes;
+  if (status.ok()) {
+    ++next_checkpoint_;
+    for (const uint64_t sequence : released) {
+      segments_.erase(sequence);
+    }
+    MaybeCompact();
+  } else {
+    disk_log_.Log(options_.log, telemetry::LogLevel::kError, home_.Now(),
+                  "the journal cannot write its checkpoint",
+                  {{"directory", options_.directory}, {"error", status}});
+    dirty_ = true;
+  }
+  if (closing_) {
+    closed_ = closed_ || !status.ok();
+    ContinueClose();
+  } else if (dirty_ && !checkpoint_timer_.armed()) {
+    checkpoint_timer_ = home_.RunAfter(status.ok() ? kCheckpointInterval : kCheckpointRetry,
+                                       [this] { WriteCheckpoint(); });
+  }
+}
+
+std::vector<ReadItem> SegmentJournal::HeldRecordsOf(const Segment& segment) const {
+  std::vector<Position> positions = segment.moved_here;
+  const auto next = [this](Position from) {
+    const std::optional<Position> pending = book_.pending().FirstAtLeast(from);
+    const std::optional<Position> owed = book_.debts().NextOwedToAnybody(from);
+    return pending && owed ? std::min(*pending, *owed) : pending.value_or(owed.value_or(0));
+  };
+  if (segment.first <= segment.last) {
+    for (Position p = next(segment.first); p != 0 && p <= segment.last; p = next(p + 1)) {
+      positions.push_back(p);
+    }
+  }
+  std::vector<ReadItem> items;
+  for (const Position position : positions) {
+    const Entry* entry = index_.Find(position);
+    if (entry && entry->segment == &segment) {
+      items.push_back({.position = position,
+                       .offset = entry->offset,
+                       .size = entry->size,
+                       .metadata = entry->metadata});
+    }
+  }
+  std::ranges::sort(items, {}, &ReadItem::offset);
+  return items;
+}
+
+void SegmentJournal::MaybeCompact() {
+  if (compacting_ != 0 || closing_) {
+    return;
+  }
+  const auto sparse = std::ranges::find_if(segments_, [](const auto& entry) {
+    const Segment& segment = entry.second;
+    return segment.sealed && !segment.keep && segment.live_records > 0 &&
+           segment.live_bytes < segment.capacity / kSparse;
+  });
+  // One segment alone is not worth it: its records would only begin the next one.
+  if (sparse == segments_.end() || segments_.size() < 3) {
+    return;
+  }
+  const Segment& segment = sparse->second;
+  ReadWindow window{.segment = segment.header,
+                    .file = segment.file,
+                    .path = segment.path,
+                    .items = HeldRecordsOf(segment)};
+  compacting_ = sparse->first;
+  reader_->Post([this, &home = home_, window = std::move(window), sequence = sparse->first,
+                 alive = std::weak_ptr(alive_)]() mutable {
+    std::vector<ReadRecord> records = ReadRecords(window, false);
+    home.Post([this, sequence, records = std::move(records), alive = std::move(alive)]() mutable {
+      if (!alive.expired()) {
+        OnCompactionRead(sequence, std::move(records));
+      }
+    });
+  });
+}
+
+void SegmentJournal::OnCompactionRead(uint64_t sequence, std::vector<ReadRecord> records) {
+  Segment& segment = segments_.at(sequence);
+  bool wake = false;
+  for (ReadRecord& record : records) {
+    const Entry* entry = index_.Find(record.item.position);
+    if (!entry || entry->segment != &segment || closing_) {
+      continue;
+    }
+    if (!record.batch.ok()) {
+      segment.keep = true;  // its reader will find and book the damage
+      continue;
+    }
+    const uint8_t flags = static_cast<uint8_t>(record.header.flags | kFlagMoved);
+    wake |= side_->inbox.Push({.position = record.item.position,
+                               .arrival_ns = record.header.arrival_ns,
+                               .metadata = EncodeMetadata(record.item.metadata.get()),
+                               .batch = std::move(*record.batch),
+                               .flags = flags});
+    ++moves_in_flight_;
+  }
+  if (wake) {
+    WakeWriter();
+  }
+  if (moves_in_flight_ == 0) {
+    compacting_ = 0;
+    ContinueClose();
+  }
+}
+
+void SegmentJournal::OnRecordMoved(const Written& written) {
+  Segment& from = segments_.at(compacting_);
+  if (--moves_in_flight_ == 0) {
+    compacting_ = 0;
+  }
+  Entry* entry = index_.Find(written.position);
+  if (!written.status.ok() || !entry || entry->segment != &from) {
+    return;
+  }
+  Segment& to = segments_.at(written.segment);
+  --from.live_records;
+  from.live_bytes -= entry->size;
+  AddToSegment(to, written.position, written.size, true);
+  entry->segment = &to;
+  entry->offset = written.offset;
+  entry->size = written.size;
+}
+
+void SegmentJournal::Close(std::move_only_function<void()> done) {
+  closing_ = true;
+  close_done_ = std::move(done);
+  ContinueClose();
+}
+
+void SegmentJournal::ContinueClose() {
+  if (!closing_ || !close_done_ || !in_flight_.empty() || checkpoint_in_flight_ ||
+      compacting_ != 0) {
+    return;
+  }
+  if (!closed_) {
+    closed_ = true;
+    WriteCheckpoint();
+    return;
+  }
+  // An empty journal leaves its checkpoint and no segments.
+  const bool empty = index_.size() == 0 && !dirty_;
+  writer_->Post([&home = home_, side = side_, empty, done = std::move(close_done_)]() mutable {
+    if (empty && !side->abandoned.load()) {
+      side->segments.ReleaseAll();
+    }
+    home.Post(std::move(done));
+  });
+}
+
+}  // namespace gapless::journal

@@ -1,0 +1,323 @@
+#include "journal/segment_writer.h"
+
+#include "wire/checksum.h"
+#include "wire/compression.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace gapless::journal {
+
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr size_t kPackMin = 512;
+constexpr Duration kRetryDelay = std::chrono::seconds(1);
+constexpr std::array<std::byte, kRecordAlignment> kZeros = {};
+
+uint64_t SizeOf(const WriteRequest& request) {
+  return RecordSize(request.metadata.size(), request.batch.body.size());
+}
+
+RecordHeader HeaderOf(const WriteRequest& request, uint64_t salt) {
+  return {.position = request.position,
+          .arrival_ns = request.arrival_ns,
+          .stored_size = request.batch.body.size(),
+          .raw_size = request.batch.raw_size,
+          .items = request.batch.items,
+          .signal = request.batch.signal,
+          .codec = request.batch.codec,
+          .flags = request.flags,
+          .metadata_size = 0,
+          .payload_crc = PayloadCrc(request.batch.body, request.position, salt)};
+}
+
+// What a client is told: try again later, whatever the disk said.
+Status Retryable(const Status& status) {
+  return status.Annotate("the journal cannot write")
+      .WithRetryable(true)
+      .WithRetryAfter(kRetryDelay);
+}
+
+}  // namespace
+
+SegmentWriter::SegmentWriter(SegmentWriterOptions options, io::FileSystem& fs,
+                             std::vector<Existing> existing, uint64_t next_sequence,
+                             uint64_t next_file)
+    : options_(std::move(options)),
+      fs_(fs),
+      salts_(options_.salt_seed),
+      disk_account_(options_.disk_budget ? options_.disk_budget->Open() : nullptr),
+      next_sequence_(next_sequence),
+      next_file_(next_file) {
+  for (Existing& segment : existing) {
+    disk_bytes_ += segment.size;
+    if (disk_account_) {
+      disk_account_->ForceCharge(segment.size);
+    }
+    files_[segment.sequence] = {.path = std::move(segment.path),
+                                .size = segment.size,
+                                .reusable = segment.size == options_.segment_size};
+  }
+}
+
+void SegmentWriter::Pack(WriteRequest* request) const {
+  otlp::Batch& batch = request->batch;
+  if (!options_.pack || batch.codec != wire::Codec::kIdentity || batch.body.size() < kPackMin ||
+      request->flags != 0) {
+    return;
+  }
+  Result<Rope> packed = wire::Compress(wire::Codec::kZstd, 1, batch.body);
+  if (packed.ok() && packed->size() < batch.body.size()) {
+    batch.body = std::move(*packed);
+    batch.codec = wire::Codec::kZstd;
+    request->flags = kFlagPacked;
+  }
+}
+
+bool SegmentWriter::Fits(uint64_t end, uint64_t size) const {
+  return end + size + kRecordHeaderSize <= active_->segment.capacity;
+}
+
+GroupResult SegmentWriter::Write(std::vector<WriteRequest> group) {
+  GroupResult result;
+  result.written.reserve(group.size());
+  Status failure;
+  for (size_t begin = 0; begin < group.size();) {
+    Pack(&group[begin]);
+    const uint64_t first_size = SizeOf(group[begin]);
+    if (failure.ok() && active_ && !Fits(active_->end, first_size)) {
+      Seal(true, &result);
+    }
+    if (failure.ok() && !active_) {
+      failure = OpenSegment(group[begin].position, first_size, &result);
+    }
+    size_t end = begin + 1;
+    if (failure.ok()) {
+      uint64_t reach = active_->end + first_size;
+      for (; end < group.size(); ++end) {
+        Pack(&group[end]);
+        const uint64_t size = SizeOf(group[end]);
+        if (!Fits(reach, size)) {
+          break;
+        }
+        reach += size;
+      }
+      failure = WriteRunOrMove(group, begin, end, &result);
+    }
+    if (!failure.ok()) {
+      // The disk has just refused; what is left of the group hears the same.
+      for (end = begin; end < group.size(); ++end) {
+        result.written.push_back({.status = Retryable(failure),
+                                  .position = group[end].position,
+                                  .moved = (group[end].flags & kFlagMoved) != 0});
+      }
+    }
+    begin = end;
+  }
+  result.disk_bytes = disk_bytes_;
+  return result;
+}
+
+Status SegmentWriter::WriteRunOrMove(const std::vector<WriteRequest>& group, size_t begin,
+                                     size_t end, GroupResult* result) {
+  const Status first = WriteRun(group, begin, end, result);
+  if (first.ok()) {
+    return first;
+  }
+  Seal(false, result);
+  uint64_t size = 0;
+  for (size_t i = begin; i < end; ++i) {
+    size += SizeOf(group[i]);
+  }
+  RETURN_IF_ERROR(OpenSegment(group[begin].position, size, result));
+  const Status second = WriteRun(group, begin, end, result);
+  if (!second.ok()) {
+    Seal(false, result);
+  }
+  return second;
+}
+
+Status SegmentWriter::WriteRun(const std::vector<WriteRequest>& group, size_t begin, size_t end,
+                               GroupResult* result) {
+  const SegmentHeader& segment = active_->segment.header;
+  std::string headers;
+  if (!active_->started) {
+    headers = EncodeSegmentStart(segment);
+  }
+  // Headers move while the string grows: note where each one is, take addresses at the end.
+  std::vector<size_t> header_ends = {headers.size()};
+  for (size_t i = begin; i < end; ++i) {
+    EncodeRecordHeader(HeaderOf(group[i], segment.salt), group[i].metadata, segment.salt, &headers);
+    header_ends.push_back(headers.size());
+  }
+  const ByteSpan all = AsBytes(headers);
+  std::vector<ByteSpan> pieces;
+  size_t at = 0;
+  for (size_t i = begin; i < end; ++i) {
+    const size_t header_end = header_ends[i - begin + 1];
+    pieces.push_back(all.subspan(at, header_end - at));
+    at = header_end;
+    const Rope& body = group[i].batch.body;
+    for (const Slice& slice : body.slices()) {
+      pieces.push_back(slice.span());
+    }
+    const uint64_t used = kRecordHeaderSize + group[i].metadata.size() + body.size();
+    pieces.push_back(ByteSpan(kZeros).first(SizeOf(group[i]) - used));
+  }
+  io::File& file = *active_->segment.file;
+  RETURN_IF_ERROR(file.WriteAt(active_->started ? active_->end : 0, pieces));
+  if (options_.sync) {
+    RETURN_IF_ERROR(file.Sync());
+  }
+  active_->started = true;
+  for (size_t i = begin; i < end; ++i) {
+    const uint64_t size = SizeOf(group[i]);
+    result->written.push_back({.status = OkStatus(),
+                               .position = group[i].position,
+                               .moved = (group[i].flags & kFlagMoved) != 0,
+                               .segment = segment.sequence,
+                               .offset = active_->end,
+                               .size = size});
+    active_->end += size;
+  }
+  return OkStatus();
+}
+
+Status SegmentWriter::OpenSegment(Position first_position, uint64_t record_size,
+                                  GroupResult* result) {
+  const uint64_t needed =
+      (kSegmentDataAt + record_size + kRecordHeaderSize + kPage - 1) / kPage * kPage;
+  const uint64_t size = std::max(options_.segment_size, needed);
+  OpenedSegment segment;
+  RETURN_IF_ERROR(TakeFile(size, &segment));
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  segment.header = {.journal_id = options_.journal_id,
+                    .salt = ValidSalt(salts_.Next()),
+                    .sequence = next_sequence_++,
+                    .first_position = first_position,
+                    .created_ns = std::chrono::nanoseconds(now).count()};
+  segment.capacity = size;
+  files_[segment.header.sequence] = {
+      .path = segment.path, .size = size, .reusable = size == options_.segment_size};
+  result->opened.push_back(segment);
+  active_ = Active{.segment = std::move(segment), .end = kSegmentDataAt};
+  return OkStatus();
+}
+
+Status SegmentWriter::TakeFile(uint64_t size, OpenedSegment* segment) {
+  if (size != options_.segment_size || spares_.empty()) {
+    return MakeFile(size, segment);
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<io::File> file,
+                   fs_.Open(spares_.back().path, io::OpenMode::kReadWrite));
+  segment->file = std::move(file);
+  segment->path = spares_.back().path;
+  spares_.pop_back();
+  return OkStatus();
+}
+
+Status SegmentWriter::CheckRoom(uint64_t size) {
+  if (options_.max_size > 0 && disk_bytes_ + size > options_.max_size) {
+    return ResourceExhausted(fmt::format("the journal holds {} bytes and max_size is {}",
+                                         disk_bytes_, options_.max_size));
+  }
+  if (options_.reserve > 0) {
+    ASSIGN_OR_RETURN(const uint64_t free, fs_.FreeSpace(options_.directory));
+    if (free < options_.reserve + size) {
+      return ResourceExhausted(fmt::format("the disk has {} bytes left, of which {} are reserved",
+                                           free, options_.reserve));
+    }
+  }
+  return OkStatus();
+}
+
+Status SegmentWriter::MakeFile(uint64_t size, OpenedSegment* segment) {
+  Status room = CheckRoom(size);
+  for (; !room.ok() && !spares_.empty(); room = CheckRoom(size)) {
+    Unlink(spares_.back().path, spares_.back().size);
+    spares_.pop_back();
+  }
+  RETURN_IF_ERROR(room);
+  if (disk_account_ && !disk_account_->TryCharge(size)) {
+    return ResourceExhausted("the journals of this directory use all the space they may");
+  }
+  const std::string path = io::JoinPath(options_.directory, fmt::format("{:08}.seg", next_file_++));
+  const auto make = [&]() -> Status {
+    ASSIGN_OR_RETURN(std::unique_ptr<io::File> file, fs_.Open(path, io::OpenMode::kCreate));
+    segment->file = std::move(file);
+    RETURN_IF_ERROR(segment->file->Allocate(size));
+    return options_.sync ? fs_.SyncDirectory(options_.directory) : OkStatus();
+  };
+  disk_bytes_ += size;
+  const Status status = make();
+  if (!status.ok()) {
+    Unlink(path, size);
+    return status;
+  }
+  segment->path = path;
+  return OkStatus();
+}
+
+void SegmentWriter::Seal(bool good, GroupResult* result) {
+  const uint64_t sequence = active_->segment.header.sequence;
+  result->sealed.push_back(sequence);
+  if (good) {
+    // Only a shortcut for readers: whether it reaches the disk does not matter.
+    std::string end;
+    EncodeRecordHeader({.kind = RecordKind::kEnd}, {}, active_->segment.header.salt, &end);
+    const Status status = active_->segment.file->WriteAt(active_->end, AsBytes(end));
+    good = status.ok();
+  }
+  FileInfo& info = files_[sequence];
+  if (!active_->started) {
+    // It holds nothing that anybody was told of; while the disk fails, such files must not pile up.
+    Unlink(info.path, info.size);
+    files_.erase(sequence);
+  } else if (!good) {
+    info.reusable = false;
+  }
+  active_.reset();
+}
+
+void SegmentWriter::Unlink(const std::string& path, uint64_t size) {
+  // If it fails, the file is found and released again at the next start.
+  const Status ignored = fs_.Remove(path);
+  disk_bytes_ -= size;
+  if (disk_account_) {
+    disk_account_->Release(size);
+  }
+}
+
+uint64_t SegmentWriter::Release(const std::vector<uint64_t>& sequences) {
+  for (const uint64_t sequence : sequences) {
+    const auto it = files_.find(sequence);
+    if (it == files_.end() || (active_ && active_->segment.header.sequence == sequence)) {
+      continue;
+    }
+    if (it->second.reusable && spares_.size() < options_.spare_files) {
+      spares_.push_back(it->second);
+    } else {
+      Unlink(it->second.path, it->second.size);
+    }
+    files_.erase(it);
+  }
+  return disk_bytes_;
+}
+
+void SegmentWriter::ReleaseAll() {
+  active_.reset();
+  for (const auto& [sequence, file] : files_) {
+    Unlink(file.path, file.size);
+  }
+  files_.clear();
+  for (const FileInfo& file : spares_) {
+    Unlink(file.path, file.size);
+  }
+  spares_.clear();
+}
+
+}  // namespace gapless::journal
