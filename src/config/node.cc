@@ -35,6 +35,14 @@ std::string_view GoTypeName(Kind kind) {
   return "";
 }
 
+// Here, where MapEntry is complete.
+Node::Node() = default;
+Node::Node(const Node&) = default;
+Node::Node(Node&&) noexcept = default;
+Node& Node::operator=(const Node&) = default;
+Node& Node::operator=(Node&&) noexcept = default;
+Node::~Node() = default;
+
 Node Node::Null(Mark mark) {
   Node node;
   node.mark_ = std::move(mark);

@@ -40,7 +40,12 @@ struct MapEntry;
 
 class Node {
  public:
-  Node() = default;  // null
+  Node();  // null
+  Node(const Node&);
+  Node(Node&&) noexcept;
+  Node& operator=(const Node&);
+  Node& operator=(Node&&) noexcept;
+  ~Node();
   static Node Null(Mark mark = {});
   static Node Bool(bool value, Mark mark = {});
   static Node Int(int64_t value, Mark mark = {});
