@@ -1,0 +1,44 @@
+// HTTP/2 server connections (RFC 9113) over nghttp2. Entry point for the session in http_server.cc
+// only.
+//
+// Request bodies are slices of the receive slabs, responses leave as slices of their ropes. Windows
+// are given back at once; what bounds memory is the size limit per body, the budget of the server,
+// and the limits below.
+#pragma once
+
+#include "base/status.h"
+
+#include <cstdint>
+#include <memory>
+
+namespace gapless::net {
+
+class ServerConnection;
+struct ServerEnv;
+
+struct Http2ServerOptions {
+  uint32_t max_concurrent_streams = 1000;
+  uint32_t stream_window_bytes = 1024 * 1024;
+  uint32_t connection_window_bytes = 16 * 1024 * 1024;
+  size_t max_header_bytes =
+      64 * 1024;  // per request, with 32 bytes per field as in SETTINGS_MAX_HEADER_LIST_SIZE
+  // A request whose body makes no progress for this long is reset; zero: never.
+  Duration stall_timeout = std::chrono::seconds(60);
+
+  // gRPC keepalive (server_parameters). Zero: infinite.
+  Duration max_connection_idle = {};
+  Duration max_connection_age = {};        // with up to 10 % jitter
+  Duration max_connection_age_grace = {};  // zero: requests in flight may take as long as they like
+  Duration ping_after = std::chrono::hours(2);
+  Duration ping_timeout = std::chrono::seconds(20);
+  // gRPC keepalive (enforcement_policy): more than two early pings between answers end the
+  // connection.
+  bool enforce_pings = false;
+  Duration min_ping_interval = std::chrono::minutes(5);
+  bool permit_pings_without_stream = false;
+};
+
+std::unique_ptr<ServerConnection> NewHttp2ServerConnection(const Http2ServerOptions& options,
+                                                           ServerEnv env);
+
+}  // namespace gapless::net
