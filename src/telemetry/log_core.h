@@ -46,6 +46,8 @@ struct LogOptions {
   std::vector<std::string> output_paths = {
       "stderr"};  // "stdout", "stderr", else a file to append to
   bool disable_caller = false;
+  // Console only: neither time nor level nor caller in front of the message.
+  bool message_only = false;
   Sampling sampling;
   std::vector<LogInitialField> initial_fields;
   // Attributes of the field "resource", in order; empty: no such field.

@@ -96,13 +96,15 @@ void AppendSeparator(std::string* out, Spacing spacing) {
 
 void AppendConsole(std::string* out, const LogOptions& options, std::string_view fixed,
                    const LogCore::Record& record) {
-  *out += FormatTime(record.time);
-  *out += '\t';
-  *out += LogLevelName(record.level);
-  *out += '\t';
-  if (!options.disable_caller) {
-    *out += FormatCaller(record.where);
+  if (!options.message_only) {
+    *out += FormatTime(record.time);
     *out += '\t';
+    *out += LogLevelName(record.level);
+    *out += '\t';
+    if (!options.disable_caller) {
+      *out += FormatCaller(record.where);
+      *out += '\t';
+    }
   }
   *out += record.message;
   std::string fields(fixed);

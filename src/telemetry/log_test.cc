@@ -67,6 +67,14 @@ TEST(LoggerTest, AConsoleLineWithoutFieldsHasNoObject) {
   EXPECT_THAT(log.text(), EndsWith("\twarn\thm\n"));
 }
 
+TEST(LoggerTest, MessageOnlyLinesBeginWithTheMessage) {
+  LogOptions options = LogCapture::DefaultOptions();
+  options.message_only = true;
+  const LogCapture log(options);
+  log.logger().Info("Traces", {{"spans", 2}});
+  EXPECT_EQ(log.text(), "Traces\t{\"spans\": 2}\n");
+}
+
 TEST(LoggerTest, JsonLineHasTheSameFacts) {
   const ScopedZone zone("UTC");
   LogOptions options = LogCapture::DefaultOptions();

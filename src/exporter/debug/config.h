@@ -1,0 +1,26 @@
+// Settings of the debug exporter; keys and defaults are upstream's.
+#pragma once
+
+#include "config/fields.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gapless::exporter::debug {
+
+enum class Verbosity : uint8_t { kBasic, kNormal, kDetailed };
+
+struct Config {
+  Verbosity verbosity = Verbosity::kBasic;
+  uint64_t sampling_initial = 2;
+  uint64_t sampling_thereafter = 1;
+  bool use_internal_logger = true;
+  std::vector<std::string> output_paths = {"stdout"};
+
+  bool operator==(const Config&) const = default;
+};
+
+const config::Table<Config>& ConfigTable();
+
+}  // namespace gapless::exporter::debug

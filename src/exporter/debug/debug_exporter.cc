@@ -1,0 +1,135 @@
+#include "exporter/debug/debug_exporter.h"
+
+#include "exporter/debug/sampler.h"
+#include "exporter/debug/text.h"
+#include "net/worker.h"
+#include "otlp/scan.h"
+
+#include <unordered_map>
+#include <utility>
+
+namespace gapless::exporter::debug {
+namespace {
+
+using delivery::AttemptCallback;
+using delivery::AttemptId;
+using delivery::AttemptResult;
+
+class DebugTransport final : public delivery::Transport {
+ public:
+  DebugTransport(const Config& config, otlp::Signal signal, Loop& home, telemetry::Logger log)
+      : verbosity_(config.verbosity),
+        signal_(signal),
+        loop_(home),
+        log_(std::move(log)),
+        sampler_(config.sampling_initial, config.sampling_thereafter) {}
+
+  // There is no connection, hence no news of it.
+  void SetObserver(delivery::TransportObserver* /*observer*/) override {}
+  void Start() override {}
+  void Stop() override {}
+
+  AttemptId Attempt(const otlp::Batch& batch, Duration /*timeout*/, AttemptCallback done) override {
+    const Status status = Write(batch);
+    return Answer(status.ok() ? AttemptResult() : delivery::ClassifyGrpc(status), std::move(done));
+  }
+  void Cancel(AttemptId id) override { waiting_.erase(id); }
+  void Probe(Duration /*timeout*/, AttemptCallback done) override { Answer({}, std::move(done)); }
+
+ private:
+  // The answer comes on a later turn, unless it is cancelled or the transport is gone by then.
+  AttemptId Answer(AttemptResult result, AttemptCallback done) {
+    const AttemptId id = next_id_++;
+    waiting_.emplace(id, std::move(done));
+    loop_.Post([this, alive = std::weak_ptr(alive_), id, result = std::move(result)]() mutable {
+      if (alive.expired()) {
+        return;
+      }
+      if (auto node = waiting_.extract(id)) {
+        node.mapped()(std::move(result));
+      }
+    });
+    return id;
+  }
+
+  Status Write(const otlp::Batch& batch) {
+    ASSIGN_OR_RETURN(const otlp::Batch plain, otlp::Inflate(batch));
+    ASSIGN_OR_RETURN(const otlp::ScanResult counts, otlp::Scan(plain.body, signal_));
+    WriteCounts(counts);
+    if (verbosity_ == Verbosity::kBasic) {
+      return OkStatus();
+    }
+    const Slice body = plain.body.Flatten();
+    const std::string text = verbosity_ == Verbosity::kNormal ? NormalText(signal_, body.span())
+                                                              : DetailedText(signal_, body.span());
+    if (sampler_.Admit(text, loop_.Now())) {
+      log_.Info(text);
+    }
+    return OkStatus();
+  }
+
+  void WriteCounts(const otlp::ScanResult& counts) {
+    const std::string_view title = otlp::Names(signal_).title;
+    if (!sampler_.Admit(title, loop_.Now())) {
+      return;
+    }
+    switch (signal_) {
+      case otlp::Signal::kTraces:
+        log_.Info(title, {{"resource spans", counts.resources}, {"spans", counts.items}});
+        return;
+      case otlp::Signal::kMetrics:
+        log_.Info(title, {{"resource metrics", counts.resources},
+                          {"metrics", counts.metrics},
+                          {"data points", counts.items}});
+        return;
+      case otlp::Signal::kLogs:
+        log_.Info(title, {{"resource logs", counts.resources}, {"log records", counts.items}});
+        return;
+    }
+  }
+
+  const Verbosity verbosity_;
+  const otlp::Signal signal_;
+  Loop& loop_;
+  const telemetry::Logger log_;
+  Sampler sampler_;
+  std::unordered_map<AttemptId, AttemptCallback> waiting_;
+  AttemptId next_id_ = 1;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace
+
+DebugExporter::DebugExporter(const pipeline::Settings& settings, Config config)
+    : config_(std::move(config)), log_(settings.log) {}
+
+Status DebugExporter::Start() {
+  if (config_.use_internal_logger) {
+    return OkStatus();
+  }
+  telemetry::LogOptions options;
+  options.output_paths = config_.output_paths;
+  options.message_only = true;
+  options.sampling.enabled = false;  // the transport's own
+  auto core = std::make_shared<telemetry::LogCore>();
+  RETURN_IF_ERROR(core->Configure(std::move(options)));
+  log_ = telemetry::Logger(std::move(core));
+  return OkStatus();
+}
+
+void DebugExporter::Shutdown(TimePoint /*deadline*/, std::move_only_function<void()> done) {
+  done();
+}
+
+std::unique_ptr<delivery::Transport> DebugExporter::CreateTransport(otlp::Signal signal,
+                                                                    net::Worker& home,
+                                                                    Duration /*suspect_after*/) {
+  return MakeTransport(config_, signal, home, log_);
+}
+
+std::unique_ptr<delivery::Transport> MakeTransport(const Config& config, otlp::Signal signal,
+                                                   Loop& home, telemetry::Logger log) {
+  return std::make_unique<DebugTransport>(config, signal, home, std::move(log));
+}
+
+}  // namespace gapless::exporter::debug

@@ -1,0 +1,55 @@
+// Settings of the file exporter; keys and defaults are upstream's.
+#pragma once
+
+#include "config/fields.h"
+
+#include <cstdint>
+#include <string>
+
+namespace gapless::exporter::file {
+
+struct Rotation {
+  uint64_t max_megabytes = 100;  // of 2^20 bytes
+  uint64_t max_days = 0;         // 0: old files are not removed because of their age
+  uint64_t max_backups = 100;    // 0: all are kept
+  bool localtime = false;
+
+  bool operator==(const Rotation&) const = default;
+};
+
+struct CompressionParams {
+  int32_t level = 0;  // 0: the default of the library
+
+  bool operator==(const CompressionParams&) const = default;
+};
+
+struct GroupBy {
+  bool enabled = false;
+  std::string resource_attribute = "fileexporter.path_segment";
+  uint64_t max_open_files = 100;
+
+  bool operator==(const GroupBy&) const = default;
+};
+
+struct Config {
+  std::string path;
+  std::string format = "json";
+  bool append = false;
+  config::Section<Rotation> rotation;
+  std::string compression;
+  CompressionParams compression_params;
+  Duration flush_interval = std::chrono::seconds(1);
+  std::string encoding;
+  bool create_directory = false;
+  std::string directory_permissions = "0755";
+  GroupBy group_by;
+
+  bool operator==(const Config&) const = default;
+};
+
+const config::Table<Config>& ConfigTable();
+
+// The bits of `directory_permissions`; INVALID_ARGUMENT unless it is an octal number up to 0777.
+Result<uint32_t> ParsePermissions(std::string_view text);
+
+}  // namespace gapless::exporter::file

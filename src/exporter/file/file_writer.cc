@@ -1,0 +1,114 @@
+#include "exporter/file/file_writer.h"
+
+#include "exporter/file/backups.h"
+
+#include <algorithm>
+#include <array>
+
+namespace gapless::exporter::file {
+namespace {
+
+constexpr uint64_t kMegabyte = 1 << 20;
+
+std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+FileWriter::FileWriter(io::FileSystem& fs, Options options)
+    : fs_(fs),
+      options_(std::move(options)),
+      directory_(io::ParentPath(options_.path)),
+      name_(NameOf(options_.path)) {}
+
+Result<uint64_t> FileWriter::Open() {
+  if (options_.make_directory) {
+    RETURN_IF_ERROR(fs_.MakeDirectory(directory_, *options_.make_directory));
+  }
+  ASSIGN_OR_RETURN(auto file, fs_.Open(options_.path, io::OpenMode::kCreate));
+  ASSIGN_OR_RETURN(const uint64_t before, file->Size());
+  if (!options_.keep_content && before > 0) {
+    RETURN_IF_ERROR(file->Truncate(0));
+  }
+  size_ = options_.keep_content ? before : 0;
+  file_ = std::move(file);
+  return before - size_;
+}
+
+Status FileWriter::Reopen() {
+  ASSIGN_OR_RETURN(auto file, fs_.Open(options_.path, io::OpenMode::kCreate));
+  ASSIGN_OR_RETURN(const uint64_t found, file->Size());
+  // What lies behind the last whole message is the rest of a write that failed. A shorter file is
+  // another one that somebody put there.
+  if (found > size_) {
+    RETURN_IF_ERROR(file->Truncate(size_));
+  }
+  size_ = std::min(size_, found);
+  file_ = std::move(file);
+  return OkStatus();
+}
+
+Status FileWriter::Write(std::span<const ByteSpan> message, WallTime now) {
+  if (!file_) {
+    RETURN_IF_ERROR(Reopen());
+  }
+  uint64_t length = 0;
+  for (const ByteSpan piece : message) {
+    length += piece.size();
+  }
+  // A message larger than the limit gets a file of its own.
+  if (options_.rotation && size_ > 0 &&
+      size_ + length > options_.rotation->max_megabytes * kMegabyte) {
+    RETURN_IF_ERROR(Rotate(now));
+  }
+  if (Status status = file_->WriteAt(size_, message); !status.ok()) {
+    // If cutting fails as well, the next message cuts before it is written.
+    const Status cut = file_->Truncate(size_);
+    file_.reset();
+    return cut.ok() ? status : status.Annotate("part of a message may stay in the file");
+  }
+  size_ += length;
+  return OkStatus();
+}
+
+Result<std::vector<std::string>> FileWriter::Names() {
+  ASSIGN_OR_RETURN(const auto entries, fs_.List(directory_));
+  std::vector<std::string> names;
+  for (const io::DirectoryEntry& entry : entries) {
+    names.push_back(entry.name);
+  }
+  return names;
+}
+
+Status FileWriter::Rotate(WallTime now) {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, Names());
+  WallTime when = now;
+  std::string backup = BackupName(name_, when, options_.rotation->localtime);
+  // Two rotations within a millisecond must not share a name: the second would replace the first.
+  while (std::find(names.begin(), names.end(), backup) != names.end()) {
+    when += std::chrono::milliseconds(1);
+    backup = BackupName(name_, when, options_.rotation->localtime);
+  }
+  RETURN_IF_ERROR(fs_.Rename(options_.path, io::JoinPath(directory_, backup)));
+  file_.reset();
+  size_ = 0;
+  RETURN_IF_ERROR(Reopen());
+  names.push_back(backup);
+  for (const std::string& expired : ExpiredBackups(name_, names, *options_.rotation, now)) {
+    // A backup that cannot be removed now is tried again at the next rotation.
+    if (const Status status = fs_.Remove(io::JoinPath(directory_, expired)); !status.ok()) {
+      break;
+    }
+  }
+  return OkStatus();
+}
+
+Status FileWriter::Probe() {
+  constexpr std::array<std::byte, 4096> kBlock{};
+  const std::string path = options_.path + ".probe";
+  ASSIGN_OR_RETURN(const auto file, fs_.Open(path, io::OpenMode::kCreate));
+  const Status written = file->WriteAt(0, ByteSpan(kBlock));
+  const Status removed = fs_.Remove(path);
+  return written.ok() ? removed : written;
+}
+
+}  // namespace gapless::exporter::file
