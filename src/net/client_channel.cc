@@ -60,7 +60,8 @@ uint64_t ClientChannel::Send(SharedRequest request, ExchangeCallback done, bool 
                                 .connection = nullptr,
                                 .attempts = 0,
                                 .resent = false,
-                                .urgent = urgent});
+                                .urgent = urgent,
+                                .deadline = Timer()});
   waiting_.push_back(id);
   if (urgent) {
     policy_.WantNow(worker_.Now());
@@ -72,6 +73,20 @@ uint64_t ClientChannel::Send(SharedRequest request, ExchangeCallback done, bool 
     ScheduleStep();
   }
   return id;
+}
+
+uint64_t ClientChannel::Ask(SharedRequest request, Duration timeout, ExchangeCallback done) {
+  const uint64_t id = Send(std::move(request), std::move(done), true);
+  requests_.at(id).deadline = worker_.RunAfter(timeout, [this, id] { Expire(id); });
+  return id;
+}
+
+void ClientChannel::Expire(uint64_t id) {
+  ExchangeCallback done = std::move(requests_.at(id).done);
+  Cancel(id);
+  const std::string why =
+      last_failure_.ok() ? "no answer in time" : "no answer in time; " + last_failure_.message();
+  done({DeadlineExceeded(why), Fate::kLost, {}});
 }
 
 void ClientChannel::Cancel(uint64_t id) {

@@ -66,6 +66,8 @@ class ClientChannel final : private ClientConnection::Observer {
   void Start();
   // `urgent`: do not wait for the redial rhythm (probes).
   uint64_t Send(SharedRequest request, ExchangeCallback done, bool urgent = false);
+  // As an urgent Send that ends with DEADLINE_EXCEEDED when there is no answer within `timeout`.
+  uint64_t Ask(SharedRequest request, Duration timeout, ExchangeCallback done);
   // The callback will not run. Unknown numbers are ignored.
   void Cancel(uint64_t id);
   // No new dials; idle connections close now, the others when their requests are done.
@@ -84,6 +86,7 @@ class ClientChannel final : private ClientConnection::Observer {
     int attempts = 0;
     bool resent = false;
     bool urgent = false;
+    Timer deadline;
   };
   struct Live {
     std::unique_ptr<ClientConnection> connection;
@@ -122,6 +125,7 @@ class ClientChannel final : private ClientConnection::Observer {
   void Hand(uint64_t id, Request& request, ClientConnection& connection);
   void OnExchangeDone(uint64_t id, ExchangeResult result);
   void FailWaiting(const Status& status);
+  void Expire(uint64_t id);
   bool HasUsable() const;
   void Forget(ClientConnection& connection);
   Live* FindLive(const ClientConnection& connection);

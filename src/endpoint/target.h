@@ -1,0 +1,38 @@
+// Where a client dials: gRPC targets and HTTP URLs taken apart. Pure.
+#pragma once
+
+#include "base/status.h"
+#include "net/address.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gapless::endpoint {
+
+struct GrpcTarget {
+  net::HostPort address;
+  // unix:///path: dialled instead of `address`.
+  std::optional<net::SocketAddress> unix_address;
+  // Written with https://: TLS whatever the tls section says.
+  bool https = false;
+  // What :authority is unless configured.
+  std::string authority;
+};
+
+// `host:port`, with http://, https://, dns:///, passthrough:/// or unix: in front. Errors in
+// upstream's words: `requires a non-empty "endpoint"`, `address x: missing port in address`,
+// `invalid port "x"`.
+Result<GrpcTarget> ParseGrpcEndpoint(std::string_view endpoint);
+
+struct UrlTarget {
+  bool https = false;
+  net::HostPort address;  // with the scheme's port if none is written
+  std::string authority;  // as written: host, or host:port
+  std::string path;       // begins with '/', with the query
+};
+
+// An absolute http or https URL, without user information.
+Result<UrlTarget> ParseUrl(std::string_view url);
+
+}  // namespace gapless::endpoint

@@ -1,0 +1,93 @@
+#include "endpoint/target.h"
+
+#include <gtest/gtest.h>
+
+namespace gapless::endpoint {
+namespace {
+
+struct GrpcCase {
+  const char* endpoint;
+  const char* error;  // null: fine
+  const char* host = "";
+  uint16_t port = 0;
+  bool https = false;
+};
+
+TEST(GrpcEndpointTest, ReadsWhatUpstreamReadsAndFailsInItsWords) {
+  const GrpcCase cases[] = {
+      {"localhost:4317", nullptr, "localhost", 4317},
+      {"https://backend.example.com:443", nullptr, "backend.example.com", 443, true},
+      {"http://backend:4317", nullptr, "backend", 4317},
+      {"dns:///backend:4317", nullptr, "backend", 4317},
+      {"dns://8.8.8.8/backend:4317", nullptr, "backend", 4317},
+      {"[::1]:4317", nullptr, "::1", 4317},
+      {"", "requires a non-empty \"endpoint\""},
+      {"https://", "requires a non-empty \"endpoint\""},
+      {"http://", "requires a non-empty \"endpoint\""},
+      {"backend", "address backend: missing port in address"},
+      {"[::1]", "address [::1]: missing port in address"},
+      {"backend:otlp", "invalid port \"otlp\""},
+      {"backend:", "invalid port \"\""},
+  };
+  for (const GrpcCase& c : cases) {
+    SCOPED_TRACE(c.endpoint);
+    const auto target = ParseGrpcEndpoint(c.endpoint);
+    if (c.error != nullptr) {
+      ASSERT_FALSE(target.ok());
+      EXPECT_EQ(target.status().message(), c.error);
+      continue;
+    }
+    ASSERT_TRUE(target.ok()) << target.status().ToString();
+    EXPECT_EQ(target->address.host, c.host);
+    EXPECT_EQ(target->address.port, c.port);
+    EXPECT_EQ(target->https, c.https);
+  }
+}
+
+TEST(GrpcEndpointTest, UnixSocketsHaveAPathAndNoPort) {
+  const auto target = ParseGrpcEndpoint("unix:///run/otlp.sock");
+  ASSERT_TRUE(target.ok());
+  EXPECT_EQ(target->unix_address->ToString(), "/run/otlp.sock");
+  EXPECT_EQ(target->authority, "localhost");
+}
+
+struct UrlCase {
+  const char* url;
+  bool ok;
+  const char* authority = "";
+  const char* path = "";
+  uint16_t port = 0;
+  bool https = false;
+};
+
+TEST(UrlTest, TakesHttpUrlsApart) {
+  const UrlCase cases[] = {
+      {"http://h:4318", true, "h:4318", "/", 4318},
+      {"https://h", true, "h", "/", 443, true},
+      {"http://h/base/v1/traces?x=1#f", true, "h", "/base/v1/traces?x=1", 80},
+      {"https://[::1]:8443/p", true, "[::1]:8443", "/p", 8443, true},
+      {"http://h?x=1", true, "h", "/?x=1", 80},
+      {"h:4318", false},
+      {"ftp://h", false},
+      {"http://", false},
+      {"http:///path", false},
+      {"http://user:pw@h/", false},
+      {"http://h:99999/", false},
+      {"http://h/a b", false},
+      {"http://h/\r\nEvil: 1", false},
+  };
+  for (const UrlCase& c : cases) {
+    SCOPED_TRACE(c.url);
+    const auto target = ParseUrl(c.url);
+    ASSERT_EQ(target.ok(), c.ok);
+    if (c.ok) {
+      EXPECT_EQ(target->authority, c.authority);
+      EXPECT_EQ(target->path, c.path);
+      EXPECT_EQ(target->address.port, c.port);
+      EXPECT_EQ(target->https, c.https);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gapless::endpoint
