@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -198,14 +199,12 @@ def ctest_names(preset, filter_text):
     """The test binaries that a filter selects."""
     command = ["ctest", "--test-dir", f"build/{preset}", "-N", "-R", filter_text]
     out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
-    return [line.split(": ", 1)[1] for line in out.splitlines() if line.strip().startswith("Test ")]
+    return re.findall(r"^ *Test +#\d+: (\S+)", out, re.MULTILINE)
 
 
 def run_filtered(report, args):
     """./test FILTER: the test binaries whose name matches, and the e2e tests whose name matches."""
-    if not (ROOT / "build/dev/build.ninja").exists():
-        report.add("configure dev", lambda _: subprocess.run(
-            ["cmake", "--preset", "dev"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL))
+    subprocess.run(["cmake", "--preset", "dev"], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     names = ctest_names("dev", args.filter)
     targets = [name for name in names if not name.startswith("lint")]
     if targets:
