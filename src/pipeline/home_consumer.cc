@@ -4,7 +4,7 @@ namespace gapless::pipeline {
 
 void HomeConsumer::Consume(otlp::Batch batch, Completion completion) {
   if (home_.InThread()) {
-    consume_(std::move(batch), std::move(completion));
+    inner_->Consume(std::move(batch), std::move(completion));
     return;
   }
   Loop* caller = Loop::Current();
@@ -14,8 +14,8 @@ void HomeConsumer::Consume(otlp::Batch batch, Completion completion) {
       completion(std::move(status));
     });
   });
-  home_.Post([this, batch = std::move(batch), there = std::move(there)]() mutable {
-    consume_(std::move(batch), std::move(there));
+  home_.Post([inner = inner_, batch = std::move(batch), there = std::move(there)]() mutable {
+    inner->Consume(std::move(batch), std::move(there));
   });
 }
 

@@ -1,27 +1,27 @@
-// HomeConsumer: takes batches on any worker and hands them to a function on one worker; the answer
-// travels back.
+// HomeConsumer: takes batches on any worker and hands them to a consumer on its home worker; the
+// answer travels back.
 #pragma once
 
 #include "base/loop.h"
 #include "pipeline/consumer.h"
 
-#include <functional>
+#include <memory>
 #include <utility>
 
 namespace gapless::pipeline {
 
 class HomeConsumer final : public Consumer {
  public:
-  using Function = std::move_only_function<void(otlp::Batch, Completion)>;
-
-  // `home` outlives the consumer; `consume` is called on it only.
-  HomeConsumer(Loop& home, Function consume) : home_(home), consume_(std::move(consume)) {}
+  // `home` outlives the consumer. `inner` is called on it only, and lives until the last batch
+  // under way reached it.
+  HomeConsumer(Loop& home, std::shared_ptr<Consumer> inner)
+      : home_(home), inner_(std::move(inner)) {}
 
   void Consume(otlp::Batch batch, Completion completion) override;
 
  private:
   Loop& home_;
-  Function consume_;
+  const std::shared_ptr<Consumer> inner_;
 };
 
 }  // namespace gapless::pipeline

@@ -1,0 +1,40 @@
+// Configuration of the `failover` connector. The keys are upstream's and the guide's; ours are
+// marked in README.md.
+#pragma once
+
+#include "config/fields.h"
+#include "delivery/factory.h"
+#include "delivery/settings_tables.h"
+
+#include <optional>
+#include <string>
+
+namespace gapless::failover {
+
+struct Condition {
+  struct Error {
+    std::string contains;
+  };
+  config::Section<Error> error;
+};
+
+struct Config {
+  config::Node priority_levels;
+  Duration retry_interval = std::chrono::seconds(30);
+  Duration retry_gap = std::chrono::seconds(1);
+  uint32_t max_retries = 0;
+  config::Section<delivery::QueueConfig> sending_queue =
+      config::Section<delivery::QueueConfig>::On();
+  config::Section<Condition> condition;
+  uint32_t fall = 3;
+  uint32_t rise = 2;
+  Duration hold = std::chrono::seconds(5);
+  Duration suspect_after = std::chrono::seconds(1);
+  std::optional<delivery::Order> order;
+};
+
+const config::Table<Config>& ConfigTable();
+// The part that the planner works with.
+delivery::FailoverPlan ToPlan(const Config& config);
+
+}  // namespace gapless::failover

@@ -1,0 +1,14 @@
+#include "connector/failover/factory.h"
+
+#include "connector/failover/config.h"
+
+namespace gapless::failover {
+
+delivery::ConnectorFactory Factory() {
+  return {.info = {.type = "failover", .config = pipeline::SpecOf<Config, ConfigTable>()},
+          .failover = [](const pipeline::ComponentConfig& config) {
+            return ToPlan(pipeline::ValueOf<Config>(config));
+          }};
+}
+
+}  // namespace gapless::failover

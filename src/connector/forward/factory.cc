@@ -1,0 +1,19 @@
+#include "connector/forward/factory.h"
+
+namespace gapless::forward {
+namespace {
+
+struct Config {};
+
+const config::Table<Config>& ConfigTable() {
+  static const config::Table<Config> table({});
+  return table;
+}
+
+}  // namespace
+
+delivery::ConnectorFactory Factory() {
+  return {.info = {.type = "forward", .config = pipeline::SpecOf<Config, ConfigTable>()}};
+}
+
+}  // namespace gapless::forward

@@ -1,0 +1,67 @@
+// Factories of exporters and connectors, and what the planner must know of a component's
+// configuration.
+#pragma once
+
+#include "config/node.h"
+#include "delivery/backlog.h"
+#include "delivery/exporter.h"
+#include "delivery/router.h"
+#include "delivery/settings.h"
+#include "journal/journal.h"
+#include "pipeline/factory.h"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace gapless::delivery {
+
+struct ExporterFactory {
+  pipeline::TypeInfo info;
+  std::unique_ptr<Exporter> (*create)(pipeline::Settings settings,
+                                      pipeline::ComponentConfigPtr config) = nullptr;
+  DeliverySettings (*delivery)(const pipeline::ComponentConfig& config) = nullptr;
+};
+
+// A failover connector as the planner sees it.
+struct FailoverPlan {
+  struct Entry {
+    std::string id;  // exporter ID or pipeline ID, as written
+    config::Mark mark;
+  };
+  std::vector<std::vector<Entry>> levels;
+  RouterConfig router;  // without levels
+  QueueSettings queue;
+  config::WrittenKeys queue_written;  // keys of sending_queue that were written out
+  std::optional<Order> order;
+  Duration suspect_after = std::chrono::seconds(1);
+};
+
+struct ConnectorFactory {
+  pipeline::TypeInfo info;
+  // Null: what comes in goes out to every pipeline that lists the connector as receiver (forward).
+  FailoverPlan (*failover)(const pipeline::ComponentConfig& config) = nullptr;
+};
+
+// A processor that merges requests is carried out by the readers of the journals behind it.
+struct MergingProcessor {
+  std::string_view type;
+  BatchSettings (*settings)(const pipeline::ComponentConfig& config) = nullptr;
+};
+
+// Opens the journals of one storage extension. Lives as long as the extension's configuration.
+class JournalStorage {
+ public:
+  virtual ~JournalStorage() = default;
+  // `name`: "exporter_otlp_primary_traces" and the like. `home`: the journal's loop; called on its
+  // thread.
+  virtual Result<std::unique_ptr<journal::Journal>> Open(std::string_view name, Loop& home) = 0;
+};
+
+struct StorageFactory {
+  pipeline::TypeInfo info;
+  std::unique_ptr<JournalStorage> (*create)(pipeline::Settings settings,
+                                            pipeline::ComponentConfigPtr config) = nullptr;
+};
+
+}  // namespace gapless::delivery

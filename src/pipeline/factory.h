@@ -1,0 +1,73 @@
+// Factories: what the one table of components (cli/components.cc) holds for each type. Exporters
+// and connectors: delivery/factory.h.
+#pragma once
+
+#include "pipeline/component.h"
+#include "pipeline/component_config.h"
+#include "pipeline/consumer.h"
+#include "pipeline/processor.h"
+
+#include <array>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace gapless::pipeline {
+
+// Which signals a type serves.
+struct SignalSet {
+  bool traces = false;
+  bool metrics = false;
+  bool logs = false;
+  bool Has(otlp::Signal signal) const {
+    return signal == otlp::Signal::kTraces ? traces
+                                           : (signal == otlp::Signal::kMetrics ? metrics : logs);
+  }
+};
+inline constexpr SignalSet kAllSignals = {.traces = true, .metrics = true, .logs = true};
+
+struct TypeInfo {
+  std::string_view type;
+  std::string_view alias;  // another name that configurations use; empty: none
+  SignalSet signals = kAllSignals;
+  std::string_view stability = "beta";
+  ConfigSpec config;
+};
+
+// Where a receiver sends each signal; null: no pipeline uses it. The consumers outlive the receiver
+// and stay the same over reloads, whatever happens behind them.
+using Outputs = std::array<Consumer*, 3>;
+
+struct ReceiverFactory {
+  TypeInfo info;
+  // One instance per ID, told which signals it serves.
+  std::unique_ptr<Component> (*create)(Settings settings, ComponentConfigPtr config,
+                                       const Outputs& outputs) = nullptr;
+};
+
+struct ProcessorFactory {
+  TypeInfo info;
+  // One instance per (ID, pipeline). Null: the planner carries the processor out (see
+  // delivery::Merging).
+  std::unique_ptr<Processor> (*create)(Settings settings, ComponentConfigPtr config,
+                                       otlp::Signal signal) = nullptr;
+};
+
+// The state of the process as health extensions tell it; snapshots published by the service.
+class HealthSource {
+ public:
+  virtual ~HealthSource() = default;
+  virtual bool ready() const = 0;
+  virtual WallTime up_since() const = 0;
+  // One sentence per queue that is not on its first level ("failover/traces (traces): on level 1
+  // …"); empty: all well.
+  virtual std::vector<std::string> degraded() const = 0;
+};
+
+struct ExtensionFactory {
+  TypeInfo info;
+  std::unique_ptr<Component> (*create)(Settings settings, ComponentConfigPtr config,
+                                       const HealthSource& health) = nullptr;
+};
+
+}  // namespace gapless::pipeline

@@ -1,0 +1,66 @@
+#include "processor/batch/config.h"
+
+#include <set>
+
+namespace gapless::batch {
+namespace {
+
+std::string Lower(std::string text) {
+  for (char& c : text) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return text;
+}
+
+void Check(const Config& config, config::Checker& checker) {
+  if (config.timeout < Duration::zero()) {
+    checker.Fail("timeout", "timeout must be greater or equal to 0");
+  }
+  if (config.send_batch_max_size > 0 && config.send_batch_max_size < config.send_batch_size) {
+    checker.Fail("send_batch_max_size",
+                 "send_batch_max_size must be greater or equal to send_batch_size");
+  }
+  std::set<std::string> seen;
+  for (const std::string& key : config.metadata_keys) {
+    if (!seen.insert(Lower(key)).second) {
+      checker.Fail("metadata_keys",
+                   "duplicate entry in metadata_keys: \"" + Lower(key) + "\" (case-insensitive)");
+    }
+  }
+}
+
+}  // namespace
+
+const config::Table<Config>& ConfigTable() {
+  using config::Field;
+  static const config::Table<Config> table(
+      {
+          Field("send_batch_size", &Config::send_batch_size,
+                "Send as soon as there are so many items; 0: as they come."),
+          Field("timeout", &Config::timeout,
+                "Longest wait for company; the client does not wait for it. 0: none."),
+          Field("send_batch_max_size", &Config::send_batch_max_size,
+                "Cut what is larger; 0: never."),
+          Field("metadata_keys", &Config::metadata_keys,
+                "Batches never mix requests that differ in these metadata keys."),
+          Field("metadata_cardinality_limit", &Config::metadata_cardinality_limit,
+                "Accepted; groups exist only while they hold data, so nothing needs limiting."),
+      },
+      Check);
+  return table;
+}
+
+delivery::BatchSettings ToSettings(const Config& config) {
+  delivery::BatchSettings settings{.flush_timeout = config.timeout,
+                                   .min_size = config.send_batch_size,
+                                   .max_size = config.send_batch_max_size};
+  if (config.timeout == Duration::zero()) {
+    settings.min_size = 0;  // upstream: forwarded at once, the size is ignored
+  }
+  for (const std::string& key : config.metadata_keys) {
+    settings.metadata_keys.push_back(Lower(key));
+  }
+  return settings;
+}
+
+}  // namespace gapless::batch

@@ -1,0 +1,17 @@
+#include "processor/batch/factory.h"
+
+#include "processor/batch/config.h"
+
+namespace gapless::batch {
+
+pipeline::ProcessorFactory Factory() {
+  return {.info = {.type = "batch", .config = pipeline::SpecOf<Config, ConfigTable>()}};
+}
+
+delivery::MergingProcessor Merging() {
+  return {.type = "batch", .settings = [](const pipeline::ComponentConfig& config) {
+            return ToSettings(pipeline::ValueOf<Config>(config));
+          }};
+}
+
+}  // namespace gapless::batch

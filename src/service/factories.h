@@ -1,0 +1,46 @@
+// The component types that this binary has; filled in by cli/components.cc, looked up here.
+#pragma once
+
+#include "delivery/factory.h"
+#include "pipeline/factory.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gapless::service {
+
+enum class Kind : uint8_t { kReceiver, kProcessor, kExporter, kConnector, kExtension };
+inline constexpr Kind kKinds[] = {Kind::kReceiver, Kind::kProcessor, Kind::kExporter,
+                                  Kind::kConnector, Kind::kExtension};
+// "receiver" and "receivers".
+std::string_view NameOf(Kind kind);
+std::string_view SectionOf(Kind kind);
+
+struct Factories {
+  std::vector<pipeline::ReceiverFactory> receivers;
+  std::vector<pipeline::ProcessorFactory> processors;
+  std::vector<delivery::MergingProcessor> merging;
+  std::vector<delivery::ExporterFactory> exporters;
+  std::vector<delivery::ConnectorFactory> connectors;
+  std::vector<pipeline::ExtensionFactory> extensions;
+  std::vector<delivery::StorageFactory> storages;
+
+  // By type or alias; null: unknown.
+  const pipeline::TypeInfo* Find(Kind kind, std::string_view type) const;
+  std::vector<const pipeline::TypeInfo*> All(Kind kind) const;
+  const delivery::ExporterFactory* Exporter(std::string_view type) const;
+  const delivery::ConnectorFactory* Connector(std::string_view type) const;
+  const pipeline::ReceiverFactory* Receiver(std::string_view type) const;
+  const pipeline::ProcessorFactory* Processor(std::string_view type) const;
+  const delivery::MergingProcessor* Merging(std::string_view type) const;
+  const pipeline::ExtensionFactory* Extension(std::string_view type) const;
+  const delivery::StorageFactory* Storage(std::string_view type) const;
+};
+
+// What to say of a type that the Collector's distributions have and gapless has not; empty: never
+// heard of.
+std::string_view AdviceForUpstreamType(Kind kind, std::string_view type);
+
+}  // namespace gapless::service
