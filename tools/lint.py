@@ -63,7 +63,9 @@ def room_of(name):
 
 def is_test(name):
     """Code that only tests run: it may use test libraries and clocks."""
-    return not name.startswith("src/") or Path(name).stem.endswith("_test")
+    stem = Path(name).stem
+    named_so = stem.endswith(("_test", "_harness")) or stem.startswith("test_")
+    return not name.startswith("src/") or named_so
 
 
 def includes(text):
@@ -81,9 +83,10 @@ def check_floors(tree):
             yield name, 1, "lies in no room of the architecture (tools/lint_rules.py: FLOORS)"
             continue
         for number, _, path in includes(text):
-            if path.startswith("tests/") and not is_test(name):
-                yield name, number, f'"{path}": product code must not include tests'
             there = room_of(f"src/{path}")
+            of_tests = path.startswith("tests/") or (there and is_test(f"src/{path}"))
+            if of_tests and not is_test(name):
+                yield name, number, f'"{path}": product code must not include tests'
             if here is None or there is None or there[0] == here[0]:
                 continue
             if there[1] >= here[1]:

@@ -60,7 +60,7 @@ BANS = [
     (r"\bstd::(mutex|shared_mutex|recursive_mutex|lock_guard|unique_lock|condition_variable)\b",
      "Mutex of base/mutex.h", ("base",), True),
     (r"\bstd::chrono::(system|steady|high_resolution)_clock::now\b", "the loop's clock",
-     ("base", "net", "telemetry"), False),
+     ("base", "io", "net", "telemetry"), False),
     (r"\b(s?rand|drand48|random)\s*\(\s*\)|\bstd::(random_device|mt19937(_64)?)\b", "base/rng.h",
      ("base",), True),
     (r"\bco_(await|return|yield)\b", "callbacks and state machines (g++ 12 miscompiles coroutines)",
@@ -71,7 +71,8 @@ BANS = [
     (r"\bdynamic_cast\b|\btypeid\b", "a virtual function or an enum", (), True),
     # A literal thrown in consteval code is a compile-time error; literals are blank here.
     (r"\bthrow\b(?!\s*;)", "Status of base/status.h", (), True),
-    (r"\bsleep_for\b|\bsleep_until\b|\b(u|nano)?sleep\s*\(", "a timer of the loop", (), False),
+    # io runs on service threads, where a system call may block.
+    (r"\bsleep_for\b|\bsleep_until\b|\b(u|nano)?sleep\s*\(", "a timer of the loop", ("io",), False),
     (r"\bmalloc\s*\(|\bfree\s*\(", "containers or std::unique_ptr", ("base", "wire"), False),
 ] 
 BANS = [(re.compile(pattern), *rest) for pattern, *rest in BANS]

@@ -35,6 +35,7 @@ BAD = {
     "another component": ("src/exporter/a/x.cc", '#include "exporter/b/y.h"\n', "must not include"),
     "a room nobody drew": ("src/misc/x.cc", "int x;\n", "lies in no room"),
     "tests in the product": ("src/net/x.cc", '#include "tests/support/y.h"\n', "include tests"),
+    "a harness in the product": ("src/net/x.cc", '#include "net/a_harness.h"\n', "include tests"),
     "a foreign library": ("src/wire/x.cc", "#include <nghttp2/nghttp2.h>\n", "belongs to net"),
     "a test library": ("src/net/x.cc", "#include <gtest/gtest.h>\n", "a test library"),
     "fmt in a header": ("src/net/x.h", '#pragma once\n#include "fmt/format.h"\n', "in a header"),

@@ -1,4 +1,4 @@
-"""Other people's programs, built once under build/interop: None where their tool chain is missing."""
+"""Other people's programs, built once under build/interop; None where no tool chain is."""
 
 import functools
 import os

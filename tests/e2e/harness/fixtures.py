@@ -1,4 +1,4 @@
-"""Fixtures for conftest.py: factories that clean up after themselves, and the collector's log beside a failure."""
+"""Fixtures for conftest.py: factories that clean up after themselves, the log beside a failure."""
 
 import pytest
 
