@@ -18,6 +18,7 @@ constexpr size_t kCrcAt = 12;
 constexpr size_t kCheckedAt = 16;
 constexpr size_t kBodyAt = 40;
 constexpr size_t kSlotSizeMax = size_t{1} << 30;
+constexpr uint64_t kSlotReserve = 64 * 1024;
 constexpr uint32_t kUnsynced = 1;
 
 void PutAmount(std::string* out, const Amount& amount) {
@@ -129,7 +130,8 @@ std::string EncodeCheckpoint(const Checkpoint& checkpoint) {
 }
 
 Result<Checkpoint> DecodeCheckpoint(std::string_view bytes) {
-  if (bytes.empty()) {
+  const std::string_view start = bytes.substr(0, kBodyAt);
+  if (start.find_first_not_of('\0') == std::string_view::npos) {
     return NotFound("the slot is empty");
   }
   NumberReader reader(bytes);
@@ -195,15 +197,28 @@ Result<FoundCheckpoints> FindCheckpoints(io::FileSystem& fs, const std::string& 
 CheckpointWriter::CheckpointWriter(io::FileSystem& fs, std::string directory, bool sync)
     : fs_(fs), directory_(std::move(directory)), sync_(sync) {}
 
+Status CheckpointWriter::Open(uint64_t sequence) {
+  ASSIGN_OR_RETURN(std::unique_ptr<io::File> file,
+                   fs_.Open(CheckpointPath(directory_, sequence), io::OpenMode::kCreate));
+  if (sync_) {
+    RETURN_IF_ERROR(fs_.SyncDirectory(directory_));
+  }
+  slots_[sequence % 2] = std::move(file);
+  return OkStatus();
+}
+
+void CheckpointWriter::Reserve() {
+  for (const uint64_t slot : {0, 1}) {
+    if (Open(slot).ok()) {
+      const Status ignored = slots_[slot]->Allocate(kSlotReserve);
+    }
+  }
+}
+
 Status CheckpointWriter::Write(uint64_t sequence, std::string_view encoded) {
   std::unique_ptr<io::File>& slot = slots_[sequence % 2];
   if (!slot) {
-    ASSIGN_OR_RETURN(std::unique_ptr<io::File> file,
-                     fs_.Open(CheckpointPath(directory_, sequence), io::OpenMode::kCreate));
-    if (sync_) {
-      RETURN_IF_ERROR(fs_.SyncDirectory(directory_));
-    }
-    slot = std::move(file);
+    RETURN_IF_ERROR(Open(sequence));
   }
   Status status = slot->WriteAt(0, AsBytes(encoded));
   if (status.ok() && sync_) {

@@ -50,10 +50,15 @@ Result<FoundCheckpoints> FindCheckpoints(io::FileSystem& fs, const std::string& 
 class CheckpointWriter {
  public:
   CheckpointWriter(io::FileSystem& fs, std::string directory, bool sync);
+  // Reserves the space of both slots, so that a full disk can still be told what is settled (which
+  // is what frees it). Best effort.
+  void Reserve();
   // `encoded` carries `sequence`.
   Status Write(uint64_t sequence, std::string_view encoded);
 
  private:
+  Status Open(uint64_t sequence);
+
   io::FileSystem& fs_;
   const std::string directory_;
   const bool sync_;

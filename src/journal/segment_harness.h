@@ -7,6 +7,7 @@
 #include "journal/journal_harness.h"
 #include "journal/segment_journal.h"
 
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -73,12 +74,37 @@ class SegmentHarness final : public JournalHarness {
 
   std::vector<std::string> SegmentPaths() {
     std::vector<std::string> paths;
-    for (const io::DirectoryEntry& entry : fs_.List(kDirectory).value()) {
+    const auto entries = fs_.List(kDirectory);
+    for (const io::DirectoryEntry& entry : *entries) {
       if (entry.name.ends_with(".seg")) {
         paths.push_back(io::JoinPath(kDirectory, entry.name));
       }
     }
     return paths;
+  }
+
+  // Everything in the directory, to damage one thing at a time.
+  std::map<std::string, std::string> Files() {
+    std::map<std::string, std::string> files;
+    const auto entries = fs_.List(kDirectory);
+    for (const io::DirectoryEntry& entry : *entries) {
+      if (!entry.is_directory) {
+        const std::string path = io::JoinPath(kDirectory, entry.name);
+        files[path] = fs_.Content(path);
+      }
+    }
+    return files;
+  }
+  void RestoreFiles(const std::map<std::string, std::string>& files) {
+    for (const auto& [path, content] : Files()) {
+      if (!files.contains(path)) {
+        const Status removed = fs_.Remove(path);
+        EXPECT_TRUE(removed.ok());
+      }
+    }
+    for (const auto& [path, content] : files) {
+      fs_.SetContent(path, content);
+    }
   }
 
   io::MemoryFileSystem& fs() { return fs_; }

@@ -61,7 +61,9 @@ std::vector<SegmentWriter::Existing> ExistingFiles(const Recovered& recovered) {
 SegmentJournal::WriterSide::WriterSide(SegmentWriterOptions options, io::FileSystem& fs,
                                        Recovered& recovered)
     : segments(options, fs, ExistingFiles(recovered), recovered.next_sequence, recovered.next_file),
-      checkpoints(fs, options.directory, options.sync) {}
+      checkpoints(fs, options.directory, options.sync) {
+  checkpoints.Reserve();
+}
 
 Result<std::unique_ptr<SegmentJournal>> SegmentJournal::Open(SegmentJournalOptions options,
                                                              io::FileSystem& fs, Loop& home) {

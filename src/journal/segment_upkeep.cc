@@ -127,13 +127,14 @@ void SegmentJournal::MaybeCompact() {
   if (compacting_ != 0 || closing_) {
     return;
   }
-  const auto sparse = std::ranges::find_if(segments_, [](const auto& entry) {
+  const auto sparse = std::ranges::find_if(segments_, [this](const auto& entry) {
     const Segment& segment = entry.second;
-    return segment.sealed && !segment.keep && segment.live_records > 0 &&
+    // One ordinary segment alone is not worth it: its records would only begin the next one.
+    const bool worth = segments_.size() >= 3 || segment.capacity > options_.segment_size;
+    return worth && segment.sealed && !segment.keep && segment.live_records > 0 &&
            segment.live_bytes < segment.capacity / kSparse;
   });
-  // One segment alone is not worth it: its records would only begin the next one.
-  if (sparse == segments_.end() || segments_.size() < 3) {
+  if (sparse == segments_.end()) {
     return;
   }
   const Segment& segment = sparse->second;

@@ -1,0 +1,332 @@
+// What a start finds: damage, old lives of files, other people's directories.
+#include "journal/segment_harness.h"
+
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace gapless::journal {
+namespace {
+
+SegmentJournalOptions Small(uint64_t cache = 0) {
+  return {.segment_size = 16 * 1024, .cache_size = cache};
+}
+
+const Amount& Dropped(const Journal& journal, DropReason reason) {
+  return journal.ledger().dropped[static_cast<size_t>(reason)];
+}
+
+TEST(SegmentRecoveryTest, WhatWasAcknowledgedSurvivesAPowerLossWithoutACheckpoint) {
+  SegmentHarness harness(Small());
+  std::vector<Position> positions;
+  for (int i = 0; i < 50; ++i) {
+    positions.push_back(
+        *harness.Append(MakeBatch(std::string(1000, static_cast<char>('a' + i % 26)))));
+  }
+  harness.Crash(io::CrashKind::kPower);
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_EQ(harness.Pending(), positions);
+  EXPECT_EQ(harness.journal().ledger().accepted, (Amount{50, 50, 50'000}));
+  EXPECT_EQ(harness.Read(positions[30])->body.ToString(), std::string(1000, 'e'));
+  EXPECT_GT(*harness.Append(MakeBatch("next")), positions.back());
+}
+
+TEST(SegmentRecoveryTest, AStaleCheckpointMeansRepeatsAndNoLoss) {
+  SegmentHarness harness(Small());
+  const Position a = *harness.Append(MakeBatch("a"));
+  const Position b = *harness.Append(MakeBatch("b"));
+  harness.Settle();
+  harness.journal().Settle(a, Delivered(1), {});
+  harness.Crash(io::CrashKind::kProcess);
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_EQ(harness.Pending(), (std::vector<Position>{a, b}));
+  EXPECT_TRUE(harness.journal().ledger().Balanced());
+  EXPECT_EQ(harness.journal().ledger().accepted.requests, 2U);
+}
+
+TEST(SegmentRecoveryTest, SpaceReturnsWhenRecordsAreSettled) {
+  SegmentHarness harness(Small());
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Position> positions;
+    for (int i = 0; i < 20; ++i) {
+      positions.push_back(*harness.Append(MakeBatch(std::string(2000, 'x'))));
+    }
+    for (const Position position : positions) {
+      harness.journal().Settle(position, Delivered(1), {});
+    }
+    harness.Settle();
+  }
+  // The active segment, a spare, and one that was sealed after the last checkpoint.
+  EXPECT_LE(harness.journal().stats().disk_bytes, 3U * 16 * 1024);
+  EXPECT_LE(harness.SegmentPaths().size(), 3U);
+  ASSERT_TRUE(harness.Close());
+  EXPECT_TRUE(harness.SegmentPaths().empty()) << "a journal that is closed empty takes no space";
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_GT(*harness.Append(MakeBatch("next")), 400U);
+  EXPECT_EQ(harness.journal().ledger().delivered.requests, 400U);
+}
+
+TEST(SegmentRecoveryTest, ASparseSegmentIsEmptiedByMovingItsRecords) {
+  SegmentHarness harness(Small());
+  std::map<Position, std::string> kept;
+  for (int i = 0; i < 200; ++i) {
+    const std::string body(1000, static_cast<char>('a' + i % 26));
+    const Position position = *harness.Append(MakeBatch(body, 1, {{"tenant", "a"}}));
+    if (i % 20 == 0) {
+      kept[position] = body;
+    } else {
+      harness.journal().Settle(position, Delivered(1), {});
+    }
+  }
+  for (int i = 0; i < 60; ++i) {
+    harness.journal().SetUserState(std::to_string(i));
+    harness.Settle();
+  }
+  EXPECT_LE(harness.SegmentPaths().size(), 5U) << "ten records had a segment each";
+  for (int pass = 0; pass < 2; ++pass) {
+    EXPECT_EQ(harness.Pending().size(), kept.size());
+    for (const auto& [position, body] : kept) {
+      const auto batch = harness.Read(position);
+      ASSERT_TRUE(batch.ok()) << batch.status().ToString();
+      EXPECT_EQ(batch->body.ToString(), body);
+      EXPECT_EQ(batch->metadata->at(0).second, "a");
+    }
+    harness.Reopen(true);
+  }
+}
+
+TEST(SegmentRecoveryTest, NeitherAnOldLifeNorAnEmbeddedRecordIsEverTakenForARecord) {
+  SegmentHarness harness(Small());
+  std::set<Position> settled;
+  // A client that knows the format sends records inside of its records: from the bytes of this very
+  // journal's segments.
+  std::string smuggled = "begin";
+  for (int round = 0; round < 30; ++round) {
+    for (int i = 0; i < 4; ++i) {
+      const Position position = *harness.Append(MakeBatch(smuggled));
+      harness.journal().Settle(position, Delivered(1), {});
+      settled.insert(position);
+    }
+    harness.Settle();
+    const std::vector<std::string> paths = harness.SegmentPaths();
+    smuggled = harness.fs().Content(paths[harness.rng().Below(paths.size())]).substr(8192, 3000);
+  }
+  const Position last = *harness.Append(MakeBatch(smuggled));
+  harness.Settle();
+  harness.Crash(io::CrashKind::kPower);
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_EQ(harness.Pending(), std::vector<Position>{last});
+  EXPECT_EQ(harness.journal().ledger().accepted.requests, settled.size() + 1);
+  EXPECT_EQ(Dropped(harness.journal(), DropReason::kDamaged), Amount{});
+}
+
+TEST(SegmentRecoveryTest, ARecordLargerThanASegmentGetsItsOwn) {
+  SegmentHarness harness(Small());
+  const std::string big(100'000, 'b');
+  const Position small = *harness.Append(MakeBatch("s"));
+  const Position large = *harness.Append(MakeBatch(big));
+  const Position after = *harness.Append(MakeBatch("t"));
+  harness.Reopen(true);
+  EXPECT_EQ(harness.Pending(), (std::vector<Position>{small, large, after}));
+  EXPECT_TRUE(harness.Read(large)->body.ToString() == big);
+  harness.journal().Settle(large, Delivered(1), {});
+  harness.Settle();
+  EXPECT_EQ(harness.Read(after)->body.ToString(), "t");
+  EXPECT_LT(harness.journal().stats().disk_bytes, 100'000U);
+}
+
+// Flips every byte of a small journal in turn. Whatever is hit: the start succeeds, every record
+// that was not hit is there, what is missing is booked, and nothing is wrong.
+TEST(SegmentDamageTest, AFlippedByteCostsAtMostTheRecordThatItHits) {
+  SegmentHarness harness(Small());
+  std::map<Position, std::string> bodies;
+  for (int i = 0; i < 6; ++i) {
+    const std::string body = "record " + std::to_string(i);
+    bodies[*harness.Append(MakeBatch(body, 2, {{"k", "v"}}))] = body;
+  }
+  harness.Settle();
+  harness.Crash(io::CrashKind::kProcess);
+  const std::string path = harness.SegmentPaths().front();
+  const std::string good = harness.fs().Content(path);
+  const auto files = harness.Files();
+  const size_t data_end = good.find_last_not_of('\0') + 16;
+  for (size_t at = 0; at < data_end; ++at) {
+    if (at == 80) {
+      at = 4090;  // between the two headers
+    } else if (at == 4200) {
+      at = 8192;
+    }
+    SCOPED_TRACE("offset " + std::to_string(at));
+    std::string damaged = good;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x20);
+    harness.RestoreFiles(files);
+    harness.fs().SetContent(path, damaged);
+    ASSERT_TRUE(harness.Open().ok());
+    size_t intact = 0;
+    for (const auto& [position, body] : bodies) {
+      const auto batch = harness.Read(position);
+      if (batch.ok()) {
+        ASSERT_EQ(batch->body.ToString(), body);
+        ++intact;
+      }
+    }
+    ASSERT_GE(intact, bodies.size() - 1);
+    const Ledger& ledger = harness.journal().ledger();
+    ASSERT_TRUE(ledger.Balanced());
+    ASSERT_EQ(ledger.accepted.requests, bodies.size());
+    ASSERT_EQ(ledger.pending.requests, intact);
+    ASSERT_EQ(Dropped(harness.journal(), DropReason::kDamaged).requests, bodies.size() - intact);
+    ASSERT_EQ(Dropped(harness.journal(), DropReason::kDamaged).items, 2 * (bodies.size() - intact));
+    harness.Crash(io::CrashKind::kProcess);
+  }
+}
+
+TEST(SegmentDamageTest, AFileCutAnywhereKeepsWhatLiesBeforeTheCut) {
+  SegmentHarness harness(Small());
+  std::vector<Position> positions;
+  for (int i = 0; i < 5; ++i) {
+    positions.push_back(*harness.Append(MakeBatch("record " + std::to_string(i))));
+  }
+  harness.Settle();
+  harness.Crash(io::CrashKind::kProcess);
+  const std::string path = harness.SegmentPaths().front();
+  const std::string good = harness.fs().Content(path);
+  const auto files = harness.Files();
+  size_t before = 0;
+  for (size_t cut = 8190; cut < 8192 + 5 * 72; ++cut) {
+    SCOPED_TRACE("cut " + std::to_string(cut));
+    harness.RestoreFiles(files);
+    harness.fs().SetContent(path, good.substr(0, cut));
+    ASSERT_TRUE(harness.Open().ok());
+    const size_t left = harness.Pending().size();
+    ASSERT_GE(left, before);
+    before = left;
+    ASSERT_EQ(Dropped(harness.journal(), DropReason::kDamaged).requests, 5 - left);
+    ASSERT_TRUE(harness.journal().ledger().Balanced());
+    harness.Crash(io::CrashKind::kProcess);
+  }
+  EXPECT_EQ(before, 5U);
+}
+
+TEST(SegmentDamageTest, DamagedBytesAreCopiedAsideAndTheStartGoesOn) {
+  SegmentHarness harness(Small());
+  const Position a = *harness.Append(MakeBatch("first"));
+  const Position b = *harness.Append(MakeBatch("second"));
+  const Position c = *harness.Append(MakeBatch("third"));
+  harness.Crash(io::CrashKind::kProcess);
+  const std::string path = harness.SegmentPaths().front();
+  std::string content = harness.fs().Content(path);
+  content[8192 + 64 + 20] = '!';  // the header of the second
+  harness.fs().SetContent(path, content);
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_EQ(harness.Pending(), (std::vector<Position>{a, c}));
+  EXPECT_EQ(Dropped(harness.journal(), DropReason::kDamaged), (Amount{1, 0, 0})) << b;
+  EXPECT_EQ(harness.journal().ledger().accepted.requests, 3U);
+  const auto copies = harness.fs().List("/data/journal/damaged");
+  ASSERT_TRUE(copies.ok());
+  ASSERT_EQ(copies->size(), 1U);
+  EXPECT_NE(harness.fs().Content("/data/journal/damaged/" + copies->front().name).find("second"),
+            std::string::npos);
+}
+
+TEST(SegmentDamageTest, ADamagedCheckpointFallsBackToTheOneBeforeAndThenToAllIsPending) {
+  SegmentHarness harness(Small());
+  const Position a = *harness.Append(MakeBatch("a"));
+  harness.journal().Settle(a, Delivered(1), {});
+  harness.Settle();
+  const Position b = *harness.Append(MakeBatch("b"));
+  harness.journal().Settle(b, Delivered(1), {});
+  const Position c = *harness.Append(MakeBatch("c"));
+  harness.Settle();
+  harness.Crash(io::CrashKind::kProcess);
+  harness.fs().SetContent("/data/journal/checkpoint.0", "rubbish");
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_EQ(harness.Pending(), (std::vector<Position>{b, c}));
+  EXPECT_TRUE(harness.journal().ledger().Balanced());
+  harness.Crash(io::CrashKind::kProcess);
+  harness.fs().SetContent("/data/journal/checkpoint.1", "rubbish");
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_EQ(harness.Pending(), (std::vector<Position>{a, b, c}));
+  EXPECT_TRUE(harness.journal().ledger().Balanced());
+}
+
+TEST(SegmentDamageTest, RecordsWrittenWithoutSyncThatThePowerTookAreCountedAsUnsynced) {
+  SegmentHarness harness({.segment_size = 16 * 1024, .sync = false});
+  ASSERT_TRUE(harness.Append(MakeBatch("abc", 4)).ok());
+  harness.Settle();
+  harness.Crash(io::CrashKind::kProcess);
+  // The disk kept the checkpoint and lost the segment.
+  for (const std::string& path : harness.SegmentPaths()) {
+    ASSERT_TRUE(harness.fs().Remove(path).ok());
+  }
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_EQ(Dropped(harness.journal(), DropReason::kUnsynced), (Amount{1, 4, 3}));
+  EXPECT_TRUE(harness.journal().ledger().Balanced());
+}
+
+TEST(SegmentOpenTest, TheJournalIsLockedAgainstASecondProcess) {
+  SegmentHarness harness(Small());
+  harness.journal();
+  SegmentJournalOptions options = harness.options();
+  const auto second = SegmentJournal::Open(options, harness.fs(), harness.loop());
+  EXPECT_EQ(second.status().code(), Code::kFailedPrecondition);
+  EXPECT_NE(second.status().message().find("locked"), std::string::npos);
+}
+
+TEST(SegmentOpenTest, AForeignDirectoryIsRefusedByName) {
+  SegmentHarness harness(Small());
+  ASSERT_TRUE(harness.fs().MakeDirectory(SegmentHarness::kDirectory, 0700).ok());
+  harness.fs().SetContent("/data/journal/holiday.jpg", "x");
+  const Status status = harness.Open();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_NE(status.message().find("holiday.jpg"), std::string::npos);
+}
+
+TEST(SegmentOpenTest, ANewerFormatIsRefusedAndLeftAlone) {
+  SegmentHarness harness(Small());
+  ASSERT_TRUE(harness.fs().MakeDirectory(SegmentHarness::kDirectory, 0700).ok());
+  const std::string text = "gapless journal\nformat: 2\nid: 00000000000000aa\nname: x\n";
+  harness.fs().SetContent("/data/journal/JOURNAL", text);
+  const Status status = harness.Open();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_NE(status.message().find("format 2 is newer"), std::string::npos);
+  EXPECT_EQ(harness.fs().Content("/data/journal/JOURNAL"), text);
+}
+
+TEST(SegmentOpenTest, AReadOnlyDiskIsAClearError) {
+  SegmentHarness harness(Small());
+  harness.fs().FailWrites(Status(Code::kPermissionDenied, "open: Read-only file system"));
+  const Status status = harness.Open();
+  EXPECT_EQ(status.code(), Code::kPermissionDenied);
+  EXPECT_NE(status.message().find("Read-only"), std::string::npos);
+}
+
+TEST(SegmentOpenTest, AnIdentityThatIsLostIsMadeAgainFromTheCheckpoint) {
+  SegmentHarness harness(Small());
+  const Position a = *harness.Append(MakeBatch("a"));
+  harness.Settle();
+  harness.Crash(io::CrashKind::kProcess);
+  ASSERT_TRUE(harness.fs().Remove("/data/journal/JOURNAL").ok());
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_EQ(harness.Pending(), std::vector<Position>{a});
+}
+
+TEST(SegmentOpenTest, DebtsOfAReaderThatIsGoneAreGivenUp) {
+  SegmentHarness harness(Small());
+  const ReaderId gone = harness.journal().RegisterReader("otlp/gone");
+  const ReaderId stays = harness.journal().RegisterReader("otlp/stays");
+  const Position a = *harness.Append(MakeBatch("a"));
+  const Position b = *harness.Append(MakeBatch("b"));
+  harness.journal().Settle(a, Delivered(1), {gone});
+  harness.journal().Settle(b, Delivered(1), {gone, stays});
+  harness.Reopen(false);
+  const ReaderId again = harness.journal().RegisterReader("otlp/stays");
+  harness.journal().ForgetUnregisteredReaders();
+  EXPECT_EQ(harness.Owed(again), std::vector<Position>{b});
+  EXPECT_FALSE(harness.Read(a).ok());
+  EXPECT_EQ(harness.journal().stats().owed.requests, 1U);
+}
+
+}  // namespace
+}  // namespace gapless::journal
