@@ -50,8 +50,10 @@ TEST(JsonEncodeTest, TracesLookAsUpstreamWritesThem) {
                                                            b::BytesField(2, span)) +
                                       b::BytesField(3, "url")),
                  Signal::kTraces),
-      R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},)"
-      R"("scopeSpans":[{"scope":{"name":"lib"},"spans":[{"traceId":"5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b",)"
+      R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name",)"
+      R"("value":{"stringValue":"s"}}]},)"
+      R"("scopeSpans":[{"scope":{"name":"lib"},"spans":[{)"
+      R"("traceId":"5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b",)"
       R"("spanId":"eeeeeeeeeeeeeeee","flags":257,"name":"I'm a \"server\" span","kind":2,)"
       R"("startTimeUnixNano":"1544712660000000000","endTimeUnixNano":"1544712661000000000",)"
       R"("attributes":[{"key":"my.span.attr","value":{"stringValue":"some value"}}],)"
@@ -76,8 +78,10 @@ TEST(JsonEncodeTest, MetricsOfEveryKind) {
   const char* json[] = {
       R"("gauge":{"dataPoints":[{"asDouble":0}]})",
       R"("sum":{"dataPoints":[{"asInt":"-5"}],"aggregationTemporality":2,"isMonotonic":true})",
-      R"("histogram":{"dataPoints":[{"count":"3","sum":0,"bucketCounts":["1","2"],"explicitBounds":[0]}]})",
-      R"("exponentialHistogram":{"dataPoints":[{"scale":-2,"positive":{"offset":1,"bucketCounts":["1","2"]},"negative":{}}]})",
+      R"("histogram":{"dataPoints":[{"count":"3","sum":0,"bucketCounts":["1","2"],)"
+      R"("explicitBounds":[0]}]})",
+      R"("exponentialHistogram":{"dataPoints":[{"scale":-2,"positive":{"offset":1,)"
+      R"("bucketCounts":["1","2"]},"negative":{}}]})",
       R"("summary":{"dataPoints":[{"quantileValues":[{"quantile":0.5}]}]})",
   };
   for (size_t i = 0; i < std::size(json); ++i) {

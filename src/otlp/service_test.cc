@@ -109,11 +109,11 @@ TEST(ServiceTest, StatusAsJson) {
       {std::chrono::microseconds(3), "0.000003s"},
       {Duration(1), "0.000000001s"}};
   for (const auto& [delay, text] : cases) {
-    EXPECT_EQ(
-        StatusJson(Unavailable("m").WithRetryAfter(delay)),
-        R"({"code":14,"message":"m","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo",)"
-        R"("retryDelay":")" +
-            text + "\"}]}");
+    EXPECT_EQ(StatusJson(Unavailable("m").WithRetryAfter(delay)),
+              R"({"code":14,"message":"m","details":[)"
+              R"({"@type":"type.googleapis.com/google.rpc.RetryInfo",)"
+              R"("retryDelay":")" +
+                  text + "\"}]}");
   }
 }
 

@@ -1,7 +1,12 @@
 #include "wire/json_reader.h"
 
+#include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cstring>
+#include <string>
+#include <system_error>
+#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -31,6 +36,41 @@ T As(const Handle& handle) {
   return std::bit_cast<T>(handle);
 }
 
+bool FitsAnInteger(std::string_view digits) {
+  int64_t small = 0;
+  uint64_t large = 0;
+  const char* end = digits.data() + digits.size();
+  return std::from_chars(digits.data(), end, small).ec == std::errc() ||
+         std::from_chars(digits.data(), end, large).ec == std::errc();
+}
+
+// simdjson refuses whole numbers beyond 64 bits, which is how Go writes doubles up to 1e21. Marks
+// them as doubles by an exponent; false if there is none.
+bool MarkLargeIntegers(std::string_view text, std::string* out) {
+  bool found = false;
+  bool quoted = false;
+  for (size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (quoted || (c != '-' && (c < '0' || c > '9'))) {
+      const size_t step = quoted && c == '\\' ? 2 : 1;
+      quoted = c == '"' ? !quoted : quoted;
+      out->append(text.substr(at, step));
+      at += step;
+      continue;
+    }
+    const size_t end = std::min(text.find_first_not_of("0123456789+-.eE", at), text.size());
+    const std::string_view number = text.substr(at, end - at);
+    out->append(number);
+    const bool whole = number.find_first_of(".eE") == std::string_view::npos;
+    if (whole && !FitsAnInteger(number)) {
+      out->append("e0");
+      found = true;
+    }
+    at = end;
+  }
+  return found;
+}
+
 }  // namespace
 
 struct JsonParser::Impl {
@@ -38,6 +78,22 @@ struct JsonParser::Impl {
   std::unique_ptr<char[]> buffer;
   size_t capacity = 0;
   size_t depth = 0;
+
+  // Makes room for a text and its padding.
+  bool Reserve(size_t size, size_t max_depth) {
+    if (buffer && size <= capacity && max_depth == depth) {
+      return true;
+    }
+    capacity = std::max(size, capacity);
+    depth = max_depth;
+    buffer = std::make_unique_for_overwrite<char[]>(capacity + simdjson::SIMDJSON_PADDING);
+    return parser.allocate(std::max<size_t>(capacity, 64), max_depth) == simdjson::SUCCESS;
+  }
+
+  simdjson::error_code Parse(size_t size, dom::element* root) {
+    std::memset(buffer.get() + size, ' ', simdjson::SIMDJSON_PADDING);
+    return parser.parse(buffer.get(), size, false).get(*root);
+  }
 };
 
 JsonType JsonValue::type() const {
@@ -113,22 +169,23 @@ size_t JsonParser::capacity() const { return impl_->capacity; }
 
 Result<JsonValue> JsonParser::Parse(const Rope& text, size_t max_depth) {
   Impl& impl = *impl_;
-  if (text.size() > impl.capacity || max_depth != impl.depth || !impl.buffer) {
-    const size_t capacity = std::max(text.size(), impl.capacity);
-    impl.buffer = std::make_unique_for_overwrite<char[]>(capacity + simdjson::SIMDJSON_PADDING);
-    impl.capacity = capacity;
-    impl.depth = max_depth;
-    const auto error = impl.parser.allocate(std::max<size_t>(capacity, 64), max_depth);
-    if (error) {
-      Release();
-      return error == simdjson::CAPACITY ? ResourceExhausted("JSON text of more than 4 GiB")
-                                         : ResourceExhausted("out of memory");
-    }
+  if (!impl.Reserve(text.size(), max_depth)) {
+    Release();
+    return ResourceExhausted("JSON text is too large");
   }
-  text.CopyTo(std::as_writable_bytes(std::span(impl.buffer.get(), text.size())).data());
-  std::memset(impl.buffer.get() + text.size(), ' ', simdjson::SIMDJSON_PADDING);
+  text.CopyTo(reinterpret_cast<std::byte*>(impl.buffer.get()));
   dom::element root;
-  const auto error = impl.parser.parse(impl.buffer.get(), text.size(), false).get(root);
+  simdjson::error_code error = impl.Parse(text.size(), &root);
+  std::string marked;
+  if (error == simdjson::NUMBER_ERROR &&
+      MarkLargeIntegers({impl.buffer.get(), text.size()}, &marked)) {
+    if (!impl.Reserve(marked.size(), max_depth)) {
+      Release();
+      return ResourceExhausted("JSON text is too large");
+    }
+    std::memcpy(impl.buffer.get(), marked.data(), marked.size());
+    error = impl.Parse(marked.size(), &root);
+  }
   if (error) {
     return InvalidArgument(fmt::format("malformed JSON: {}", simdjson::error_message(error)));
   }

@@ -61,6 +61,29 @@ TEST(JsonReaderTest, WhatIsNotOneJsonValueIsInvalidArgument) {
   }
 }
 
+TEST(JsonReaderTest, WholeNumbersBeyond64BitsAreDoubles) {
+  JsonParser parser;
+  const auto root = parser.Parse(
+      Rope::CopyOf(R"(["\\\"99999999999999999999",100000000000000000000,-9223372036854775809,)"
+                   R"(18446744073709551615,-9223372036854775808,5])"),
+      8);
+  ASSERT_TRUE(root.ok()) << root.status().ToString();
+  JsonCursor elements(*root);
+  std::string_view key;
+  JsonValue value;
+  ASSERT_TRUE(elements.Next(&key, &value));
+  EXPECT_EQ(value.string(), "\\\"99999999999999999999");
+  ASSERT_TRUE(elements.Next(&key, &value));
+  EXPECT_EQ(value.number(), 1e20);
+  ASSERT_TRUE(elements.Next(&key, &value));
+  EXPECT_EQ(value.number(), -9223372036854775808.0);
+  ASSERT_TRUE(elements.Next(&key, &value));
+  EXPECT_EQ(value.uint64(), UINT64_MAX);
+  ASSERT_TRUE(elements.Next(&key, &value));
+  EXPECT_EQ(value.int64(), INT64_MIN);
+  EXPECT_FALSE(parser.Parse(Rope::CopyOf("[100000000000000000000,01]"), 8).ok());
+}
+
 TEST(JsonReaderTest, NestingIsBounded) {
   JsonParser parser;
   EXPECT_TRUE(parser.Parse(Rope::CopyOf("[[[[1]]]]"), 8).ok());
