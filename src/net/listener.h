@@ -67,6 +67,7 @@ class Listener {
   // SetAcceptor(nullptr) if `acceptor` is the current one.
   void ClearAcceptor(const Acceptor* acceptor);
 
+  Worker& control_worker() const { return *workers_[0]; }
   // With the real port.
   const SocketAddress& address() const { return address_; }
   // Thread-safe. Connections accepted here and still open.

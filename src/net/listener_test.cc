@@ -1,6 +1,7 @@
 #include "net/listener.h"
 
 #include "net/address.h"
+#include "net/listener_pool.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -101,6 +102,52 @@ TEST(ListenerTest, AStaleSocketFileIsReplacedAndALiveOneIsNot) {
   auto live = Listener::Open({&worker}, "unix", path, {});
   ASSERT_TRUE(live.ok()) << live.status().ToString();
   EXPECT_FALSE(Listener::Open({&worker}, "unix", path, {}).ok());
+}
+
+// A port that was free a moment ago.
+std::string FreeEndpoint(Worker& worker) {
+  return Listener::Open({&worker}, "tcp", "127.0.0.1:0", {}).value()->address().ToString();
+}
+
+TEST(ListenerPoolTest, TheNextUserOfAnAddressGetsTheSameSocketWithItsBacklog) {
+  Worker worker;
+  ListenerPool pool;
+  const std::string endpoint = FreeEndpoint(worker);
+  auto first = pool.Take({&worker}, "tcp", endpoint, {}).value();
+  const Listener* socket = first.get();
+  pool.Give(std::move(first), seconds(60));
+  Fd client =
+      Dial(SocketAddress::FromNumeric("127.0.0.1", HostPort::Parse(endpoint)->port).value());
+  auto second = pool.Take({&worker}, "tcp", endpoint, {}).value();
+  EXPECT_EQ(second.get(), socket);
+  auto counter = std::make_shared<Counter>();
+  second->SetAcceptor(counter);
+  EXPECT_TRUE(worker.RunUntil([&] { return counter->total() == 1; }, seconds(5)));
+}
+
+TEST(ListenerPoolTest, AListenerThatNobodyTakesIsClosedAfterAWhile) {
+  Worker worker;
+  ListenerPool pool;
+  const std::string endpoint = FreeEndpoint(worker);
+  auto listener = pool.Take({&worker}, "tcp", endpoint, {}).value();
+  std::weak_ptr<Listener> watch = listener;
+  pool.Give(std::move(listener), milliseconds(10));
+  EXPECT_FALSE(watch.expired());
+  EXPECT_TRUE(worker.RunUntil([&] { return watch.expired(); }, seconds(5)));
+  EXPECT_TRUE(Listener::Open({&worker}, "tcp", endpoint, {}).ok());
+}
+
+TEST(ListenerPoolTest, AnOldUserThatEndsAfterTheNewOneBeganChangesNothing) {
+  Worker worker;
+  ListenerPool pool;
+  const std::string endpoint = FreeEndpoint(worker);
+  auto old_user = pool.Take({&worker}, "tcp", endpoint, {}).value();
+  auto new_user = pool.Take({&worker}, "tcp", endpoint, {}).value();
+  EXPECT_EQ(old_user, new_user);
+  pool.Give(std::move(old_user), seconds(60));
+  std::weak_ptr<Listener> watch = new_user;
+  new_user.reset();
+  EXPECT_TRUE(watch.expired()) << "not parked: it was in use";
 }
 
 TEST(AddressTest, ParsesWhatConfigurationsSay) {
