@@ -33,6 +33,11 @@ struct AttemptResult {
   std::string warning;
   // The payload was too large for the peer: cut it and try again.
   bool too_large = false;
+  // It was sent twice, because the first connection died silently: the peer may hold it twice.
+  bool resent = false;
+  // No answer came, and the peer may have taken the batch all the same (the connection ended, or
+  // the attempt timed out).
+  bool unknown = false;
 };
 
 // A failure of our own before a peer answered: dial, DNS, TLS, reset, attempt timeout.

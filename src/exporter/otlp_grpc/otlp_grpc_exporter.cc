@@ -1,0 +1,26 @@
+#include "exporter/otlp_grpc/otlp_grpc_exporter.h"
+
+#include "delivery/channel_transport.h"
+#include "exporter/otlp_grpc/protocol.h"
+
+namespace gapless::exporter::otlp_grpc {
+
+OtlpGrpcExporter::OtlpGrpcExporter(const pipeline::Settings&, Config config)
+    : config_(std::move(config)) {}
+
+Status OtlpGrpcExporter::Start() {
+  ASSIGN_OR_RETURN(tls_, endpoint::MakeGrpcTls(config_.client));
+  return OkStatus();
+}
+
+void OtlpGrpcExporter::Shutdown(TimePoint, std::move_only_function<void()> done) { done(); }
+
+std::unique_ptr<delivery::Transport> OtlpGrpcExporter::CreateTransport(otlp::Signal signal,
+                                                                       net::Worker& home,
+                                                                       Duration suspect_after) {
+  return std::make_unique<delivery::ChannelTransport>(
+      home, endpoint::GrpcChannelOptions(config_.client, tls_, suspect_after),
+      std::make_unique<GrpcProtocol>(config_.client, signal));
+}
+
+}  // namespace gapless::exporter::otlp_grpc

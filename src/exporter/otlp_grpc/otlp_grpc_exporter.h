@@ -1,0 +1,26 @@
+// The otlp_grpc exporter (alias otlp): OTLP over gRPC to one peer, one channel per signal.
+#pragma once
+
+#include "delivery/exporter.h"
+#include "exporter/otlp_grpc/config.h"
+
+#include <memory>
+
+namespace gapless::exporter::otlp_grpc {
+
+class OtlpGrpcExporter final : public delivery::Exporter {
+ public:
+  OtlpGrpcExporter(const pipeline::Settings& settings, Config config);
+
+  // Reads the TLS files; fails if they are no good. Does not wait for the peer.
+  Status Start() override;
+  void Shutdown(TimePoint deadline, std::move_only_function<void()> done) override;
+  std::unique_ptr<delivery::Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
+                                                       Duration suspect_after) override;
+
+ private:
+  const Config config_;
+  std::shared_ptr<net::TlsClientContext> tls_;
+};
+
+}  // namespace gapless::exporter::otlp_grpc

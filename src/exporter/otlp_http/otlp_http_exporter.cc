@@ -1,0 +1,42 @@
+#include "exporter/otlp_http/otlp_http_exporter.h"
+
+#include "delivery/channel_transport.h"
+#include "exporter/otlp_http/protocol.h"
+
+namespace gapless::exporter::otlp_http {
+
+OtlpHttpExporter::OtlpHttpExporter(const pipeline::Settings&, Config config)
+    : config_(std::move(config)) {}
+
+Status OtlpHttpExporter::Start() {
+  for (otlp::Signal signal : otlp::kSignals) {
+    const std::string text = config_.UrlFor(signal);
+    if (text.empty()) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(endpoint::UrlTarget url, endpoint::ParseUrl(text));
+    ASSIGN_OR_RETURN(auto tls, endpoint::MakeHttpTls(config_.client, url));
+    targets_[static_cast<size_t>(signal)] = Target{std::move(url), std::move(tls)};
+  }
+  return OkStatus();
+}
+
+void OtlpHttpExporter::Shutdown(TimePoint, std::move_only_function<void()> done) { done(); }
+
+std::unique_ptr<delivery::Transport> OtlpHttpExporter::CreateTransport(otlp::Signal signal,
+                                                                       net::Worker& home,
+                                                                       Duration suspect_after) {
+  const std::optional<Target>& target = targets_[static_cast<size_t>(signal)];
+  if (!target) {
+    return nullptr;
+  }
+  auto protocol = std::make_unique<HttpProtocol>(config_, target->url, signal);
+  net::ClientChannelOptions options =
+      endpoint::HttpChannelOptions(config_.client, target->url, target->tls, suspect_after);
+  options.greeting =
+      std::make_shared<const net::HttpRequest>(protocol->Frame(Rope(), Duration::zero(), true));
+  return std::make_unique<delivery::ChannelTransport>(home, std::move(options),
+                                                      std::move(protocol));
+}
+
+}  // namespace gapless::exporter::otlp_http

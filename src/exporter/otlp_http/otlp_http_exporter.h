@@ -1,0 +1,34 @@
+// The otlp_http exporter (alias otlphttp): OTLP over HTTP/1.1, or HTTP/2 where TLS negotiates it.
+#pragma once
+
+#include "delivery/exporter.h"
+#include "exporter/otlp_http/config.h"
+
+#include <array>
+#include <memory>
+#include <optional>
+
+namespace gapless::exporter::otlp_http {
+
+class OtlpHttpExporter final : public delivery::Exporter {
+ public:
+  OtlpHttpExporter(const pipeline::Settings& settings, Config config);
+
+  // Reads the TLS files; fails if they are no good. Does not wait for the peer.
+  Status Start() override;
+  void Shutdown(TimePoint deadline, std::move_only_function<void()> done) override;
+  // Null for a signal that no endpoint is configured for.
+  std::unique_ptr<delivery::Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
+                                                       Duration suspect_after) override;
+
+ private:
+  struct Target {
+    endpoint::UrlTarget url;
+    std::shared_ptr<net::TlsClientContext> tls;  // null: plaintext
+  };
+
+  const Config config_;
+  std::array<std::optional<Target>, otlp::kSignals.size()> targets_;
+};
+
+}  // namespace gapless::exporter::otlp_http

@@ -1,0 +1,32 @@
+// OTLP/HTTP as requests and answers. Pure; one worker.
+#pragma once
+
+#include "delivery/channel_transport.h"
+#include "endpoint/target.h"
+#include "exporter/otlp_http/config.h"
+
+#include <string>
+
+namespace gapless::exporter::otlp_http {
+
+class HttpProtocol final : public delivery::ExportProtocol {
+ public:
+  HttpProtocol(const Config& config, const endpoint::UrlTarget& target, otlp::Signal signal);
+
+  Result<Rope> Encode(const otlp::Batch& batch) override;
+  net::HttpRequest Frame(Rope body, Duration timeout, bool probe) override;
+  delivery::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
+
+ private:
+  Status Failure(const net::HttpResponse& response, WallTime now) const;
+
+  const otlp::Signal signal_;
+  const Encoding encoding_;
+  const wire::Codec codec_;
+  const std::string content_encoding_;
+  const int level_;
+  const std::string url_;     // for messages
+  net::HttpRequest request_;  // without body
+};
+
+}  // namespace gapless::exporter::otlp_http
