@@ -118,7 +118,8 @@ const config::Table<Config>& ConfigTable() {
              "Make the directory of the file and its parents at start."),
        Field("directory_permissions", &Config::directory_permissions,
              "Octal permissions of directories that are made."),
-       Field("group_by", &Config::group_by, GroupByTable(), "Not there yet.")},
+       Field("group_by", &Config::group_by, GroupByTable(), "Not there yet."),
+       config::Squash(&Config::delivery, delivery::DeliveryTable())},
       Check);
   return table;
 }

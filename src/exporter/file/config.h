@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/fields.h"
+#include "delivery/settings_tables.h"
 
 #include <cstdint>
 #include <string>
@@ -43,8 +44,8 @@ struct Config {
   bool create_directory = false;
   std::string directory_permissions = "0755";
   GroupBy group_by;
-
-  bool operator==(const Config&) const = default;
+  // Ours to add: upstream's has none of these keys. No queue and no retry unless asked for.
+  delivery::DeliveryConfig delivery = {.retry_on_failure = {.enabled = false}, .sending_queue = {}};
 };
 
 const config::Table<Config>& ConfigTable();

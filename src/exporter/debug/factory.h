@@ -1,0 +1,9 @@
+#pragma once
+
+#include "delivery/factory.h"
+
+namespace gapless::exporter::debug {
+
+delivery::ExporterFactory Factory();
+
+}  // namespace gapless::exporter::debug
