@@ -66,6 +66,8 @@ class FileSystem {
   virtual Status RemoveDirectory(const std::string& path) = 0;
   // Sorted by name, without "." and "..".
   virtual Result<std::vector<DirectoryEntry>> List(const std::string& directory) = 0;
+  // NOT_FOUND if there is nothing of this name.
+  virtual Result<bool> IsDirectory(const std::string& path) = 0;
   // With parents; a directory that is there already is no error.
   virtual Status MakeDirectory(const std::string& path, uint32_t mode) = 0;
   // Makes the names in a directory durable.

@@ -100,6 +100,9 @@ TEST_P(FileSystemTest, NamesAreListedRenamedAndRemoved) {
   EXPECT_TRUE(fs().RemoveDirectory(Path("sub/deeper")).ok());
   EXPECT_EQ(fs().Open(Path("a"), OpenMode::kRead).status().code(), Code::kNotFound);
   EXPECT_EQ(fs().List(Path("none")).status().code(), Code::kNotFound);
+  EXPECT_TRUE(*fs().IsDirectory(Path("sub")));
+  EXPECT_FALSE(*fs().IsDirectory(Path("c")));
+  EXPECT_EQ(fs().IsDirectory(Path("none")).status().code(), Code::kNotFound);
   EXPECT_GT(*fs().FreeSpace(directory_), 0U);
 }
 

@@ -211,6 +211,18 @@ Result<std::vector<DirectoryEntry>> MemoryFileSystem::List(const std::string& di
   return entries;
 }
 
+Result<bool> MemoryFileSystem::IsDirectory(const std::string& path) {
+  const MutexLock lock(mu_);
+  RETURN_IF_ERROR(Count(Kind::kRead));
+  if (directories_.contains(path)) {
+    return true;
+  }
+  if (names_.contains(path)) {
+    return false;
+  }
+  return NotFound(fmt::format("stat {}: No such file or directory", path));
+}
+
 Status MemoryFileSystem::MakeDirectory(const std::string& path, uint32_t) {
   const MutexLock lock(mu_);
   RETURN_IF_ERROR(Count(Kind::kWrite));

@@ -35,6 +35,7 @@ class MemoryFileSystem final : public FileSystem {
   Status Remove(const std::string& path) override;
   Status RemoveDirectory(const std::string& path) override;
   Result<std::vector<DirectoryEntry>> List(const std::string& directory) override;
+  Result<bool> IsDirectory(const std::string& path) override;
   Status MakeDirectory(const std::string& path, uint32_t mode) override;
   Status SyncDirectory(const std::string& path) override;
   Result<uint64_t> FreeSpace(const std::string& directory) override;

@@ -221,6 +221,14 @@ class Posix final : public FileSystem {
     return entries;
   }
 
+  Result<bool> IsDirectory(const std::string& path) override {
+    struct stat info = {};
+    if (::stat(path.c_str(), &info) != 0) {
+      return ErrnoStatus(errno, "stat", path);
+    }
+    return S_ISDIR(info.st_mode);
+  }
+
   Status MakeDirectory(const std::string& path, uint32_t mode) override {
     if (::mkdir(path.c_str(), mode) == 0) {
       return OkStatus();

@@ -1,0 +1,17 @@
+#include "extension/file_storage/factory.h"
+
+#include "extension/file_storage/storage.h"
+#include "io/posix_file_system.h"
+
+namespace gapless::extension::file_storage {
+
+delivery::StorageFactory Factory() {
+  return {.info = {.type = "file_storage", .config = pipeline::SpecOf<Config, ConfigTable>()},
+          .create = [](pipeline::Settings settings, pipeline::ComponentConfigPtr config)
+              -> std::unique_ptr<delivery::JournalStorage> {
+            return std::make_unique<FileStorage>(pipeline::ValueOf<Config>(*config),
+                                                 io::PosixFileSystem(), settings.log);
+          }};
+}
+
+}  // namespace gapless::extension::file_storage

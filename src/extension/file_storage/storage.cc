@@ -1,0 +1,100 @@
+#include "extension/file_storage/storage.h"
+
+#include "io/machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace gapless::extension::file_storage {
+
+namespace {
+
+// Left free for everything else on the disk: a twentieth of what is free, at most this.
+constexpr uint64_t kReserveMax = uint64_t{1} << 30;
+constexpr uint64_t kReservePart = 20;
+// Of the machine's memory, for the index and the recent records of all journals of one storage.
+constexpr uint64_t kMemoryPart = 8;
+
+uint64_t BytesOfJournals(io::FileSystem& fs, const std::string& directory) {
+  uint64_t bytes = 0;
+  const auto journals = fs.List(directory);
+  for (size_t i = 0; journals.ok() && i < journals->size(); ++i) {
+    const std::string path = io::JoinPath(directory, (*journals)[i].name);
+    const auto files = fs.List(path);
+    for (size_t k = 0; files.ok() && k < files->size(); ++k) {
+      auto file = fs.Open(io::JoinPath(path, (*files)[k].name), io::OpenMode::kRead);
+      const Result<uint64_t> size = file.ok() ? (*file)->Size() : Result<uint64_t>(0);
+      bytes += size.ok() ? *size : 0;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string DirectoryNameOf(std::string_view journal_name) {
+  std::string name;
+  for (const char c : journal_name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '_' || c == '-';
+    if (plain) {
+      name += c;
+    } else {
+      name += fmt::format("~{:04X}", static_cast<unsigned char>(c));
+    }
+  }
+  return name;
+}
+
+FileStorage::FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log)
+    : config_(std::move(config)), fs_(fs), log_(std::move(log)) {}
+
+Status FileStorage::Prepare() {
+  if (disk_) {
+    return OkStatus();
+  }
+  const bool own = config_.directory.empty();
+  const std::string directory =
+      own ? DefaultDirectory(fs_, SystemSurroundings()) : config_.directory;
+  if (own || config_.create_directory) {
+    ASSIGN_OR_RETURN(const uint32_t mode, ParsePermissions(config_.directory_permissions));
+    RETURN_IF_ERROR(fs_.MakeDirectory(directory, mode));
+  }
+  ASSIGN_OR_RETURN(const uint64_t free, fs_.FreeSpace(directory));
+  reserve_ = std::min(kReserveMax, free / kReservePart);
+  const uint64_t limit = free - reserve_ + BytesOfJournals(fs_, directory);
+  memory_ = std::make_shared<journal::Budget>(io::MachineMemoryLimit(fs_) / kMemoryPart);
+  disk_ = std::make_shared<journal::Budget>(limit);
+  directory_ = directory;
+  if (own) {
+    log_.Info("file_storage keeps its journals here", {{"directory", directory_}});
+  }
+  return OkStatus();
+}
+
+Result<std::unique_ptr<journal::Journal>> FileStorage::Open(std::string_view name, Loop& home) {
+  journal::SegmentJournalOptions options;
+  {
+    const MutexLock lock(mu_);
+    RETURN_IF_ERROR(Prepare().Annotate("file_storage"));
+    options.directory = io::JoinPath(directory_, DirectoryNameOf(name));
+    options.reserve = reserve_;
+    options.memory_budget = memory_;
+    options.disk_budget = disk_;
+  }
+  options.name = name;
+  options.max_size = config_.max_size.bytes;
+  options.sync = config_.fsync;
+  options.pack = config_.compression == Compression::kZstd;
+  options.lock_timeout = config_.timeout;
+  options.log = log_;
+  auto opened = journal::SegmentJournal::Open(std::move(options), fs_, home);
+  if (!opened.ok()) {
+    return opened.status().Annotate(fmt::format("journal {}", name));
+  }
+  return std::unique_ptr<journal::Journal>(std::move(*opened));
+}
+
+}  // namespace gapless::extension::file_storage

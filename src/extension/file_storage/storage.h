@@ -1,0 +1,44 @@
+// FileStorage: opens the segment journals of one `file_storage` extension, a directory for each.
+#pragma once
+
+#include "base/mutex.h"
+#include "delivery/factory.h"
+#include "extension/file_storage/config.h"
+#include "io/file_system.h"
+#include "journal/budget.h"
+#include "journal/segment_journal.h"
+#include "telemetry/log.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace gapless::extension::file_storage {
+
+// Upstream's rule for names on disk: what is not a letter, a digit, '.', '_' or '-' becomes '~' and
+// four hex digits of its code.
+std::string DirectoryNameOf(std::string_view journal_name);
+
+class FileStorage final : public delivery::JournalStorage {
+ public:
+  // `fs` outlives the storage and its journals.
+  FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log);
+
+  // Thread-safe. Blocks for the recovery of that journal.
+  Result<std::unique_ptr<journal::Journal>> Open(std::string_view name, Loop& home) override;
+
+ private:
+  // The directory, and what its journals share; made at the first use.
+  Status Prepare() GAPLESS_REQUIRES(mu_);
+
+  const Config config_;
+  io::FileSystem& fs_;
+  const telemetry::Logger log_;
+  Mutex mu_;
+  std::string directory_ GAPLESS_GUARDED_BY(mu_);
+  uint64_t reserve_ GAPLESS_GUARDED_BY(mu_) = 0;
+  std::shared_ptr<journal::Budget> memory_ GAPLESS_GUARDED_BY(mu_);
+  std::shared_ptr<journal::Budget> disk_ GAPLESS_GUARDED_BY(mu_);
+};
+
+}  // namespace gapless::extension::file_storage
