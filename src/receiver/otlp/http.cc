@@ -1,0 +1,197 @@
+#include "receiver/otlp/http.h"
+
+#include "fmt/format.h"
+#include "otlp/service.h"
+#include "otlp/status_map.h"
+#include "receiver/otlp/cors.h"
+#include "wire/compression.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+namespace gapless::otlp_receiver {
+namespace {
+
+constexpr std::string_view kProtobuf = "application/x-protobuf";
+constexpr std::string_view kJson = "application/json";
+
+std::string WithSlash(const std::string& path) { return path.starts_with('/') ? path : "/" + path; }
+
+// Without parameters, in lower case.
+std::string MediaType(const net::HttpRequest& request) {
+  std::string_view value = request.headers.Find("content-type").value_or("");
+  value = value.substr(0, value.find(';'));
+  std::string type(value.substr(0, value.find_last_not_of(" \t") + 1));
+  net::AsciiLower(type);
+  return type;
+}
+
+net::HttpResponse WithBody(int status, bool json, std::string body) {
+  net::HttpResponse response;
+  response.status = status;
+  response.headers.Add("content-type", std::string(json ? kJson : kProtobuf));
+  response.body = Rope::CopyOf(body);
+  return response;
+}
+
+net::HttpResponse FailureResponse(const Status& status, int http_status, bool json) {
+  net::HttpResponse response =
+      WithBody(http_status, json, json ? otlp::StatusJson(status) : otlp::EncodeStatus(status));
+  if (status.retry_after() && (http_status == 429 || http_status == 503)) {
+    response.headers.Add("retry-after", otlp::FormatRetryAfter(*status.retry_after()));
+  }
+  return response;
+}
+
+class HttpRoutes final : public net::HttpHandler {
+ public:
+  HttpRoutes(std::shared_ptr<const Intake> intake, const HttpConfig& config);
+
+  std::optional<net::HttpResponse> OnHead(const net::HttpRequest& request, const net::PeerInfo&,
+                                          size_t& max_body_bytes) override;
+  net::HttpResponse Refuse(const net::HttpRequest& request, net::HttpRefusal reason) override;
+  void Handle(net::HttpCall call) override;
+
+ private:
+  // How the body of `request` is to be read, or why it cannot be.
+  Result<wire::Codec> CodecOf(const net::HttpRequest& request) const;
+  std::optional<net::HttpResponse> CheckHead(const net::HttpRequest& request) const;
+  net::HttpResponse Decorated(net::HttpResponse response, std::string_view origin) const;
+  std::string_view OriginOf(const net::HttpRequest& request) const;
+
+  const std::shared_ptr<const Intake> intake_;
+  const endpoint::HttpServerConfig config_;
+  const net::HttpHeaders response_headers_;
+  std::map<std::string, otlp::Signal, std::less<>> paths_;
+};
+
+HttpRoutes::HttpRoutes(std::shared_ptr<const Intake> intake, const HttpConfig& config)
+    : intake_(std::move(intake)),
+      config_(config.server),
+      response_headers_(endpoint::ToHeaders(config.server.response_headers)) {
+  const std::array<const std::string*, 3> paths = {&config.traces_url_path,
+                                                   &config.metrics_url_path, &config.logs_url_path};
+  for (const otlp::Signal signal : otlp::kSignals) {
+    if (intake_->Serves(signal)) {
+      paths_.emplace(WithSlash(*paths[static_cast<size_t>(signal)]), signal);
+    }
+  }
+}
+
+std::string_view HttpRoutes::OriginOf(const net::HttpRequest& request) const {
+  return config_.cors ? request.headers.Find("origin").value_or("") : "";
+}
+
+net::HttpResponse HttpRoutes::Decorated(net::HttpResponse response, std::string_view origin) const {
+  if (config_.cors && !config_.cors->allowed_origins.empty() && response.status != 204) {
+    AddCorsHeaders(*config_.cors, origin, response);
+  }
+  for (const net::HttpHeader& header : response_headers_) {
+    response.headers.Set(header.name, header.value);
+  }
+  return response;
+}
+
+Result<wire::Codec> HttpRoutes::CodecOf(const net::HttpRequest& request) const {
+  std::string name = request.headers.Joined("content-encoding");
+  net::AsciiLower(name);
+  const std::vector<std::string>& allowed = config_.compression_algorithms;
+  if (allowed.empty() || name.empty() || name == "identity") {
+    return wire::Codec::kIdentity;
+  }
+  if (std::ranges::find(allowed, name) == allowed.end()) {
+    return InvalidArgument(fmt::format("unsupported Content-Encoding: {}", name));
+  }
+  return wire::ParseCodec(name);
+}
+
+std::optional<net::HttpResponse> HttpRoutes::CheckHead(const net::HttpRequest& request) const {
+  if (config_.cors && !config_.cors->allowed_origins.empty()) {
+    if (auto preflight = AnswerPreflight(*config_.cors, request)) {
+      return preflight;
+    }
+  }
+  if (!paths_.contains(request.path())) {
+    return net::TextResponse(404, "404 page not found\n");
+  }
+  if (request.method != "POST") {
+    net::HttpResponse response =
+        net::TextResponse(405, "405 method not allowed, supported: [POST]");
+    response.headers.Add("allow", "POST");
+    return response;
+  }
+  const std::string type = MediaType(request);
+  if (type != kProtobuf && type != kJson) {
+    return net::TextResponse(
+        415, "415 unsupported media type, supported: [application/json, application/x-protobuf]");
+  }
+  if (const Result<wire::Codec> codec = CodecOf(request); !codec.ok()) {
+    return FailureResponse(codec.status(), 400, type == kJson);
+  }
+  return std::nullopt;
+}
+
+std::optional<net::HttpResponse> HttpRoutes::OnHead(const net::HttpRequest& request,
+                                                    const net::PeerInfo&, size_t&) {
+  std::optional<net::HttpResponse> refusal = CheckHead(request);
+  if (refusal) {
+    refusal = Decorated(*std::move(refusal), OriginOf(request));
+  }
+  return refusal;
+}
+
+net::HttpResponse HttpRoutes::Refuse(const net::HttpRequest& request, net::HttpRefusal reason) {
+  const bool json = MediaType(request) != kProtobuf;
+  const std::string_view origin = OriginOf(request);
+  if (reason == net::HttpRefusal::kBodyTooLarge) {
+    return Decorated(FailureResponse(InvalidArgument("http: request body too large"), 400, json),
+                     origin);
+  }
+  if (reason == net::HttpRefusal::kOverloaded) {
+    const Status status = Unavailable("the receiver holds as many requests as it may")
+                              .WithRetryAfter(std::chrono::seconds(1));
+    return Decorated(FailureResponse(status, 503, json), origin);
+  }
+  return Decorated(HttpHandler::Refuse(request, reason), origin);
+}
+
+void HttpRoutes::Handle(net::HttpCall call) {
+  net::HttpRequest& http = call.request;
+  Request request;
+  request.signal = paths_.find(http.path())->second;
+  request.json = MediaType(http) == kJson;
+  // Checked when the header came.
+  request.codec = CodecOf(http).value();
+  request.body = std::move(http.body);
+  if (config_.listen.include_metadata) {
+    request.metadata = MakeMetadata(http.headers, http.authority);
+  }
+  auto context = std::make_shared<otlp::RequestContext>();
+  call.responder.OnCancel([context] { context->cancelled = true; });
+  request.context = std::move(context);
+  const otlp::Signal signal = request.signal;
+  const bool json = request.json;
+  // The handler lives as long as its server, and that as long as its connections.
+  intake_->Take(std::move(request), [this, json, signal, origin = std::string(OriginOf(http)),
+                                     responder = std::move(call.responder)](Status status) mutable {
+    if (responder.cancelled()) {
+      return;
+    }
+    if (status.ok()) {
+      std::string body = json ? otlp::ResponseJson(signal) : otlp::EncodeResponse();
+      return responder.Send(Decorated(WithBody(200, json, std::move(body)), origin));
+    }
+    responder.Send(Decorated(FailureResponse(status, otlp::HttpForStatus(status), json), origin));
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<net::HttpHandler> MakeHttpHandler(std::shared_ptr<const Intake> intake,
+                                                  const HttpConfig& config) {
+  return std::make_shared<HttpRoutes>(std::move(intake), config);
+}
+
+}  // namespace gapless::otlp_receiver
