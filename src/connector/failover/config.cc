@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-namespace gapless::failover {
+namespace gapless::connector::failover {
 namespace {
 
 using config::Checker;
@@ -111,4 +111,4 @@ delivery::FailoverPlan ToPlan(const Config& config) {
   return plan;
 }
 
-}  // namespace gapless::failover
+}  // namespace gapless::connector::failover

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace gapless::failover {
+namespace gapless::connector::failover {
 
 struct Condition {
   struct Error {
@@ -37,4 +37,4 @@ const config::Table<Config>& ConfigTable();
 // The part that the planner works with.
 delivery::FailoverPlan ToPlan(const Config& config);
 
-}  // namespace gapless::failover
+}  // namespace gapless::connector::failover

@@ -2,7 +2,7 @@
 
 #include "connector/failover/config.h"
 
-namespace gapless::failover {
+namespace gapless::connector::failover {
 
 delivery::ConnectorFactory Factory() {
   return {.info = {.type = "failover", .config = pipeline::SpecOf<Config, ConfigTable>()},
@@ -11,4 +11,4 @@ delivery::ConnectorFactory Factory() {
           }};
 }
 
-}  // namespace gapless::failover
+}  // namespace gapless::connector::failover

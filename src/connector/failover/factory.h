@@ -2,8 +2,8 @@
 
 #include "delivery/factory.h"
 
-namespace gapless::failover {
+namespace gapless::connector::failover {
 
 delivery::ConnectorFactory Factory();
 
-}  // namespace gapless::failover
+}  // namespace gapless::connector::failover

@@ -1,6 +1,6 @@
 #include "connector/forward/factory.h"
 
-namespace gapless::forward {
+namespace gapless::connector::forward {
 namespace {
 
 struct Config {};
@@ -16,4 +16,4 @@ delivery::ConnectorFactory Factory() {
   return {.info = {.type = "forward", .config = pipeline::SpecOf<Config, ConfigTable>()}};
 }
 
-}  // namespace gapless::forward
+}  // namespace gapless::connector::forward

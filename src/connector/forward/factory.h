@@ -2,8 +2,8 @@
 
 #include "delivery/factory.h"
 
-namespace gapless::forward {
+namespace gapless::connector::forward {
 
 delivery::ConnectorFactory Factory();
 
-}  // namespace gapless::forward
+}  // namespace gapless::connector::forward

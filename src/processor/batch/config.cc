@@ -2,7 +2,7 @@
 
 #include <set>
 
-namespace gapless::batch {
+namespace gapless::processor::batch {
 namespace {
 
 std::string Lower(std::string text) {
@@ -63,4 +63,4 @@ delivery::BatchSettings ToSettings(const Config& config) {
   return settings;
 }
 
-}  // namespace gapless::batch
+}  // namespace gapless::processor::batch

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace gapless::batch {
+namespace gapless::processor::batch {
 
 struct Config {
   uint64_t send_batch_size = 8192;
@@ -20,4 +20,4 @@ struct Config {
 const config::Table<Config>& ConfigTable();
 delivery::BatchSettings ToSettings(const Config& config);
 
-}  // namespace gapless::batch
+}  // namespace gapless::processor::batch

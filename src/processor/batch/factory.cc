@@ -2,7 +2,7 @@
 
 #include "processor/batch/config.h"
 
-namespace gapless::batch {
+namespace gapless::processor::batch {
 
 pipeline::ProcessorFactory Factory() {
   return {.info = {.type = "batch", .config = pipeline::SpecOf<Config, ConfigTable>()}};
@@ -14,4 +14,4 @@ delivery::MergingProcessor Merging() {
           }};
 }
 
-}  // namespace gapless::batch
+}  // namespace gapless::processor::batch

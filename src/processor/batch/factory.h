@@ -2,10 +2,10 @@
 
 #include "delivery/factory.h"
 
-namespace gapless::batch {
+namespace gapless::processor::batch {
 
 // The planner carries the processor out: journals merge what they send.
 pipeline::ProcessorFactory Factory();
 delivery::MergingProcessor Merging();
 
-}  // namespace gapless::batch
+}  // namespace gapless::processor::batch

@@ -1,0 +1,138 @@
+// `gapless`: runs the collector until a signal ends it.
+#include "cli/commands.h"
+#include "cli/components.h"
+#include "cli/default_config.h"
+#include "cli/pid_file.h"
+#include "cli/signals.h"
+#include "service/service.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+namespace gapless::cli {
+namespace {
+
+size_t AvailableProcessors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) {
+    return 1;
+  }
+  return static_cast<size_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+// One run of the process on its main thread, which is the control worker.
+class Process {
+ public:
+  Process(RunOptions options, SignalWatch signals)
+      : options_(std::move(options)), signals_(std::move(signals)), factories_(Components()) {}
+
+  int Run();
+
+ private:
+  void StartWorkers();
+  void OnSignal(int number);
+  void Stop();
+
+  const RunOptions options_;
+  SignalWatch signals_;
+  const service::Factories factories_;
+  std::vector<std::unique_ptr<net::Worker>> workers_;
+  std::unique_ptr<service::Service> service_;
+  bool stopping_ = false;
+  int exit_status_ = 0;
+};
+
+void Process::StartWorkers() {
+  const size_t count = options_.workers > 0 ? options_.workers : AvailableProcessors();
+  for (size_t i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<net::Worker>(fmt::format("worker-{}", i), i));
+  }
+  for (size_t i = 1; i < count; ++i) {
+    workers_[i]->Start();
+  }
+}
+
+int Process::Run() {
+  StartWorkers();
+  std::vector<net::Worker*> workers;
+  for (const auto& worker : workers_) {
+    workers.push_back(worker.get());
+  }
+  net::Worker& control = *workers.front();
+  config::Sources sources = config::SystemSources();
+  service_ =
+      std::make_unique<service::Service>(service::ServiceOptions{.factories = factories_,
+                                                                 .resolve = options_.resolve,
+                                                                 .sources = std::move(sources),
+                                                                 .command = std::string(kCommand),
+                                                                 .version = std::string(kVersion),
+                                                                 .workers = workers});
+  auto pid_file = PidFile::Create(options_.pid_file);
+  if (!pid_file.ok()) {
+    return Fail(pid_file.status());
+  }
+  signals_.Start(control, [this](int number) { OnSignal(number); });
+  control.Post([this] {
+    if (Status status = service_->Start(); !status.ok()) {
+      exit_status_ = Fail(status);
+      workers_.front()->Stop();
+    }
+  });
+  control.Run();
+  for (size_t i = 1; i < workers_.size(); ++i) {
+    workers_[i]->Stop();
+    workers_[i]->Join();
+  }
+  service_.reset();
+  return exit_status_;
+}
+
+void Process::OnSignal(int number) {
+  if (number == SIGHUP) {
+    service_->log().Info("Received signal from OS", {{"signal", "hangup"}});
+    if (!stopping_) {
+      service_->Reload().ok();  // logged by the service; the old configuration runs on
+    }
+    return;
+  }
+  service_->log().Info("Received signal from OS",
+                       {{"signal", number == SIGTERM ? "terminated" : "interrupt"}});
+  if (stopping_) {
+    service_->log().Warn("Second signal: leaving at once");
+    _exit(1);
+  }
+  Stop();
+}
+
+void Process::Stop() {
+  stopping_ = true;
+  service_->Shutdown(options_.shutdown_timeout, [this](uint64_t items_left) {
+    exit_status_ = items_left > 0 ? 1 : 0;
+    workers_.front()->Stop();
+  });
+}
+
+}  // namespace
+
+int RunCommand(RunOptions options) {
+  const bool with_default = options.resolve.configs.empty();
+  if (with_default) {
+    options.resolve.configs = {DefaultConfig()};
+  }
+  auto signals = SignalWatch::Open({SIGTERM, SIGINT, SIGHUP});
+  if (!signals.ok()) {
+    return Fail(signals.status());
+  }
+  if (with_default) {
+    PrintDefaultHint();
+  }
+  return Process(std::move(options), std::move(signals).value()).Run();
+}
+
+}  // namespace gapless::cli

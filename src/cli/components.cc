@@ -1,0 +1,31 @@
+#include "cli/components.h"
+
+#include "connector/failover/factory.h"
+#include "connector/forward/factory.h"
+#include "exporter/debug/factory.h"
+#include "exporter/file/factory.h"
+#include "exporter/nop/factory.h"
+#include "exporter/otlp_grpc/factory.h"
+#include "exporter/otlp_http/factory.h"
+#include "extension/file_storage/factory.h"
+#include "extension/health_check/factory.h"
+#include "processor/batch/factory.h"
+#include "receiver/otlp/factory.h"
+
+namespace gapless::cli {
+
+service::Factories Components() {
+  return {
+      .receivers = {otlp_receiver::Factory()},
+      .processors = {processor::batch::Factory()},
+      .merging = {processor::batch::Merging()},
+      .exporters = {exporter::otlp_grpc::Factory(), exporter::otlp_http::Factory(),
+                    exporter::debug::Factory(), exporter::nop::Factory(),
+                    exporter::file::Factory()},
+      .connectors = {connector::failover::Factory(), connector::forward::Factory()},
+      .extensions = {extension::health_check::Factory()},
+      .storages = {extension::file_storage::Factory()},
+  };
+}
+
+}  // namespace gapless::cli

@@ -1,0 +1,112 @@
+#include "extension/health_check/health_check.h"
+
+#include "telemetry/log.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace gapless::extension::health_check {
+namespace {
+
+std::string Rfc3339(WallTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(
+      std::chrono::time_point_cast<std::chrono::nanoseconds>(time));
+  return fmt::format(
+      "{:%Y-%m-%dT%H:%M:%S}Z",
+      fmt::gmtime(std::chrono::system_clock::to_time_t(
+          std::chrono::time_point_cast<std::chrono::system_clock::duration>(seconds))));
+}
+
+std::string Quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+    }
+    out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace
+
+std::string StatusBody(const pipeline::HealthSource& health, WallTime now, bool verbose) {
+  if (!health.ready()) {
+    return R"({"status":"Server not available","upSince":"0001-01-01T00:00:00Z","uptime":""})";
+  }
+  std::string body =
+      fmt::format(R"({{"status":"Server available","upSince":"{}","uptime":"{}")",
+                  Rfc3339(health.up_since()), telemetry::FormatDuration(now - health.up_since()));
+  if (verbose) {
+    const std::vector<std::string> degraded = health.degraded();
+    body += fmt::format(R"(,"degraded":{},"reasons":[)", !degraded.empty());
+    for (size_t i = 0; i < degraded.size(); ++i) {
+      body += (i > 0 ? "," : "") + Quoted(degraded[i]);
+    }
+    body += "]";
+  }
+  return body + "}";
+}
+
+class HealthCheck::Handler final : public net::HttpHandler {
+ public:
+  Handler(const Config& config, const pipeline::HealthSource& health)
+      : config_(config), health_(health) {}
+
+  void Handle(net::HttpCall call) override {
+    net::HttpResponse response;
+    if (call.request.path() != config_.path) {
+      response.status = 404;
+      call.responder.Send(std::move(response));
+      return;
+    }
+    const bool ready = health_.ready();
+    const bool verbose = call.request.query().starts_with("verbose");
+    response.status = ready ? 200 : 503;
+    const std::string& configured =
+        ready ? config_.response_body->healthy : config_.response_body->unhealthy;
+    if (config_.response_body && !configured.empty() && !verbose) {
+      response.headers = {{.name = "content-type", .value = "text/plain; charset=utf-8"}};
+      response.body = Rope::CopyOf(configured);
+    } else {
+      response.headers = {{.name = "content-type", .value = "application/json"}};
+      response.body = Rope::CopyOf(StatusBody(health_, call.worker->WallNow(), verbose));
+    }
+    call.responder.Send(std::move(response));
+  }
+
+ private:
+  const Config config_;
+  const pipeline::HealthSource& health_;
+};
+
+HealthCheck::HealthCheck(pipeline::Settings settings, Config config,
+                         const pipeline::HealthSource& health)
+    : settings_(std::move(settings)), config_(std::move(config)), health_(health) {}
+
+Status HealthCheck::Start() {
+  // One worker is enough for probes, and the control worker is the one that must be alive.
+  const std::vector<net::Worker*> workers = {settings_.workers.front()};
+  ASSIGN_OR_RETURN(auto options, endpoint::MakeServerOptions(config_.server));
+  const endpoint::ListenConfig& listen = config_.server.listen;
+  ASSIGN_OR_RETURN(
+      listener_, net::ListenerPool::Process().Take(workers, listen.transport, listen.endpoint, {}));
+  server_ = net::HttpServer::Create(workers, std::move(options),
+                                    std::make_shared<Handler>(config_, health_));
+  listener_->SetAcceptor(server_);
+  settings_.log.Info("Starting health_check extension",
+                     {{"endpoint", listener_->address().ToString()}});
+  return OkStatus();
+}
+
+void HealthCheck::Shutdown(TimePoint deadline, std::move_only_function<void()> done) {
+  if (!server_) {
+    done();
+    return;
+  }
+  listener_->ClearAcceptor(server_.get());
+  net::ListenerPool::Process().Give(std::move(listener_));
+  std::exchange(server_, nullptr)->Drain(deadline, std::move(done));
+}
+
+}  // namespace gapless::extension::health_check

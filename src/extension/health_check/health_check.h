@@ -1,0 +1,36 @@
+// HealthCheck: answers whether the process is ready, and with `?verbose` which queue is not on its
+// first level.
+#pragma once
+
+#include "extension/health_check/config.h"
+#include "net/http_server.h"
+#include "net/listener_pool.h"
+#include "pipeline/factory.h"
+
+#include <memory>
+#include <string>
+
+namespace gapless::extension::health_check {
+
+class HealthCheck final : public pipeline::Component {
+ public:
+  // `health` outlives the extension.
+  HealthCheck(pipeline::Settings settings, Config config, const pipeline::HealthSource& health);
+
+  Status Start() override;
+  void Shutdown(TimePoint deadline, std::move_only_function<void()> done) override;
+
+ private:
+  class Handler;
+
+  const pipeline::Settings settings_;
+  const Config config_;
+  const pipeline::HealthSource& health_;
+  std::shared_ptr<net::Listener> listener_;
+  std::shared_ptr<net::HttpServer> server_;
+};
+
+// The body of an answer without configured bodies: upstream's fields, and `degraded` when asked.
+std::string StatusBody(const pipeline::HealthSource& health, WallTime now, bool verbose);
+
+}  // namespace gapless::extension::health_check

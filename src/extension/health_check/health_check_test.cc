@@ -1,0 +1,44 @@
+#include "extension/health_check/health_check.h"
+
+#include <gtest/gtest.h>
+
+namespace gapless::extension::health_check {
+namespace {
+
+class FakeHealth final : public pipeline::HealthSource {
+ public:
+  bool ready() const override { return is_ready; }
+  WallTime up_since() const override { return WallTime(std::chrono::seconds(1000)); }
+  std::vector<std::string> degraded() const override { return reasons; }
+
+  bool is_ready = true;
+  std::vector<std::string> reasons;
+};
+
+TEST(HealthCheckTest, TellsSinceWhenItIsUp) {
+  const FakeHealth health;
+  EXPECT_EQ(StatusBody(health, WallTime(std::chrono::seconds(1090)), false),
+            R"({"status":"Server available","upSince":"1970-01-01T00:16:40Z","uptime":"1m30s"})");
+}
+
+TEST(HealthCheckTest, IsNotAvailableBeforeItIsReady) {
+  FakeHealth health;
+  health.is_ready = false;
+  EXPECT_NE(StatusBody(health, WallTime(), true).find("Server not available"), std::string::npos);
+}
+
+TEST(HealthCheckTest, VerboseNamesEveryQueueThatIsNotOnItsFirstLevel) {
+  FakeHealth health;
+  health.reasons = {"failover (traces): on level 1 since 5s", "a \"quoted\" name"};
+  const std::string body = StatusBody(health, WallTime(std::chrono::seconds(1001)), true);
+  EXPECT_NE(body.find(R"("degraded":true,"reasons":["failover (traces): on level 1 since 5s",)"),
+            std::string::npos);
+  EXPECT_NE(body.find(R"("a \"quoted\" name"])"), std::string::npos);
+}
+
+TEST(HealthCheckTest, ListensWhereUpstreamDoes) {
+  EXPECT_EQ(Config().server.listen.endpoint, "localhost:13133");
+}
+
+}  // namespace
+}  // namespace gapless::extension::health_check

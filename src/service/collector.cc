@@ -1,0 +1,157 @@
+// Start, end and reload as a whole; the parts: collector_parts.cc.
+#include "service/collector.h"
+
+#include "io/machine.h"
+#include "io/posix_file_system.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace gapless::service {
+
+Collector::Collector(Options options)
+    : options_(std::move(options)),
+      memory_(std::make_shared<journal::Budget>(
+          journal::Budget::DefaultMemoryLimit(io::MachineMemoryLimit(io::PosixFileSystem())))) {}
+
+Collector::~Collector() {
+  receivers_.clear();
+  queues_.clear();
+  retired_.clear();
+  for (auto* senders : {&senders_, &old_senders_}) {
+    for (auto& [key, running] : *senders) {
+      RunOn(HomeOf(key.signal), [&sender = running.sender] { sender.reset(); });
+    }
+  }
+}
+
+pipeline::Settings Collector::SettingsFor(Kind kind, const ComponentId& id,
+                                          std::string_view signal) const {
+  telemetry::Logger log = options_.log.With(
+      {{"otelcol.component.id", id.ToString()}, {"otelcol.component.kind", NameOf(kind)}});
+  if (!signal.empty()) {
+    log = log.With({{"otelcol.signal", signal}});
+  }
+  return {.id = id, .log = log, .metrics = options_.metrics, .workers = options_.workers};
+}
+
+// Everything that delivers one signal lives on one worker: queues, senders and their connections
+// share nothing.
+net::Worker& Collector::HomeOf(otlp::Signal signal) const {
+  return *options_.workers[static_cast<size_t>(signal) % options_.workers.size()];
+}
+
+Status Collector::Start(Config config, Plan plan) {
+  ReloadReport report;
+  RETURN_IF_ERROR(Apply(std::move(config), std::move(plan), report));
+  LogPlan();
+  health_.SetReady(true, options_.workers.front()->WallNow());
+  return OkStatus();
+}
+
+Result<ReloadReport> Collector::Reload(Config config, Plan plan) {
+  ReloadReport report;
+  RETURN_IF_ERROR(Apply(std::move(config), std::move(plan), report));
+  return report;
+}
+
+// Consumers before producers: when a receiver sends, everything behind it stands.
+Status Collector::Apply(Config config, Plan plan, ReloadReport& report) {
+  config_ = std::move(config);
+  plan_ = std::move(plan);
+  RETURN_IF_ERROR(StartExtensions(report));
+  RETURN_IF_ERROR(StartStorages());
+  RETURN_IF_ERROR(StartExporters(report));
+  RETURN_IF_ERROR(StartProcessors());
+  RETURN_IF_ERROR(StartSenders());
+  RETURN_IF_ERROR(StartQueues(report));
+  ConnectReceivers();
+  RETURN_IF_ERROR(StartReceivers(report));
+  StopUnused(report);
+  return OkStatus();
+}
+
+void Collector::LogPlan() const {
+  for (const std::string& note : plan_.notes) {
+    options_.log.Info(note);
+  }
+  for (const auto& [key, host] : queues_) {
+    options_.log.Info("Queue",
+                      {{"owner", key.owner.ToString()},
+                       {"signal", otlp::Names(key.signal).name},
+                       {"tier", host->tier()},
+                       {"queue_size", host->plan().queue.queue_size},
+                       {"answers_when", host->plan().queue.enabled ? "stored" : "delivered"}});
+  }
+}
+
+void Collector::Shutdown(TimePoint deadline, std::move_only_function<void(journal::Amount)> done) {
+  health_.SetReady(false, {});
+  deadline_ = deadline;
+  on_shutdown_ = std::move(done);
+  waiting_ = 1;
+  for (auto& [id, receiver] : receivers_) {
+    ++waiting_;
+    receiver.component->Shutdown(deadline, [this] {
+      if (--waiting_ == 0) {
+        ShutdownQueues();
+      }
+    });
+  }
+  if (--waiting_ == 0) {
+    ShutdownQueues();
+  }
+}
+
+void Collector::ShutdownQueues() {
+  std::vector<std::shared_ptr<QueueHost>> hosts = retired_;
+  for (const auto& [key, host] : queues_) {
+    hosts.push_back(host);
+  }
+  waiting_ = hosts.size() + 1;
+  for (const auto& host : hosts) {
+    host->Shutdown(*options_.workers.front(), deadline_, [this](journal::Amount left) {
+      left_ += left;
+      if (--waiting_ == 0) {
+        ShutdownRest();
+      }
+    });
+  }
+  if (--waiting_ == 0) {
+    ShutdownRest();
+  }
+}
+
+void Collector::ShutdownRest() {
+  std::vector<pipeline::Component*> components;
+  for (auto& [id, running] : exporters_) {
+    components.push_back(running.component.get());
+  }
+  for (auto& [plan, running] : processors_) {
+    components.push_back(running.component.get());
+  }
+  for (auto& [id, running] : extensions_) {
+    components.push_back(running.component.get());
+  }
+  const auto finished = [this] {
+    if (--waiting_ == 0) {
+      std::exchange(on_shutdown_, nullptr)(left_);
+    }
+  };
+  waiting_ = components.size() + 1;
+  for (pipeline::Component* component : components) {
+    component->Shutdown(deadline_, finished);
+  }
+  finished();
+}
+
+std::vector<delivery::QueueStatus> Collector::status() const {
+  std::vector<delivery::QueueStatus> all;
+  for (const auto& [key, host] : queues_) {
+    all.push_back(host->status());
+  }
+  return all;
+}
+
+}  // namespace gapless::service

@@ -1,0 +1,134 @@
+// Collector: what a configuration becomes: components, queues and the graph between them; its
+// start, reload and end.
+//
+// Everything here runs on the control worker (the first one). A reload keeps what did not change:
+// receivers with their sockets, exporters with their connections, queues with their journals and
+// failover state.
+#pragma once
+
+#include "journal/budget.h"
+#include "service/config.h"
+#include "service/health.h"
+#include "service/ingest.h"
+#include "service/planner.h"
+#include "service/queue_host.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gapless::service {
+
+// What a reload did, for the log and the operator.
+struct ReloadReport {
+  std::vector<std::string> kept;
+  std::vector<std::string> started;
+  std::vector<std::string> changed;
+  std::vector<std::string> stopped;
+};
+
+class Collector {
+ public:
+  struct Options {
+    const Factories& factories;
+    std::vector<net::Worker*> workers;  // at least one; the first is the control worker
+    telemetry::Logger log;
+    telemetry::Registry& metrics;
+  };
+  explicit Collector(Options options);
+  ~Collector();
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
+
+  // Extensions, exporters, queues, processors, and receivers last. On an error everything that had
+  // started is stopped by the destructor.
+  Status Start(Config config, Plan plan);
+  // Precondition: `config` and `plan` have no errors. An error here is of the kind that only
+  // running shows (a port that is taken): what could be kept of the old configuration runs on.
+  Result<ReloadReport> Reload(Config config, Plan plan);
+  // Receivers first, then queues until they are empty or `deadline` passed, then the rest. `done`
+  // hears what was left in memory that no destination took.
+  void Shutdown(TimePoint deadline, std::move_only_function<void(journal::Amount left)> done);
+
+  std::vector<delivery::QueueStatus> status() const;
+  void SetDegraded(std::vector<std::string> degraded) { health_.SetDegraded(std::move(degraded)); }
+
+ private:
+  // A running component and the configuration that it was made from.
+  template <typename T>
+  struct Running {
+    std::shared_ptr<T> component;
+    pipeline::ComponentConfigPtr config;
+  };
+  struct RunningReceiver {
+    std::shared_ptr<pipeline::Component> component;
+    pipeline::ComponentConfigPtr config;
+    std::array<bool, 3> signals{};
+    std::unique_ptr<std::array<Junction, 3>> junctions;
+  };
+  struct RunningSender {
+    std::shared_ptr<delivery::Sender> sender;
+    std::shared_ptr<delivery::Exporter> exporter;  // outlives its transport
+    Duration suspect_after{};
+  };
+
+  pipeline::Settings SettingsFor(Kind kind, const ComponentId& id,
+                                 std::string_view signal = {}) const;
+  net::Worker& HomeOf(otlp::Signal signal) const;
+
+  Status Apply(Config config, Plan plan, ReloadReport& report);
+  Status StartExtensions(ReloadReport& report);
+  Status StartStorages();
+  Status StartExporters(ReloadReport& report);
+  Status StartProcessors();
+  Status StartSenders();
+  Status StartQueues(ReloadReport& report);
+  Status CreateQueue(const QueuePlan& plan);
+  Result<std::unique_ptr<journal::Journal>> OpenJournal(const QueuePlan& plan, net::Worker& home);
+  delivery::SendingQueueOptions QueueOptions(const QueuePlan& plan) const;
+  bool SameSenders(const QueuePlan& plan) const;
+  Status StartReceivers(ReloadReport& report);
+  Status StartReceiver(const ReceiverPlan& plan);
+  void ConnectReceivers();
+  std::shared_ptr<pipeline::Consumer> BuildPipeline(
+      const ComponentId& id, std::map<ComponentId, std::shared_ptr<pipeline::Consumer>>& built);
+  std::shared_ptr<pipeline::Processor> ProcessorOf(const ProcessorPlan& plan) const;
+  void StopUnused(ReloadReport& report);
+  bool AdoptRetired(const QueuePlan& plan);
+  void RetireQueue(const QueueKey& key);
+  void StopComponent(std::shared_ptr<pipeline::Component> component);
+  void LogPlan() const;
+
+  void ShutdownQueues();
+  void ShutdownRest();
+
+  const Options options_;
+  // Common to all memory journals.
+  const std::shared_ptr<journal::Budget> memory_;
+  Health health_;
+  Config config_;
+  Plan plan_;
+  std::map<ComponentId, Running<pipeline::Component>> extensions_;
+  std::map<ComponentId, Running<delivery::JournalStorage>> storages_;
+  std::map<ComponentId, Running<delivery::Exporter>> exporters_;
+  std::map<ProcessorPlan, Running<pipeline::Processor>> processors_;
+  std::map<SenderKey, RunningSender> senders_;
+  std::map<SenderKey, RunningSender>
+      old_senders_;  // of the configuration before, while a reload goes on
+  std::map<QueueKey, std::shared_ptr<QueueHost>> queues_;
+  // Queues that left the configuration and still have records, with everything that they send
+  // through.
+  std::vector<std::shared_ptr<QueueHost>> retired_;
+  std::map<ComponentId, RunningReceiver> receivers_;
+
+  TimePoint deadline_{};
+  size_t waiting_ = 0;
+  journal::Amount left_;
+  std::move_only_function<void(journal::Amount)> on_shutdown_;
+};
+
+}  // namespace gapless::service
