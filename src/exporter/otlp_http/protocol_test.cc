@@ -1,0 +1,133 @@
+#include "exporter/otlp_http/protocol.h"
+
+#include "otlp/service.h"
+#include "tests/support/otlp_builder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gapless::exporter::otlp_http {
+namespace {
+
+using delivery::AttemptResult;
+using delivery::OutcomeClass;
+using ::testing::HasSubstr;
+
+Config Base() {
+  Config config;
+  config.endpoint = "http://backend:4318/base";
+  config.client.compression = "none";
+  return config;
+}
+
+HttpProtocol Make(const Config& config, otlp::Signal signal = otlp::Signal::kTraces) {
+  return HttpProtocol(config, endpoint::ParseUrl(config.UrlFor(signal)).value(), signal);
+}
+
+AttemptResult Read(int status, net::HttpHeaders headers = {}, std::string_view body = "") {
+  net::HttpResponse response;
+  response.status = status;
+  response.headers = std::move(headers);
+  response.body = Rope::CopyOf(body);
+  return Make(Base()).Read(response, WallTime(std::chrono::hours(24)));
+}
+
+TEST(HttpProtocolTest, UrlsAreBasePlusPathOrAsGiven) {
+  Config config = Base();
+  EXPECT_EQ(config.UrlFor(otlp::Signal::kTraces), "http://backend:4318/base/v1/traces");
+  config.endpoint = "http://backend:4318/";
+  EXPECT_EQ(config.UrlFor(otlp::Signal::kMetrics), "http://backend:4318/v1/metrics");
+  config.logs_endpoint = "https://logs/x?y=1";
+  EXPECT_EQ(config.UrlFor(otlp::Signal::kLogs), "https://logs/x?y=1");
+  config.endpoint = "";
+  EXPECT_EQ(config.UrlFor(otlp::Signal::kTraces), "");
+}
+
+TEST(HttpProtocolTest, SendsTheBatchWithHeadersAndHost) {
+  Config config = Base();
+  config.client.compression = "gzip";
+  config.client.headers.items = {{"Authorization", config::Secret("Bearer x")},
+                                 {"Host", config::Secret("virtual")}};
+  HttpProtocol protocol = Make(config);
+  otlp::Batch batch;
+  const std::string text(3000, 'h');
+  batch.body = Rope::CopyOf(text);
+  batch.raw_size = text.size();
+  const net::HttpRequest request =
+      protocol.Frame(protocol.Encode(batch).value(), std::chrono::seconds(1), false);
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.target, "/base/v1/traces");
+  EXPECT_EQ(request.authority, "virtual");
+  EXPECT_EQ(request.headers.Find("content-type"), "application/x-protobuf");
+  EXPECT_EQ(request.headers.Find("content-encoding"), "gzip");
+  EXPECT_EQ(request.headers.Find("authorization"), "Bearer x");
+  EXPECT_EQ(wire::Decompress(wire::Codec::kGzip, request.body, 4000)->ToString(), text);
+}
+
+TEST(HttpProtocolTest, JsonEncodingWritesJson) {
+  Config config = Base();
+  config.encoding = Encoding::kJson;
+  HttpProtocol protocol = Make(config);
+  otlp::Batch batch;
+  const std::string bytes =
+      gapless::testing::BuildRequest(otlp::Signal::kTraces, gapless::testing::Shape{});
+  batch.body = Rope::CopyOf(bytes);
+  batch.raw_size = bytes.size();
+  const net::HttpRequest request =
+      protocol.Frame(protocol.Encode(batch).value(), Duration::zero(), false);
+  EXPECT_EQ(request.headers.Find("content-type"), "application/json");
+  EXPECT_THAT(request.body.ToString(), HasSubstr("resourceSpans"));
+  EXPECT_EQ(protocol.Frame(Rope(), Duration::zero(), true).body.ToString(), "{}");
+}
+
+TEST(HttpProtocolTest, ReadsSuccessWhateverTheBodyUnlessItIsBrokenOtlp) {
+  EXPECT_EQ(Read(200).outcome, OutcomeClass::kOk);
+  EXPECT_EQ(Read(204).outcome, OutcomeClass::kOk);
+  EXPECT_EQ(Read(202, {{"content-type", "text/plain"}}, "thanks").outcome, OutcomeClass::kOk);
+  const AttemptResult partial = Read(200, {{"content-type", "application/x-protobuf"}},
+                                     otlp::EncodeResponse({.rejected_items = 4, .message = "old"}));
+  EXPECT_EQ(partial.rejected_items, 4u);
+  EXPECT_EQ(partial.warning, "old");
+  const AttemptResult json = Read(200, {{"content-type", "application/json; charset=utf-8"}},
+                                  R"({"partialSuccess":{"rejectedSpans":"2","errorMessage":"m"}})");
+  EXPECT_EQ(json.rejected_items, 2u);
+  EXPECT_EQ(Read(200, {{"content-type", "application/x-protobuf"}}, "\xff\xff").outcome,
+            OutcomeClass::kFaulty);
+}
+
+TEST(HttpProtocolTest, ClassesFollowTheStatus) {
+  const std::pair<int, OutcomeClass> cases[] = {
+      {400, OutcomeClass::kRejected},  {401, OutcomeClass::kDenied},
+      {404, OutcomeClass::kDenied},    {408, OutcomeClass::kFaulty},
+      {413, OutcomeClass::kRejected},  {429, OutcomeClass::kThrottled},
+      {500, OutcomeClass::kFaulty},    {502, OutcomeClass::kTransport},
+      {503, OutcomeClass::kTransport}, {504, OutcomeClass::kTransport},
+      {302, OutcomeClass::kDenied},
+  };
+  for (const auto& [status, outcome] : cases) {
+    SCOPED_TRACE(status);
+    const AttemptResult result = Read(status);
+    EXPECT_EQ(result.outcome, outcome);
+    EXPECT_THAT(result.status.message(), HasSubstr(std::to_string(status)));
+  }
+  EXPECT_TRUE(Read(413).too_large);
+}
+
+TEST(HttpProtocolTest, RetryAfterIsADelayOnlyWhereItMayBe) {
+  const AttemptResult wait = Read(503, {{"retry-after", "9"}});
+  EXPECT_EQ(wait.outcome, OutcomeClass::kThrottled);
+  EXPECT_EQ(wait.status.retry_after(), std::chrono::seconds(9));
+  EXPECT_EQ(Read(429, {{"retry-after", "soon"}}).status.retry_after(), std::nullopt);
+  EXPECT_EQ(Read(502, {{"retry-after", "9"}}).status.retry_after(), std::nullopt);
+}
+
+TEST(HttpProtocolTest, TheErrorTextNamesUrlStatusAndThePeersWords) {
+  const AttemptResult result = Read(400, {{"content-type", "application/x-protobuf"}},
+                                    otlp::EncodeStatus(InvalidArgument("bad span")));
+  EXPECT_EQ(result.status.message(),
+            "error exporting items, request to http://backend:4318/base/v1/traces responded with "
+            "HTTP Status Code 400, Message=bad span");
+}
+
+}  // namespace
+}  // namespace gapless::exporter::otlp_http
