@@ -61,7 +61,7 @@ BAD = {
                       "F has 72"),
     "a long test": ("src/net/x_test.cc", "TEST(A, B) {\n" + LONG_BODY + "\n}\n", "TEST(A, B) has"),
     "a to-do": ("src/net/x.cc", "// TO" "DO: later\n", "number of its issue"),
-    "a machine's path": ("docs/x.md", "see /ho" "me/me/x\n", "a path of one machine"),
+    "a machine's path": ("docs/x.md", "see /ro" "ot/x\n", "a path of one machine"),
     "no README": ("src/net/README.md", None, "README.md is missing"),
 }
 GOOD = {

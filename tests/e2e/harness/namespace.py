@@ -16,7 +16,10 @@ def inside():
 
 @functools.cache
 def permitted():
-    """Whether this machine lets us make namespaces with a firewall; a plain container does not."""
+    """Whether this machine lets us make namespaces with a firewall; a plain container does not.
+    GAPLESS_NAMESPACES=0 acts as if it did not."""
+    if os.environ.get("GAPLESS_NAMESPACES") == "0":
+        return False
     script = ("ip link set lo up && mount --make-rprivate / && "
               "iptables -A OUTPUT -d 127.9.9.9 -j DROP")
     command = ["unshare", "-n", "-m", "sh", "-c", script]
