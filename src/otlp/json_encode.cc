@@ -4,7 +4,6 @@
 #include "wire/proto.h"
 
 #include <algorithm>
-#include <array>
 
 namespace gapless::otlp {
 namespace {
@@ -19,12 +18,19 @@ constexpr size_t kMaxFields = 16;
 
 Status Malformed() { return InvalidArgument("malformed OTLP request"); }
 
-// The occurrences of one field in a message.
+// The occurrences of one field in a message: where the first and the last begin.
 struct Seen {
-  size_t count = 0;
-  const std::byte* first = nullptr;
-  Field last;
+  const std::byte* first;
+  const std::byte* last;
+  size_t count;
 };
+
+// The field that begins at `at`; precondition: the message has been surveyed.
+Field ReadAt(ByteSpan message, const std::byte* at) {
+  Field field;
+  FieldReader(message.subspan(static_cast<size_t>(at - message.data()))).Next(&field);
+  return field;
+}
 
 bool Zero(const FieldDef& def, const Field& field) {
   if (field.type == WireType::kBytes) {
@@ -70,8 +76,7 @@ class Encoder {
   Status Object(ByteSpan bytes, Message message, uint32_t depth);
 
  private:
-  Status Survey(ByteSpan bytes, Message message, std::array<Seen, kMaxFields>& seen,
-                uint32_t* oneof) const;
+  Status Survey(ByteSpan bytes, Message message, Seen* seen, uint32_t* oneof) const;
   Status Array(ByteSpan bytes, const FieldDef& def, const Seen& seen, uint32_t depth);
   Status Value(const FieldDef& def, const Field& field, uint32_t depth);
   bool Packed(const FieldDef& def, ByteSpan bytes);
@@ -180,8 +185,7 @@ Status Encoder::Array(ByteSpan bytes, const FieldDef& def, const Seen& seen, uin
 }
 
 // Finds the occurrences of every known field, and the oneof member that counts.
-Status Encoder::Survey(ByteSpan bytes, Message message, std::array<Seen, kMaxFields>& seen,
-                       uint32_t* oneof) const {
+Status Encoder::Survey(ByteSpan bytes, Message message, Seen* seen, uint32_t* oneof) const {
   const auto fields = Fields(message);
   FieldReader reader(bytes);
   for (Field field; reader.Next(&field);) {
@@ -197,7 +201,7 @@ Status Encoder::Survey(ByteSpan bytes, Message message, std::array<Seen, kMaxFie
     if (found.count++ == 0) {
       found.first = field.raw.data();
     }
-    found.last = field;
+    found.last = field.raw.data();
     if (def->presence == Presence::kOneof) {
       *oneof = field.number;
     }
@@ -209,11 +213,13 @@ Status Encoder::Object(ByteSpan bytes, Message message, uint32_t depth) {
   if (depth > kMaxDepth) {
     return InvalidArgument("OTLP request nested too deeply");
   }
-  std::array<Seen, kMaxFields> seen = {};
+  const auto fields = Fields(message);
+  GAPLESS_DCHECK(fields.size() <= kMaxFields);
+  Seen seen[kMaxFields];
+  std::fill_n(seen, fields.size(), Seen{});
   uint32_t oneof = 0;
   RETURN_IF_ERROR(Survey(bytes, message, seen, &oneof));
   json_.BeginObject();
-  const auto fields = Fields(message);
   for (size_t i = 0; i < fields.size(); ++i) {
     const FieldDef& def = fields[i];
     const Seen& found = seen[i];
@@ -225,13 +231,15 @@ Status Encoder::Object(ByteSpan bytes, Message message, uint32_t depth) {
       continue;
     }
     const bool present = found.count > 0;
-    const bool wanted = def.presence == Presence::kAlways ||
-                        (present && def.presence == Presence::kExplicit) ||
-                        (present && def.presence == Presence::kOneof && oneof == def.number) ||
-                        (present && def.presence == Presence::kImplicit && !Zero(def, found.last));
-    if (wanted) {
+    if (!present && def.presence != Presence::kAlways) {
+      continue;
+    }
+    const Field field = present ? ReadAt(bytes, found.last) : Field();
+    const bool hidden = (def.presence == Presence::kOneof && oneof != def.number) ||
+                        (def.presence == Presence::kImplicit && Zero(def, field));
+    if (!hidden) {
       json_.Key(def.json);
-      RETURN_IF_ERROR(Value(def, found.last, depth));
+      RETURN_IF_ERROR(Value(def, field, depth));
     }
   }
   json_.EndObject();
@@ -246,6 +254,7 @@ Status EncodeJson(ByteSpan bytes, Message message, std::string* out) {
 
 Status EncodeJson(const Rope& request, Signal signal, std::string* out) {
   const Slice flat = request.Flatten();
+  out->reserve(out->size() + 3 * flat.size());
   return EncodeJson(flat.span(), RequestMessage(signal), out);
 }
 
