@@ -1,0 +1,76 @@
+// What `gapless journal list|inspect|verify|replay` needs: a read-only walk over a stopped journal.
+//
+// Blocking; no loop, no threads. Nothing on the disk changes but the text of the lock file. A
+// journal that a process has open can be listed, not walked: FAILED_PRECONDITION.
+#pragma once
+
+#include "io/file_system.h"
+#include "journal/journal.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gapless::journal {
+
+struct JournalSummary {
+  std::string directory;
+  std::string name;  // component and signal: "exporter_otlp_primary_traces"
+  bool in_use = false;
+  // Not OK: it could not be read (a newer format, say); everything below is then empty.
+  Status status;
+  Ledger ledger;
+  struct Debt {
+    std::string reader;
+    uint64_t records = 0;
+  };
+  std::vector<Debt> debts;
+  Amount owed;
+  std::optional<WallTime> oldest;  // arrival, of the pending records
+  std::optional<WallTime> newest;
+  uint64_t disk_bytes = 0;
+  size_t segments = 0;
+  uint64_t damaged_places = 0;
+  std::string user_state;
+};
+
+// The journals under a storage directory, or the one whose directory it is; by name. Errors:
+// NOT_FOUND for no such directory.
+Result<std::vector<JournalSummary>> ListJournals(io::FileSystem& fs, const std::string& directory);
+
+Result<JournalSummary> InspectJournal(io::FileSystem& fs, const std::string& directory);
+
+struct VerifyReport {
+  uint64_t records = 0;  // that somebody still needs
+  uint64_t bytes = 0;    // of them on disk
+  uint64_t damaged_places = 0;
+  // Records whose content does not match its checksum, one sentence each.
+  std::vector<std::string> damaged_records;
+  bool sound() const { return damaged_places == 0 && damaged_records.empty(); }
+};
+
+// Reads everything that somebody still needs and checks it.
+Result<VerifyReport> VerifyJournal(io::FileSystem& fs, const std::string& directory);
+
+struct ReplayRange {
+  // Of the arrival time: [from, to).
+  std::optional<WallTime> from;
+  std::optional<WallTime> to;
+  // Also what was delivered and is only owed to other readers.
+  bool owed = true;
+};
+// Ends the replay unless OK.
+using ReplayVisitor = std::move_only_function<Status(const RecordInfo& info, otlp::Batch batch)>;
+
+struct ReplayReport {
+  uint64_t records = 0;
+  uint64_t damaged = 0;  // skipped
+};
+
+// Hands out the records of a range in the order of their positions. They stay in the journal.
+Result<ReplayReport> ReplayJournal(io::FileSystem& fs, const std::string& directory,
+                                   const ReplayRange& range, ReplayVisitor visitor);
+
+}  // namespace gapless::journal
