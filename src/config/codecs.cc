@@ -317,6 +317,7 @@ class EnumCodec final : public Codec {
       }
     }
     std::vector<std::string> names;
+    names.reserve(names_.size());
     for (const EnumName& row : names_) {
       names.emplace_back(row.name.empty() ? "\"\"" : row.name);
     }

@@ -100,7 +100,7 @@ inline Result<std::string> ParseMapKey(std::type_identity<std::string>, const st
 inline Result<ComponentId> ParseMapKey(std::type_identity<ComponentId>, const std::string& key) {
   return ComponentId::Parse(key);
 }
-inline const std::string& MapKeyText(const std::string& key) { return key; }
+inline std::string MapKeyText(const std::string& key) { return key; }
 inline std::string MapKeyText(const ComponentId& key) { return key.ToString(); }
 
 template <typename K, typename T>

@@ -35,23 +35,19 @@ size_t CountOf(std::string_view text, std::string_view what) {
 }  // namespace
 
 std::string_view FindReference(std::string_view text) {
-  for (;;) {
-    const size_t close = text.find('}');
-    if (close == std::string_view::npos) {
-      return {};
-    }
-    const size_t open = text.substr(0, close + 1).rfind(kOpen);
-    if (open == std::string_view::npos) {
-      text.remove_prefix(close + 1);
-      continue;
-    }
-    size_t dollars = 0;
-    while (dollars < open && text[open - dollars - 1] == '$') {
-      ++dollars;
-    }
-    // An escaped reference ends the search: what follows it in the same text stays as it is, too.
-    return dollars % 2 == 1 ? std::string_view() : text.substr(open, close - open + 1);
+  // The first '}' that has an opening before it, and the last opening before that.
+  const size_t first = text.find(kOpen);
+  const size_t close = first == std::string_view::npos ? first : text.find('}', first);
+  if (close == std::string_view::npos) {
+    return {};
   }
+  const size_t open = text.rfind(kOpen, close);
+  size_t dollars = 0;
+  while (dollars < open && text[open - dollars - 1] == '$') {
+    ++dollars;
+  }
+  // An escaped reference ends the search: what follows it in the same text stays as it is, too.
+  return dollars % 2 == 1 ? std::string_view() : text.substr(open, close - open + 1);
 }
 
 void UnescapeDollars(Node& node) {

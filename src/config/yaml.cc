@@ -71,7 +71,7 @@ class Composer {
   Status Spend(Cost cost, const Mark& mark);
 
   Result<Node> Compose(const Event& event, size_t depth);
-  Result<Node> ComposeAnchored(const Event& event, const Mark& mark, std::string anchor,
+  Result<Node> ComposeAnchored(const Event& event, const Mark& mark, const std::string& anchor,
                                size_t depth);
   Result<Node> ComposeContent(const Event& event, const Mark& mark, size_t depth);
   Result<Node> ComposeAlias(const Event& event, const Mark& mark, size_t depth);
@@ -157,8 +157,8 @@ Result<Node> Composer::Compose(const Event& event, size_t depth) {
                            : ComposeAnchored(event, mark, std::string(TextOf(anchor)), depth);
 }
 
-Result<Node> Composer::ComposeAnchored(const Event& event, const Mark& mark, std::string anchor,
-                                       size_t depth) {
+Result<Node> Composer::ComposeAnchored(const Event& event, const Mark& mark,
+                                       const std::string& anchor, size_t depth) {
   anchors_[anchor] = Anchor();
   const Cost before = spent_;
   ASSIGN_OR_RETURN(Node node, ComposeContent(event, mark, depth));
