@@ -143,6 +143,7 @@ void LogCore::ConfigureWriter(LogOptions options, Writer writer) {
 void LogCore::FlushToStderr() {
   MutexLock lock(mu_);
   if (!configured_) {
+    set_level(options_.level);
     outputs_.clear();
     outputs_.emplace_back(STDERR_FILENO, false);
     Replay();

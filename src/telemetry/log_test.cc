@@ -214,6 +214,18 @@ TEST(LogCoreTest, TheBufferIsBoundedAndSaysWhatItLost) {
   EXPECT_THAT(lines.back(), HasSubstr("\"dropped\": 3"));
 }
 
+TEST(LogCoreTest, AStartThatFailsShowsWhatWasKeptOnStderr) {
+  const auto core = std::make_shared<LogCore>();
+  Logger(core).Debug("too quiet");
+  Logger(core).Info("early");
+  ::testing::internal::CaptureStderr();
+  core->FlushToStderr();
+  core->FlushToStderr();
+  const std::string text = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(text, EndsWith("\tearly\n"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+}
+
 TEST(LogCoreTest, AppendsToAFileAndFollowsAReconfiguration) {
   const std::string path = testing::TempDir() + "gapless_log_test." + std::to_string(getpid());
   const auto core = std::make_shared<LogCore>();
