@@ -17,6 +17,8 @@
 namespace gapless::cli {
 namespace {
 
+constexpr Duration kSignalEcho = std::chrono::milliseconds(300);
+
 size_t AvailableProcessors() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -45,6 +47,7 @@ class Process {
   std::vector<std::unique_ptr<net::Worker>> workers_;
   std::unique_ptr<service::Service> service_;
   bool stopping_ = false;
+  TimePoint stopping_since_{};
   int exit_status_ = 0;
 };
 
@@ -104,6 +107,11 @@ void Process::OnSignal(int number) {
   service_->log().Info("Received signal from OS",
                        {{"signal", number == SIGTERM ? "terminated" : "interrupt"}});
   if (stopping_) {
+    // Some tools (timeout, process managers) signal the process and then its group: one wish, told
+    // twice.
+    if (workers_.front()->Now() - stopping_since_ < kSignalEcho) {
+      return;
+    }
     service_->log().Warn("Second signal: leaving at once");
     _exit(1);
   }
@@ -112,6 +120,7 @@ void Process::OnSignal(int number) {
 
 void Process::Stop() {
   stopping_ = true;
+  stopping_since_ = workers_.front()->Now();
   service_->Shutdown(options_.shutdown_timeout, [this](uint64_t items_left) {
     exit_status_ = items_left > 0 ? 1 : 0;
     workers_.front()->Stop();

@@ -4,6 +4,7 @@
 
 #include "cli/sequence.h"
 #include "net/client_channel.h"
+#include "net/worker.h"
 
 #include <array>
 #include <cstdio>

@@ -48,7 +48,7 @@ class Sink::HttpExport final : public net::HttpHandler {
       if (call.request.path() != otlp::Names(signal).http_path) {
         continue;
       }
-      const auto encoding = call.request.headers.Get("content-encoding");
+      const auto encoding = call.request.headers.Find("content-encoding");
       const Status status = sink_.Take(signal, call.request.body, encoding.value_or(""));
       response.status = status.ok() ? 200 : 503;
       response.headers = {{.name = "content-type", .value = "application/x-protobuf"}};
