@@ -58,7 +58,8 @@ def test_the_queue_shows_its_size_and_capacity(make_backend, make_collector, cli
     for _ in range(9):
         client.send("traces")
     labels = {"exporter": "otlp/only", "data_type": "traces"}
-    assert collector.metric("otelcol_exporter_queue_capacity", **labels) == 77
+    wait_until(lambda: collector.metric("otelcol_exporter_queue_capacity", **labels) == 77, 5,
+               "the capacity")
     wait_until(lambda: collector.metric("otelcol_exporter_queue_size", **labels) == 9, 5,
                "a queue of nine")
 
@@ -81,13 +82,14 @@ def test_failover_shows_which_level_is_active(make_backend, make_collector, clie
     client = client_of(collector)
     primary.wait_for_ids(client.send("traces"))
     active = "otelcol_connector_failover_active_level"
+    wait_until(lambda: (active, frozenset(labels.items())) in collector.metrics(), 5, "the metric")
     assert collector.metric(active, **labels) == 0
     primary.kill()
     secondary.wait_for_ids(client.send("traces"))
-    assert collector.metric(active, **labels) == 1
+    wait_until(lambda: collector.metric(active, **labels) == 1, 5, "level 1")
     switches = "otelcol_connector_failover_switches"
-    assert collector.metric(switches, to="1", **labels) == 1
+    assert collector.metric(switches, to="otlp/secondary", **labels) == 1
     primary.start()
     wait_until(lambda: collector.metric(active, **labels) == 0, 10, "level 0 again")
-    assert collector.metric(switches, to="0", **labels) == 1
+    assert collector.metric(switches, to="otlp/primary", **labels) == 1
     conserved(collector)

@@ -58,7 +58,7 @@ MISTAKES = {
     "an undefined exporter": ("exporters: [otlp/a]", "exporters: [otlp/b]", "otlp/b", 13),
     "an undefined receiver": ("receivers: [otlp]", "receivers: [otlp/x]", "otlp/x", 12),
     "a missing port": ("localhost:14317", "localhost", "localhost", 7),
-    "no receiver": ("receivers: [otlp]", "receivers: []", "at least one receiver", 12),
+    "no receiver": ("receivers: [otlp]", "receivers: []", "at least one receiver", 11),
     "a duplicate key": ("    endpoint: localhost:14317",
                         "    endpoint: localhost:14317\n    endpoint: b:1", "endpoint", 8),
     "a bad duration": ("    endpoint:", "    timeout: 5 seconds\n    endpoint:", "timeout", 7),
@@ -112,13 +112,13 @@ class Level:
 
 RECEIVER = "receivers: {otlp: {protocols: {grpc: {}}}}\n"
 FAILOVER_MISTAKES = {
-    "no level": ({"priority_levels": []}, "priority_levels"),
-    "an empty level": ({"priority_levels": [[], ["otlp/secondary"]]}, "priority_levels"),
+    "no level": ({"priority_levels": []}, "priority list"),
+    "an empty level": ({"priority_levels": [[], ["otlp/secondary"]]}, "level 0"),
     "an unknown exporter": ({"priority_levels": [["otlp/primry"]]}, "otlp/primary"),
     "the wrong signal": ({"priority_levels": [["metrics/primary"]]}, "metrics/primary"),
     "the same level twice": ({"priority_levels": [["otlp/primary"], ["traces/primary"]]},
-                             "traces/primary"),
-    "a retry_interval of nothing": ({"retry_interval": "0s"}, "retry_interval"),
+                             "level 1 is the same"),
+    "a retry_interval of nothing": ({"retry_interval": "0s"}, "retry interval"),
     "an unknown key": ({"retry_intervall": "1s"}, "retry_interval"),
 }
 

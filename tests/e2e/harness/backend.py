@@ -137,7 +137,9 @@ class Backend:
             self._fillers.append(dial)
             if dial.connect_ex(address) not in (0, errno.EINPROGRESS):
                 raise AssertionError("the backlog filler could not dial")
-            if not select.select([], [dial], [], 0.05)[1]:
+            poll = select.poll()
+            poll.register(dial, select.POLLOUT)
+            if not poll.poll(50):
                 return
         raise AssertionError("the accept backlog never filled")
 

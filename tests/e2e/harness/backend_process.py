@@ -4,7 +4,9 @@ Runs apart from the test, so that it can be stopped, killed and black-holed like
 takes commands on a pipe and writes what it received to a file before it answers OK.
 """
 
+import contextlib
 import gzip
+import socket
 import threading
 import time
 import zlib
@@ -149,6 +151,31 @@ def decompress(body, encoding):
     return body
 
 
+class ClosableServer(ThreadingHTTPServer):
+    """Takes its kept-alive connections with it."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._connections = set()
+
+    def process_request(self, request, client_address):
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self):
+        super().server_close()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 class HttpServer:
     def __init__(self, core):
         signals = {path: signal for signal, path in PATHS.items()}
@@ -183,8 +210,7 @@ class HttpServer:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer((core.setup.host, core.setup.port), Handler)
-        self._server.daemon_threads = True
+        self._server = ClosableServer((core.setup.host, core.setup.port), Handler)
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 

@@ -34,9 +34,13 @@ def nothing_lost(acked, *backends, timeout=15):
 
 def conserved(collector):
     """accepted = delivered + pending + dropped + filtered, for every journal, in all units."""
-    metrics = collector.metrics()
+    def ledger():
+        metrics = collector.metrics()
+        return metrics if any(name.startswith("gapless_journal_") for name, _ in metrics) else None
+
+    # Gauges are published about once a second.
+    metrics = wait_until(ledger, 5, "a journal that exports its ledger")
     journals = {labels for name, labels in metrics if name == "gapless_journal_accepted_items"}
-    assert journals, "no journal exports its ledger"
     for unit in ("items", "requests", "bytes"):
         for labels in journals:
             def term(which, unit=unit, labels=labels):

@@ -1,0 +1,161 @@
+// SimPeer: the far end of simulated transports: what it does with what it is sent, and what it has
+// received, counted by item.
+#pragma once
+
+#include "base/rng.h"
+#include "delivery/outcome.h"
+#include "tests/support/sim_items.h"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace gapless::sim {
+
+class SimTransport;
+
+class SimPeer {
+ public:
+  enum class Link : uint8_t { kUp, kRefused, kBlackHole };
+  enum class Mode : uint8_t {
+    kOk,
+    kUnavailable,  // a living peer answers UNAVAILABLE
+    kFaulty,       // INTERNAL
+    kThrottled,    // RESOURCE_EXHAUSTED with a delay
+    kDenied,       // UNAUTHENTICATED
+    kRejects,      // INVALID_ARGUMENT
+    kHangs,        // takes nothing, answers nothing, but its connection lives
+    kTakesAndHangs,
+    kTakesAndFails,  // takes the data, then answers UNAVAILABLE
+  };
+
+  explicit SimPeer(std::string name) : name_(std::move(name)) {}
+  SimPeer(const SimPeer&) = delete;
+  SimPeer& operator=(const SimPeer&) = delete;
+
+  // Settings; read when something arrives.
+  Mode mode = Mode::kOk;
+  bool probes_too = true;  // empty exports get the same answer as data
+  Duration latency = std::chrono::milliseconds(2);
+  Duration throttle_delay = std::chrono::seconds(1);
+  size_t max_bytes = SIZE_MAX;
+  uint64_t refused_items = 0;  // of each unit, as partial success
+  std::set<uint64_t> poison;   // units with one of these are rejected …
+  std::set<uint64_t> faulty;   // … or fail
+  double failure_rate = 0;     // of the units, at random, with INTERNAL
+  Rng rng{1};
+
+  // What it has.
+  std::map<uint64_t, int> received;
+  uint64_t attempts = 0;
+  uint64_t probes = 0;
+  std::vector<uint64_t> unit_sizes;  // items of each unit that was taken, in order
+
+  const std::string& name() const { return name_; }
+  Link link() const { return link_; }
+  // Breaks or mends the network in front of the peer; kRefused resets what is open.
+  void SetLink(Link link);
+  // Resets every connection; the next dial is answered.
+  void Reset();
+  bool Has(uint64_t number) const { return received.contains(number); }
+  uint64_t Duplicates() const {
+    uint64_t more = 0;
+    for (const auto& [number, count] : received) {
+      more += static_cast<uint64_t>(count - 1);
+    }
+    return more;
+  }
+
+  // What the peer answers; none: it stays silent. `data`: none for a probe.
+  std::optional<delivery::AttemptResult> Answer(const otlp::Batch* data) {
+    if (data == nullptr) {
+      ++probes;
+      return probes_too ? Say(nullptr, {}) : delivery::AttemptResult{};
+    }
+    ++attempts;
+    const std::vector<uint64_t> numbers = NumbersIn(data->body.ToString());
+    return Say(data, numbers);
+  }
+
+ private:
+  friend class SimTransport;
+
+  static delivery::AttemptResult Failure(Code code, const std::string& text) {
+    return delivery::ClassifyGrpc(Status(code, text).FromPeer());
+  }
+
+  void Take(const otlp::Batch* data, const std::vector<uint64_t>& numbers) {
+    if (data == nullptr) {
+      return;
+    }
+    unit_sizes.push_back(numbers.size());
+    for (const uint64_t number : numbers) {
+      ++received[number];
+    }
+  }
+
+  bool AnyOf(const std::set<uint64_t>& set, const std::vector<uint64_t>& numbers) const {
+    for (const uint64_t number : numbers) {
+      if (set.contains(number)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::optional<delivery::AttemptResult> Say(const otlp::Batch* data,
+                                             const std::vector<uint64_t>& numbers) {
+    switch (mode) {
+      case Mode::kOk:
+        return SayOk(data, numbers);
+      case Mode::kUnavailable:
+        return Failure(Code::kUnavailable, "out of order");
+      case Mode::kFaulty:
+        return Failure(Code::kInternal, "broken");
+      case Mode::kThrottled:
+        return delivery::ClassifyGrpc(
+            Status(Code::kResourceExhausted, "busy").FromPeer().WithRetryAfter(throttle_delay));
+      case Mode::kDenied:
+        return Failure(Code::kUnauthenticated, "who are you");
+      case Mode::kRejects:
+        return Failure(Code::kInvalidArgument, "nonsense");
+      case Mode::kHangs:
+        return std::nullopt;
+      case Mode::kTakesAndHangs:
+        Take(data, numbers);
+        return std::nullopt;
+      case Mode::kTakesAndFails:
+        Take(data, numbers);
+        return Failure(Code::kUnavailable, "lost my head");
+    }
+    return std::nullopt;
+  }
+
+  delivery::AttemptResult SayOk(const otlp::Batch* data, const std::vector<uint64_t>& numbers) {
+    if (data == nullptr) {
+      return {};
+    }
+    if (data->body.size() > max_bytes) {
+      return Failure(Code::kResourceExhausted, "received message larger than max");
+    }
+    if (AnyOf(poison, numbers)) {
+      return Failure(Code::kInvalidArgument, "poison");
+    }
+    if (AnyOf(faulty, numbers) || (failure_rate > 0 && rng.Chance(failure_rate))) {
+      return Failure(Code::kInternal, "stumbled");
+    }
+    Take(data, numbers);
+    delivery::AttemptResult ok;
+    ok.rejected_items = refused_items;
+    return ok;
+  }
+
+  const std::string name_;
+  Link link_ = Link::kUp;
+  std::vector<SimTransport*> transports_;
+};
+
+}  // namespace gapless::sim

@@ -1,0 +1,275 @@
+// SimTransport: a Transport to a SimPeer over a simulated network, with the timing of the real one:
+// dials at 0, 50 and 100 ms, 800 ms for an answer, one second of silence before a connection is
+// suspected, one dial a second afterwards.
+#pragma once
+
+#include "delivery/transport.h"
+#include "tests/support/sim_peer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace gapless::sim {
+
+class SimTransport final : public delivery::Transport {
+ public:
+  SimTransport(Loop& loop, std::shared_ptr<SimPeer> peer) : loop_(loop), peer_(std::move(peer)) {
+    peer_->transports_.push_back(this);
+  }
+  ~SimTransport() override { std::erase(peer_->transports_, this); }
+  SimTransport(const SimTransport&) = delete;
+  SimTransport& operator=(const SimTransport&) = delete;
+
+  void SetObserver(delivery::TransportObserver* observer) override { observer_ = observer; }
+  void Start() override { Burst(); }
+  void Stop() override {}
+
+  delivery::AttemptId Attempt(const otlp::Batch& batch, Duration,
+                              delivery::AttemptCallback done) override {
+    return Begin(batch, std::move(done));
+  }
+  void Cancel(delivery::AttemptId id) override { exchanges_.erase(id); }
+  void Probe(Duration timeout, delivery::AttemptCallback done) override {
+    paused_until_.reset();  // a probe does not wait for the rhythm
+    const delivery::AttemptId id = Begin(std::nullopt, std::move(done));
+    exchanges_.at(id).deadline = loop_.RunAfter(timeout, [this, id] {
+      Finish(id, delivery::LocalFailure(DeadlineExceeded("probe: no answer")));
+    });
+  }
+
+ private:
+  friend class SimPeer;
+  static constexpr Duration kSuspectAfter = std::chrono::seconds(1);
+  static constexpr Duration kAnswerWithin = std::chrono::milliseconds(800);
+  static constexpr Duration kDialSpacing = std::chrono::milliseconds(50);
+  static constexpr Duration kRhythm = std::chrono::seconds(1);
+  static constexpr int kDials = 3;
+
+  struct Exchange {
+    std::optional<otlp::Batch> data;  // none: a probe
+    delivery::AttemptCallback done;
+    bool on_wire = false;
+    bool swallowed = false;  // the network lost it on the way there
+    bool resent = false;
+    Timer step;
+    Timer deadline;
+  };
+
+  delivery::AttemptId Begin(std::optional<otlp::Batch> data, delivery::AttemptCallback done) {
+    const delivery::AttemptId id = next_id_++;
+    Exchange& exchange = exchanges_[id];
+    exchange.data = std::move(data);
+    exchange.done = std::move(done);
+    if (connected_ && !doubtful_) {
+      Transmit(id);
+    } else if (dials_.empty()) {
+      if (paused_until_ && *paused_until_ > loop_.Now()) {
+        exchange.step = loop_.RunAfter(Duration::zero(), [this, id] { Finish(id, Gone(false)); });
+      } else {
+        Burst();
+      }
+    }
+    return id;
+  }
+
+  static delivery::AttemptResult Gone(bool unknown) {
+    delivery::AttemptResult result = delivery::LocalFailure(Unavailable("connection failed"));
+    result.unknown = unknown;
+    return result;
+  }
+
+  void Finish(delivery::AttemptId id, delivery::AttemptResult result) {
+    auto node = exchanges_.extract(id);
+    if (!node.empty()) {
+      result.resent = node.mapped().resent;
+      node.mapped().done(std::move(result));
+    }
+  }
+
+  void Transmit(delivery::AttemptId id) {
+    Exchange& exchange = exchanges_.at(id);
+    exchange.on_wire = true;
+    exchange.step = loop_.RunAfter(peer_->latency / 2, [this, id] { Arrive(id); });
+    if (!silence_.armed()) {
+      silence_ = loop_.RunAfter(kSuspectAfter, [this] { OnSilence(); });
+    }
+  }
+
+  void Arrive(delivery::AttemptId id) {
+    Exchange& exchange = exchanges_.at(id);
+    if (peer_->link() != SimPeer::Link::kUp) {
+      exchange.swallowed = true;
+      return;
+    }
+    exchange.swallowed = false;
+    auto answer = peer_->Answer(exchange.data ? &*exchange.data : nullptr);
+    if (!answer) {
+      return;
+    }
+    exchange.step = loop_.RunAfter(peer_->latency / 2, [this, id, answer = *answer] {
+      if (peer_->link() == SimPeer::Link::kUp) {
+        Finish(id, answer);
+      }
+    });
+  }
+
+  // The PING after a while of silence: answered by every connection that lives.
+  void OnSilence() {
+    if (!connected_ ||
+        std::ranges::none_of(exchanges_, [](const auto& entry) { return entry.second.on_wire; })) {
+      return;
+    }
+    if (peer_->link() == SimPeer::Link::kBlackHole && dials_.empty()) {
+      doubtful_ = true;
+      Burst();
+    }
+    silence_ = loop_.RunAfter(kSuspectAfter, [this] { OnSilence(); });
+  }
+
+  void Burst() {
+    failed_dials_ = 0;
+    for (int i = 0; i < kDials; ++i) {
+      Dial(kDialSpacing * i);
+    }
+  }
+
+  void Dial(Duration after) {
+    const size_t index = dials_.size();
+    dials_.push_back(loop_.RunAfter(after, [this, index] { OnDialStarted(index); }));
+  }
+
+  void OnDialStarted(size_t index) {
+    const bool black = peer_->link() == SimPeer::Link::kBlackHole;
+    const Duration answer = black ? kAnswerWithin : peer_->latency;
+    dials_[index] = loop_.RunAfter(answer, [this] {
+      if (peer_->link() == SimPeer::Link::kUp) {
+        OnAnswered();
+      } else {
+        OnDialFailed();
+      }
+    });
+  }
+
+  void OnAnswered() {
+    auto answered = std::move(dials_);  // the others are not needed, and this one is running
+    dials_.clear();
+    paused_until_.reset();
+    connected_ = true;
+    const bool again = std::exchange(doubtful_, false);
+    std::vector<delivery::AttemptId> waiting;
+    for (auto& [id, exchange] : exchanges_) {
+      if (!exchange.on_wire || again) {
+        exchange.resent = exchange.on_wire;
+        waiting.push_back(id);
+      }
+    }
+    for (const delivery::AttemptId id : waiting) {
+      Transmit(id);
+    }
+    if (observer_ != nullptr) {
+      observer_->OnConnected();
+    }
+  }
+
+  void OnDialFailed() {
+    const bool exhausted = ++failed_dials_ >= kDials;
+    std::vector<Timer> ended;
+    if (exhausted) {
+      ended = std::move(dials_);
+      dials_.clear();
+      connected_ = false;
+      doubtful_ = false;
+      paused_until_ = loop_.Now() + kRhythm;
+      FailAll();
+      rhythm_ = loop_.RunAfter(kRhythm, [this] { OnRhythm(); });
+    }
+    if (observer_ != nullptr) {
+      observer_->OnDialFailed(Unavailable("dial failed"));
+    }
+  }
+
+  // One dial a second; each failure is a dial of its own.
+  void OnRhythm() {
+    if (connected_ || !dials_.empty()) {
+      return;
+    }
+    failed_dials_ = kDials - 1;
+    Dial(Duration::zero());
+  }
+
+  void FailAll() {
+    std::vector<std::pair<delivery::AttemptId, bool>> ids;
+    for (const auto& [id, exchange] : exchanges_) {
+      ids.emplace_back(id, exchange.on_wire);
+    }
+    for (const auto& [id, on_wire] : ids) {
+      Finish(id, Gone(on_wire));
+    }
+  }
+
+  // From the peer: the network changed.
+  void OnLinkChanged() {
+    change_ = loop_.RunAfter(Duration::zero(), [this] {
+      if (peer_->link() == SimPeer::Link::kRefused) {
+        LoseConnection();
+      } else if (peer_->link() == SimPeer::Link::kUp && connected_ && !doubtful_) {
+        for (auto& [id, exchange] : exchanges_) {
+          if (exchange.swallowed) {  // TCP sends it again
+            exchange.step = loop_.RunAfter(peer_->latency / 2, [this, id = id] { Arrive(id); });
+          }
+        }
+      }
+    });
+  }
+
+  void OnReset() {
+    change_ = loop_.RunAfter(Duration::zero(), [this] { LoseConnection(); });
+  }
+
+  void LoseConnection() {
+    if (!connected_) {
+      return;
+    }
+    connected_ = false;
+    doubtful_ = false;
+    dials_.clear();
+    FailAll();
+    if (observer_ != nullptr) {
+      observer_->OnConnectionLost(Unavailable("connection reset"));
+    }
+    Burst();
+  }
+
+  Loop& loop_;
+  std::shared_ptr<SimPeer> peer_;
+  delivery::TransportObserver* observer_ = nullptr;
+  std::map<delivery::AttemptId, Exchange> exchanges_;
+  delivery::AttemptId next_id_ = 1;
+  bool connected_ = false;
+  bool doubtful_ = false;  // the connection is silent, and dials find out
+  std::vector<Timer> dials_;
+  int failed_dials_ = 0;
+  std::optional<TimePoint> paused_until_;
+  Timer silence_;
+  Timer rhythm_;
+  Timer change_;
+};
+
+inline void SimPeer::SetLink(Link link) {
+  link_ = link;
+  for (SimTransport* transport : transports_) {
+    transport->OnLinkChanged();
+  }
+}
+
+inline void SimPeer::Reset() {
+  for (SimTransport* transport : transports_) {
+    transport->OnReset();
+  }
+}
+
+}  // namespace gapless::sim
