@@ -39,6 +39,8 @@ void AddSink(CLI::App& app, SinkOptions& options) {
   sink->add_option("--grpc", options.grpc, "Address for gRPC.")->capture_default_str();
   sink->add_option("--http", options.http, "Address for HTTP.")->capture_default_str();
   sink->add_option("--log", options.log_file, "Write down what came when.");
+  sink->add_flag("--blind", options.blind, "Count requests only, look at nothing.");
+  sink->add_option("--count", options.count_file, "Write the number of requests there.");
   sink->add_option("--backlog", options.backlog, "Connections that wait to be accepted.");
 }
 

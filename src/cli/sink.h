@@ -16,8 +16,10 @@ namespace gapless::cli {
 struct SinkOptions {
   std::string grpc = "localhost:14317";
   std::string http = "localhost:14318";
-  std::string log_file;  // empty: none
-  int backlog = 1024;    // connections that wait to be accepted
+  std::string log_file;    // empty: none
+  bool blind = false;      // count requests only, look at nothing
+  std::string count_file;  // the number of requests, written now and then; empty: none
+  int backlog = 1024;      // connections that wait to be accepted
 };
 
 // On one worker.
@@ -38,6 +40,7 @@ class Sink {
   class Export;
   class HttpExport;
   explicit Sink(SinkOptions options) : options_(std::move(options)) {}
+  void WriteCount();
   Status Listen(net::Worker& worker);
   // The answer to one request.
   Status Take(otlp::Signal signal, const Rope& body, std::string_view encoding);
@@ -50,6 +53,8 @@ class Sink {
   std::shared_ptr<net::HttpServer> http_server_;
   bool unavailable_ = false;
   uint64_t requests_ = 0;
+  Timer count_timer_;
+  net::Worker* worker_ = nullptr;
   uint64_t items_ = 0;
 };
 
