@@ -153,7 +153,7 @@ const Table<GrpcClientConfig>& GrpcClientTable() {
                 "Attempts wait for a connection until their timeout instead of failing at once."),
           Field("headers", &GrpcClientConfig::headers, "Sent as metadata with every call."),
           Field("balancer_name", &GrpcClientConfig::balancer_name,
-                "round_robin or pick_first; every dial takes the next address of the name."),
+                "round_robin: a connection to every address of the name; pick_first: one."),
           Field("authority", &GrpcClientConfig::authority, "Overrides :authority."),
           Field("user_agent", &GrpcClientConfig::user_agent, "Empty: gapless and its version."),
           Field("auth", &GrpcClientConfig::auth, AuthTable(), "Credentials from an extension."),
@@ -270,11 +270,14 @@ net::ClientChannelOptions GrpcChannelOptions(const GrpcClientConfig& config,
   net::ClientChannelOptions options;
   Common(options, suspect_after);
   options.target = target->address;
-  options.fixed_address = target->unix_address;
+  if (target->unix_address) {
+    options.fixed_addresses = {*target->unix_address};
+  }
   options.tls = std::move(tls);
   options.server_name = target->unix_address ? "localhost" : target->address.host;
   options.connection.protocol = net::ClientProtocol::kHttp2;
   options.wait_for_ready = config.wait_for_ready;
+  options.spread = config.balancer_name != "pick_first";
   if (config.keepalive) {
     // grpc-go raises shorter times to ten seconds; servers take offence at less.
     options.connection.keepalive = {

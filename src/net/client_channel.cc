@@ -102,11 +102,19 @@ void ClientChannel::Cancel(uint64_t id) {
 }
 
 ClientConnection* ClientChannel::PickConnection() {
+  // HTTP/2: the least busy, then in turn. HTTP/1.1: the last used, so that the others may end.
+  const auto better = [](const ClientConnection& a, const ClientConnection& b) {
+    if (!a.is_http2()) {
+      return a.last_used() > b.last_used();
+    }
+    return a.in_flight() != b.in_flight() ? a.in_flight() < b.in_flight()
+                                          : a.last_used() < b.last_used();
+  };
   ClientConnection* best = nullptr;
   for (Live& live : live_) {
     ClientConnection& connection = *live.connection;
     if (!live.retiring && !connection.doubtful() && connection.capacity() > 0 &&
-        (best == nullptr || connection.last_used() > best->last_used())) {
+        (best == nullptr || better(connection, *best))) {
       best = &connection;
     }
   }
@@ -201,10 +209,24 @@ void ClientChannel::Forget(ClientConnection& connection) {
 }
 
 void ClientChannel::OnConnectionIdle(ClientConnection& connection) {
-  if (stopped_) {
+  const Live* live = FindLive(connection);
+  if (stopped_ || (live != nullptr && live->retiring && connection.in_flight() == 0)) {
     ScheduleStep();
-  } else if (FindLive(connection) != nullptr) {
+  } else if (live != nullptr) {
     Assign();
+  }
+}
+
+void ClientChannel::CloseRetired() {
+  std::vector<ClientConnection*> idle;
+  for (Live& live : live_) {
+    if (live.retiring && live.connection->in_flight() == 0) {
+      idle.push_back(live.connection.get());
+    }
+  }
+  for (ClientConnection* connection : idle) {
+    connection->Close();
+    Forget(*connection);
   }
 }
 
@@ -287,16 +309,7 @@ void ClientChannel::ScheduleStep() {
 
 void ClientChannel::Step() {
   if (stopped_) {
-    std::vector<ClientConnection*> idle;
-    for (Live& live : live_) {
-      if (live.connection->in_flight() == 0) {
-        idle.push_back(live.connection.get());
-      }
-    }
-    for (ClientConnection* connection : idle) {
-      connection->Close();
-      Forget(*connection);
-    }
+    CloseRetired();
     FailWaiting(Unavailable("the exporter is stopping"));
     return;
   }
@@ -304,7 +317,8 @@ void ClientChannel::Step() {
   for (size_t i = 0; i < actions.overdue.size(); ++i) {
     ReportDialFailure(Unavailable(fmt::format(
         "dial to {}: not answered within {} ms",
-        options_.fixed_address ? options_.fixed_address->ToString() : options_.target.ToString(),
+        options_.fixed_addresses.empty() ? options_.target.ToString()
+                                         : options_.fixed_addresses[0].ToString(),
         std::chrono::duration_cast<std::chrono::milliseconds>(options_.dial.answer_within)
             .count())));
   }
@@ -312,7 +326,7 @@ void ClientChannel::Step() {
     DropDial(id);
   }
   for (uint64_t id : actions.start) {
-    BeginDial(id, false);
+    BeginDial(id);
   }
   Assign();
   if (actions.exhausted) {
@@ -331,7 +345,9 @@ void ClientChannel::Step() {
       FailWaiting(last_failure_);
     }
   }
+  CloseRetired();
   GrowPool();
+  Spread();
   Arm();
 }
 
@@ -359,6 +375,9 @@ void ClientChannel::SweepIdle() {
   }
   if (!idle.empty() && live_.empty()) {
     policy_.OnIdle(worker_.Now());
+  }
+  if (options_.spread) {
+    ScheduleStep();
   }
   sweep_ = worker_.RunAfter(kSweepEvery, [this] { SweepIdle(); });
 }

@@ -1,8 +1,9 @@
 // ClientChannel: requests to one destination over as few connections as serve it, dialled, watched
 // and replaced as needed.
 //
-// The thin shell around DialPolicy and Liveness. HTTP/2: one connection at a time, requests beyond
-// the peer's stream limit wait. HTTP/1.1: a pool. Each dial takes the next address of the name. A
+// The thin shell around DialPolicy and Liveness. HTTP/2: one connection, or one per address of the
+// name (`spread`); requests beyond the peer's stream limit wait. HTTP/1.1: a pool. Each dial begins
+// with the next address of the name and goes on to the others when one fails. A
 // request that the peer surely did not process (GOAWAY, REFUSED_STREAM) is sent again at once; one
 // that was in flight on a connection found dead by a new dial that was answered is sent again once,
 // marked `resent`. Everything else is the caller's: retry, timeouts, what a failure means. All on
@@ -29,9 +30,9 @@ class TlsClientContext;
 class Worker;
 
 struct ClientChannelOptions {
-  // Where to: a name or number and port, or a fixed address (unix socket).
+  // Where to: a name or number and port, or addresses that need no lookup (unix sockets).
   HostPort target;
-  std::optional<SocketAddress> fixed_address;
+  std::vector<SocketAddress> fixed_addresses;
   // Null: no TLS. `server_name` is SNI and the verified name.
   std::shared_ptr<TlsClientContext> tls;
   std::string server_name;
@@ -41,6 +42,8 @@ struct ClientChannelOptions {
   // HTTP/1.1 has no SETTINGS: after a failure a dial counts as answered only when this request
   // brought any response.
   SharedRequest greeting;
+  // HTTP/2: a connection to every address of the name (at most kMaxSpread), requests in turn.
+  bool spread = false;
   // HTTP/1.1 pool.
   size_t max_connections = 100;
   Duration idle_timeout = std::chrono::seconds(90);  // zero: none
@@ -50,6 +53,10 @@ struct ClientChannelOptions {
 
 class ClientChannel final : private ClientConnection::Observer {
  public:
+  static constexpr size_t kMaxSpread = 16;
+  // A dial tries so many addresses at most.
+  static constexpr size_t kMaxTries = 4;
+
   class Observer {
    public:
     virtual ~Observer() = default;
@@ -92,12 +99,15 @@ class ClientChannel final : private ClientConnection::Observer {
     std::unique_ptr<ClientConnection> connection;
     bool retiring = false;   // no new requests
     bool abandoned = false;  // doubtful, and the dials that should tell failed too
+    SocketAddress address = {};
   };
   struct Dial {
     uint64_t query = 0;
     std::unique_ptr<ClientConnection> connection;
     bool growth = false;  // an additional connection for the pool, not the policy's
     bool greeted = false;
+    Resolver::Addresses addresses = {};  // in the order in which they are tried
+    size_t tried = 0;
   };
 
   // ClientConnection::Observer.
@@ -109,8 +119,11 @@ class ClientChannel final : private ClientConnection::Observer {
   void OnConnectionDown(ClientConnection& connection, const Status& reason, bool graceful) override;
 
   // Dials (client_channel_dial.cc).
-  void BeginDial(uint64_t id, bool growth);
+  void BeginDial(uint64_t id);
+  void BeginGrowth(std::optional<SocketAddress> address);
+  void Resolve(uint64_t id, Dial& dial);
   void OnResolved(uint64_t id, Result<Resolver::Addresses> addresses);
+  bool TryNextAddress(uint64_t id, Dial& dial);
   void Greet(uint64_t id, Dial& dial);
   void OnDialAnswered(uint64_t id);
   void OnDialFailed(uint64_t id, const Status& status);
@@ -118,6 +131,9 @@ class ClientChannel final : private ClientConnection::Observer {
   void JudgeDoubtful();
   void ReportDialFailure(const Status& status);
   void GrowPool();
+  void Spread();
+  bool Serves(const SocketAddress& address) const;
+  void CloseRetired();
 
   // Requests.
   void Assign();
@@ -149,6 +165,7 @@ class ClientChannel final : private ClientConnection::Observer {
   uint64_t next_id_ = 1;
   uint64_t next_growth_ = 1ull << 63;
   uint64_t rotation_ = 0;
+  Resolver::Addresses known_;  // of the last resolution
   uint64_t resent_count_ = 0;
   bool verify_ = false;  // dials must be greeted: the peer's health is in question
   bool stopped_ = false;

@@ -7,11 +7,23 @@
 
 namespace gapless::net {
 
-void ClientChannel::BeginDial(uint64_t id, bool growth) {
+void ClientChannel::BeginDial(uint64_t id) { Resolve(id, dials_[id]); }
+
+void ClientChannel::BeginGrowth(std::optional<SocketAddress> address) {
+  const uint64_t id = next_growth_++;
   Dial& dial = dials_[id];
-  dial.growth = growth;
-  if (options_.fixed_address) {
-    OnResolved(id, Resolver::Addresses{*options_.fixed_address});
+  dial.growth = true;
+  if (!address) {
+    Resolve(id, dial);
+    return;
+  }
+  dial.addresses = {*address};
+  (void)TryNextAddress(id, dial);
+}
+
+void ClientChannel::Resolve(uint64_t id, Dial& dial) {
+  if (!options_.fixed_addresses.empty()) {
+    OnResolved(id, options_.fixed_addresses);
     return;
   }
   const std::string& host =
@@ -26,22 +38,40 @@ void ClientChannel::OnResolved(uint64_t id, Result<Resolver::Addresses> addresse
   if (it == dials_.end()) {
     return;
   }
-  it->second.query = 0;
+  Dial& dial = it->second;
+  dial.query = 0;
   if (!addresses.ok()) {
     OnDialFailed(id, addresses.status());
     return;
   }
-  const SocketAddress& address = (*addresses)[rotation_++ % addresses->size()];
+  known_ = *addresses;
+  const auto first = static_cast<std::ptrdiff_t>(rotation_++ % addresses->size());
+  std::ranges::rotate(*addresses, addresses->begin() + first);
+  dial.addresses = std::move(*addresses);
+  (void)TryNextAddress(id, dial);
+}
+
+// False if there is none left to try.
+bool ClientChannel::TryNextAddress(uint64_t id, Dial& dial) {
+  if (dial.tried >= std::min(dial.addresses.size(), kMaxTries)) {
+    return false;
+  }
+  if (dial.connection) {
+    worker_.DeferDelete(std::move(dial.connection));
+  }
+  const SocketAddress& address = dial.addresses[dial.tried++];
   StreamOptions stream_options = options_.stream;
   stream_options.connect_timeout = options_.dial.give_up_after;
   auto stream = options_.tls ? ConnectTls(worker_, address, options_.tls, options_.server_name,
                                           stream_options)
                              : ConnectPlain(worker_, address, stream_options);
-  it->second.connection =
+  dial.greeted = false;
+  dial.connection =
       std::make_unique<ClientConnection>(worker_, std::move(stream), options_.connection,
                                          static_cast<ClientConnection::Observer*>(this));
-  it->second.connection->tag = id;
-  it->second.connection->Start();
+  dial.connection->tag = id;
+  dial.connection->Start();
+  return true;
 }
 
 void ClientChannel::OnConnectionReady(ClientConnection& connection) {
@@ -72,8 +102,15 @@ void ClientChannel::OnDialAnswered(uint64_t id) {
     return;
   }
   Dial& dial = node.mapped();
-  live_.push_back({std::move(dial.connection)});
-  live_.back().retiring = live_.back().connection->goodbye();
+  const bool retiring = dial.connection->goodbye();
+  const SocketAddress address = dial.addresses[dial.tried - 1];
+  for (Live& live : live_) {
+    // One connection to each address is enough; the fresh one has all its PINGs.
+    live.retiring = live.retiring ||
+                    (options_.spread && live.address == address && !live.connection->doubtful());
+  }
+  live_.push_back(
+      {.connection = std::move(dial.connection), .retiring = retiring, .address = address});
   if (dial.growth) {
     ScheduleStep();
     return;
@@ -121,6 +158,9 @@ void ClientChannel::JudgeDoubtful() {
 void ClientChannel::OnDialFailed(uint64_t id, const Status& status) {
   auto it = dials_.find(id);
   if (it == dials_.end()) {
+    return;
+  }
+  if (TryNextAddress(id, it->second)) {
     return;
   }
   const bool growth = it->second.growth;
@@ -171,8 +211,33 @@ void ClientChannel::GrowPool() {
   }
   size_t growing = dials_.size();
   while (growing < waiting_.size() && live_.size() + growing < options_.max_connections) {
-    BeginDial(next_growth_++, true);
+    BeginGrowth(std::nullopt);
     ++growing;
+  }
+}
+
+bool ClientChannel::Serves(const SocketAddress& address) const {
+  const auto dialled = [&](const auto& entry) {
+    return entry.second.growth && entry.second.addresses.front() == address;
+  };
+  return std::ranges::any_of(
+             live_, [&](const Live& live) { return !live.retiring && live.address == address; }) ||
+         std::ranges::any_of(dials_, dialled);
+}
+
+// Connects to every address once the first one works.
+void ClientChannel::Spread() {
+  if (!options_.spread || known_.size() < 2 || worker_.Now() < grow_not_before_ ||
+      policy_.phase() != DialPolicy::Phase::kConnected) {
+    return;
+  }
+  const size_t count = std::min(known_.size(), kMaxSpread);
+  for (size_t i = 0; i < count; ++i) {
+    if (!Serves(known_[i])) {
+      BeginGrowth(known_[i]);
+      // An address that refuses or hangs up is not dialled in a tight loop.
+      grow_not_before_ = worker_.Now() + options_.dial.rhythm;
+    }
   }
 }
 

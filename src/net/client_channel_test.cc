@@ -226,6 +226,8 @@ TEST_F(ClientChannelTest, ASlowPeerThatAnswersPingsIsNotDeclaredDead) {
   ASSERT_TRUE(UntilResults(1));
   EXPECT_TRUE(results_[0].status.ok());
   EXPECT_FALSE(results_[0].resent);
+  EXPECT_TRUE(Until([&] { return channel_->connection_count() == 1; }))
+      << "a fresh connection took over, the old one ended with its request";
 }
 
 TEST_F(ClientChannelTest, AStoppedPeerIsReportedDeadWithinTwoSeconds) {
@@ -432,7 +434,47 @@ TEST_F(ClientChannelTest, LocalhostIsResolvedFromTheHostsFile) {
   Open(options);
   Send("a");
   ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_.back().status.ok()) << results_.back().status.ToString();
+}
+
+TEST_F(ClientChannelTest, ADialTriesEveryAddressBeforeItFails) {
+  peer_.Listen();
+  ClientChannelOptions options = Options(peer_.port());
+  for (const char* host : {"127.0.0.2", "127.0.0.3", "127.0.0.1"}) {
+    options.fixed_addresses.push_back(*SocketAddress::FromNumeric(host, peer_.port()));
+  }
+  Open(options);
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
   EXPECT_TRUE(results_[0].status.ok()) << results_[0].status.ToString();
+  EXPECT_TRUE(news_.dial_failures.empty());
+}
+
+TEST_F(ClientChannelTest, SpreadsOverEveryAddressAndSurvivesTheLossOfOne) {
+  peer_.Listen();
+  auto other = std::make_unique<ScriptedPeer>(worker_);
+  other->Listen(peer_.port(), "127.0.0.2");
+  ClientChannelOptions options = Options(peer_.port());
+  for (const char* host : {"127.0.0.1", "127.0.0.2"}) {
+    options.fixed_addresses.push_back(*SocketAddress::FromNumeric(host, peer_.port()));
+  }
+  options.spread = true;
+  Open(options);
+  ASSERT_TRUE(Until([&] { return channel_->connection_count() == 2; }));
+  for (int i = 0; i < 10; ++i) {
+    Send("x");
+  }
+  ASSERT_TRUE(UntilResults(10));
+  EXPECT_EQ(peer_.requests(), 5u);
+  EXPECT_EQ(other->requests(), 5u);
+  other.reset();
+  ASSERT_TRUE(Until([&] { return news_.lost.size() == 1; }));
+  for (int i = 0; i < 10; ++i) {
+    Send("y");
+  }
+  ASSERT_TRUE(UntilResults(20));
+  EXPECT_TRUE(results_.back().status.ok());
+  EXPECT_TRUE(news_.dial_failures.empty()) << "one address of two is no level down";
 }
 
 class Http1ChannelTest : public ClientChannelTest {

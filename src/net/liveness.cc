@@ -1,5 +1,7 @@
 #include "net/liveness.h"
 
+#include <algorithm>
+
 namespace gapless::net {
 
 void Liveness::OnRequestStarted(TimePoint now) {
@@ -48,17 +50,19 @@ Liveness::Action Liveness::Poll(TimePoint now) {
   }
   const Duration silence = now - last_evidence_;
   if (silence >= options_.suspect_after) {
-    const bool asked = ping_outstanding_ || !options_.can_ping;
+    // A PING that went out late, because this process was busy, has its time as well.
+    const bool asked = ping_outstanding_ ? now - ping_sent_ >= half() : !options_.can_ping;
     if (asked) {
       return verdict_ = Action::kSuspect;
     }
-    if (pings_since_answer_ >= kPingsBetweenAnswers) {
+    if (!ping_outstanding_ && pings_since_answer_ >= kPingsBetweenAnswers) {
       return verdict_ = Action::kReplace;
     }
   }
   if (options_.can_ping && silence >= half() && !ping_outstanding_ &&
       pings_since_answer_ < kPingsBetweenAnswers) {
     ping_outstanding_ = true;
+    ping_sent_ = now;
     ping_position_.reset();
     ++pings_since_answer_;
     return Action::kSendPing;
@@ -72,7 +76,11 @@ std::optional<TimePoint> Liveness::NextPoll() const {
   }
   const bool may_ping =
       options_.can_ping && !ping_outstanding_ && pings_since_answer_ < kPingsBetweenAnswers;
-  return last_evidence_ + (may_ping ? half() : options_.suspect_after);
+  if (may_ping) {
+    return last_evidence_ + half();
+  }
+  const TimePoint due = last_evidence_ + options_.suspect_after;
+  return ping_outstanding_ ? std::max(due, ping_sent_ + half()) : due;
 }
 
 }  // namespace gapless::net

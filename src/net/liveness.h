@@ -72,6 +72,7 @@ class Liveness {
   int requests_ = 0;
   TimePoint last_evidence_{};
   bool ping_outstanding_ = false;
+  TimePoint ping_sent_{};
   int pings_since_answer_ = 0;
   std::optional<uint64_t> ping_position_;
   uint64_t acked_ = 0;

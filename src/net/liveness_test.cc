@@ -102,6 +102,15 @@ TEST(LivenessTest, TheLastAcknowledgementSaysNothingForItsTimeIsUnknown) {
   EXPECT_EQ(liveness.NextPoll(), At(500));
 }
 
+TEST(LivenessTest, APingThatWentOutLateHasItsTimeToBeAnswered) {
+  Liveness liveness({});
+  liveness.OnRequestStarted(At(0));
+  ASSERT_EQ(liveness.Poll(At(1700)), Action::kSendPing) << "this process was busy";
+  EXPECT_EQ(liveness.NextPoll(), At(2200));
+  EXPECT_EQ(liveness.Poll(At(2199)), Action::kNone);
+  EXPECT_EQ(liveness.Poll(At(2200)), Action::kSuspect);
+}
+
 TEST(LivenessTest, WithoutPingsSilenceAloneIsSuspect) {
   Liveness liveness({.can_ping = false});
   liveness.OnRequestStarted(At(0));
@@ -150,8 +159,10 @@ TEST(LivenessTest, SilenceIsAlwaysFoundInTime) {
     liveness.OnRequestStarted(At(now));
     liveness.OnReceived(At(now));
     Action last = Action::kNone;
+    int polls = 0;
     for (auto next = liveness.NextPoll(); next; next = liveness.NextPoll()) {
       ASSERT_LE(*next, At(now + 1000));
+      ASSERT_LE(++polls, 3);
       last = liveness.Poll(*next);
     }
     EXPECT_TRUE(last == Action::kSuspect || last == Action::kReplace);

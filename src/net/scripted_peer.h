@@ -147,8 +147,8 @@ class ScriptedPeer {
   std::vector<std::unique_ptr<PeerConnection>> connections;
   int accepted = 0;
 
-  void Listen(uint16_t port = 0) {
-    auto listener = Listener::Open({&worker_}, "tcp", "127.0.0.1:" + std::to_string(port), {});
+  void Listen(uint16_t port = 0, const std::string& host = "127.0.0.1") {
+    auto listener = Listener::Open({&worker_}, "tcp", host + ":" + std::to_string(port), {});
     ASSERT_TRUE(listener.ok()) << listener.status().ToString();
     listener_ = std::move(*listener);
     port_ = listener_->address().port();
