@@ -18,10 +18,13 @@ constexpr Duration kSuspicionProbeGap = milliseconds(300);
 constexpr Duration kRiseProbeGap = milliseconds(200);
 constexpr Duration kAllDownPace = seconds(1);
 constexpr Duration kThrottleMax = seconds(30);
+constexpr Duration kThrottleCheckGap = seconds(1);
 constexpr Duration kFlapWindow = seconds(60);
 constexpr Duration kHoldMax = minutes(5);
 constexpr Duration kHoldDecay = minutes(5);
 constexpr int kSlowPace = 10;
+// Where the peer fails even empty exports, every so many rounds one batch asks instead.
+constexpr uint32_t kFaultyRoundsToTrial = 10;
 
 // Whether a probe's or a trial's answer speaks for the level. A throttled answer is bad only for a
 // level that throttling took down.
@@ -85,7 +88,7 @@ std::vector<RouterAction> Router::Step(const RouterEvent& event, TimePoint now) 
   Actions actions;
   switch (event.kind) {
     case RouterEvent::Kind::kAttempt:
-      OnAttempt(event, now, actions);
+      OnAttempt(event, now);
       break;
     case RouterEvent::Kind::kDialFailed:
       OnDialFailed(event, now, actions);
@@ -105,9 +108,7 @@ std::vector<RouterAction> Router::Step(const RouterEvent& event, TimePoint now) 
       OnTrial(event, now, actions);
       break;
     case RouterEvent::Kind::kNothingToTry:
-      if (levels_[event.level].state == LevelState::kTrial) {
-        GoHealthy(event.level, "probe", now, actions);
-      }
+      OnNothingToTry(event.level, now, actions);
       break;
     case RouterEvent::Kind::kOperator:
       OnOperator(event, now, actions);
@@ -117,6 +118,7 @@ std::vector<RouterAction> Router::Step(const RouterEvent& event, TimePoint now) 
   }
   for (size_t i = 0; i < levels_.size(); ++i) {
     JudgeFailures(i, now, actions);
+    JudgeThrottle(i, event.backlog_grows, now, actions);
   }
   StartDueProbes(now, actions);
   return actions;
@@ -130,10 +132,9 @@ bool Router::Usable(size_t index) const {
 
 bool Router::AllDown() const { return !active_; }
 
-bool Router::Suspicious(const Member& member) const { return member.failures > 0; }
-
 void Router::OnSuccess(Member& member) {
   member.failures = 0;
+  member.suspected = false;
   member.dial_failures = 0;
   member.failed_units.clear();
   member.throttled_since.reset();
@@ -156,12 +157,13 @@ void Router::OnFailure(const RouterEvent& event, TimePoint now) {
     member.first_failure = now;
   }
   ++member.failures;
+  member.suspected = true;
   member.last_failure = now;
   member.last_outcome =
       event.kind == RouterEvent::Kind::kConnectionLost ? OutcomeClass::kTransport : event.outcome;
 }
 
-void Router::OnAttempt(const RouterEvent& event, TimePoint now, Actions& actions) {
+void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
   Level& level = levels_[event.level];
   Member& member = level.members[event.member];
   switch (event.outcome) {
@@ -171,14 +173,13 @@ void Router::OnAttempt(const RouterEvent& event, TimePoint now, Actions& actions
     case OutcomeClass::kRejected:
       return;  // the batch's trouble, but the peer lives
     case OutcomeClass::kThrottled:
+      // Judged with the backlog at the end of the step.
       level.last_error = event.error;
       if (!member.throttled_since) {
         member.throttled_since = now;
-      } else if (level.state == LevelState::kHealthy && event.backlog_grows &&
-                 now - *member.throttled_since > kThrottleMax) {
-        level.down_by_throttle = true;
-        GoDown(event.level, "throttled", now, actions);
+        member.throttle_check = now + kThrottleMax + Duration(1);
       }
+      member.throttled_until = std::max(member.throttled_until, now + event.delay);
       return;
     case OutcomeClass::kTransport:
       if (!event.answered) {
@@ -208,10 +209,30 @@ void Router::JudgeFailures(size_t index, TimePoint now, Actions& actions) {
     return;
   }
   for (const Member& member : level.members) {
-    if (member.failures >= config_.fall && now - member.first_failure >= kFallTimeMin) {
+    if (member.suspected && member.failures >= config_.fall &&
+        now - member.first_failure >= kFallTimeMin) {
       GoDown(index, ToString(member.last_outcome), now, actions);
       return;
     }
+  }
+}
+
+// A peer that asks for time may have it, unless that lasts while data piles up.
+void Router::JudgeThrottle(size_t index, bool backlog_grows, TimePoint now, Actions& actions) {
+  Level& level = levels_[index];
+  if (level.state != LevelState::kHealthy) {
+    return;
+  }
+  for (Member& member : level.members) {
+    if (!member.throttled_since || now < member.throttle_check || now > member.throttled_until) {
+      continue;
+    }
+    if (backlog_grows) {
+      level.down_by_throttle = true;
+      GoDown(index, "throttled", now, actions);
+      return;
+    }
+    member.throttle_check = now + kThrottleCheckGap;
   }
 }
 
@@ -226,38 +247,81 @@ void Router::OnProbe(const RouterEvent& event, TimePoint now, Actions& actions) 
   if (level.state == LevelState::kTrial) {
     return;
   }
-  if (!good) {
-    level.last_error = event.error;
-    ++level.failed_rounds;
-    BackToDown(event.level, "probe", now, actions);
+  if (level.word != Override::kAuto) {
+    level.state = LevelState::kDown;  // the operator's word came while the probe was under way
+    level.good_probes = 0;
     return;
   }
+  if (!good) {
+    OnBadProbe(event, now, actions);
+    return;
+  }
+  level.faulty_rounds = 0;
   if (AllDown()) {
     GoHealthy(event.level, "probe", now, actions);
     return;
   }
+  if (now < level.hold_until) {
+    level.state = LevelState::kDown;  // probed only because nothing else was usable
+    level.good_probes = 0;
+    level.probe_at = level.hold_until;
+    return;
+  }
   if (++level.good_probes >= config_.rise) {
     Enter(event.level, LevelState::kTrial, "probe", now, actions);
-    actions.push_back({.kind = RouterAction::Kind::kTrial,
-                       .level = event.level,
-                       .from = std::nullopt,
-                       .reason = "probe",
-                       .error = {}});
+    StartTrial(event.level, "probe", actions);
     return;
   }
   level.probe_at = now + kRiseProbeGap;
 }
 
+void Router::OnBadProbe(const RouterEvent& event, TimePoint now, Actions& actions) {
+  Level& level = levels_[event.level];
+  level.last_error = event.error;
+  ++level.failed_rounds;
+  level.faulty_rounds = event.outcome == OutcomeClass::kFaulty ? level.faulty_rounds + 1 : 0;
+  const bool may_try = AllDown() || now >= level.hold_until;
+  if (level.faulty_rounds < kFaultyRoundsToTrial || !may_try) {
+    BackToDown(event.level, "probe", now, actions);
+    return;
+  }
+  level.unproved_trial = true;
+  Enter(event.level, LevelState::kTrial, "faulty", now, actions);
+  StartTrial(event.level, "faulty", actions);
+}
+
+void Router::StartTrial(size_t index, std::string_view reason, Actions& actions) {
+  actions.push_back({.kind = RouterAction::Kind::kTrial,
+                     .level = index,
+                     .from = std::nullopt,
+                     .reason = reason,
+                     .error = {}});
+}
+
+void Router::OnNothingToTry(size_t index, TimePoint now, Actions& actions) {
+  Level& level = levels_[index];
+  if (level.state != LevelState::kTrial) {
+    return;
+  }
+  if (!level.unproved_trial) {
+    GoHealthy(index, "probe", now, actions);
+    return;
+  }
+  level.faulty_rounds = kFaultyRoundsToTrial - 1;  // the next round asks again
+  BackToDown(index, "faulty", now, actions);
+}
+
 // A healthy level with a failure and no traffic to confirm it: probes make up the number.
 void Router::OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint now) {
   for (Member& member : level.members) {
-    if (!Suspicious(member)) {
+    if (!member.suspected) {
       continue;
     }
     if (IsGood(event.outcome, false)) {
-      // It fails this batch only; the batch's unit stays known, so that its repeats do not count
-      // again.
-      member.failures = 0;
+      // It fails single batches, so far. Their units stay known: repeats do not count again, but a
+      // peer that fails every batch and answers every probe adds up to a failure all the same.
+      member.failures = static_cast<uint32_t>(member.failed_units.size());
+      member.suspected = false;
       continue;
     }
     ++member.failures;
@@ -273,11 +337,7 @@ void Router::OnTrial(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   if (event.outcome == OutcomeClass::kRejected) {
-    actions.push_back({.kind = RouterAction::Kind::kTrial,
-                       .level = event.level,
-                       .from = std::nullopt,
-                       .reason = "trial",
-                       .error = {}});
+    StartTrial(event.level, level.unproved_trial ? "faulty" : "trial", actions);
     return;
   }
   if (IsGood(event.outcome, level.down_by_throttle)) {
@@ -285,6 +345,7 @@ void Router::OnTrial(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   level.last_error = event.error;
+  level.faulty_rounds = 0;
   ++level.failed_rounds;
   BackToDown(event.level, "trial", now, actions);
 }
@@ -296,6 +357,9 @@ void Router::OnOperator(const RouterEvent& event, TimePoint now, Actions& action
   }
   const bool was_usable = Usable(event.level);
   level.word = event.word;
+  if (event.word == Override::kDrained && level.state == LevelState::kTrial) {
+    BackToDown(event.level, "operator", now, actions);
+  }
   if (was_usable && !Usable(event.level)) {
     actions.push_back({.kind = RouterAction::Kind::kHandOver,
                        .level = event.level,
@@ -304,6 +368,7 @@ void Router::OnOperator(const RouterEvent& event, TimePoint now, Actions& action
                        .error = {}});
   }
   if (event.word == Override::kAuto && level.state != LevelState::kHealthy) {
+    level.hold_until = now;
     level.probe_at = now;
   }
   Elect("operator", {}, actions);
@@ -321,8 +386,11 @@ void Router::Enter(size_t index, LevelState next, std::string_view reason, TimeP
                      .error = level.last_error,
                      .lasted = now - level.since,
                      .hold = level.hold});
+  // An outage lasts from the fall to the return; what is tried between is part of it.
+  if ((level.state == LevelState::kHealthy) != (next == LevelState::kHealthy)) {
+    level.since = now;
+  }
   level.state = next;
-  level.since = now;
   level.good_probes = 0;
 }
 
@@ -340,11 +408,13 @@ void Router::GoDown(size_t index, std::string_view reason, TimePoint now, Action
     }
   }
   level.failed_rounds = 0;
+  level.faulty_rounds = 0;
   for (Member& member : level.members) {
     OnSuccess(member);  // a new count begins with the next life
   }
   Enter(index, LevelState::kDown, reason, now, actions);
-  level.probe_at = std::max(now + config_.retry_interval, now + level.hold);
+  level.hold_until = now + level.hold;
+  level.probe_at = std::max(now + config_.retry_interval, level.hold_until);
   if (level.word != Override::kForced) {
     actions.push_back({.kind = RouterAction::Kind::kHandOver,
                        .level = index,
@@ -357,27 +427,26 @@ void Router::GoDown(size_t index, std::string_view reason, TimePoint now, Action
 
 TimePoint Router::NextRound(const Level& level, TimePoint now) const {
   const bool slow = config_.max_retries > 0 && level.failed_rounds >= config_.max_retries;
-  return now + config_.retry_interval * (slow ? kSlowPace : 1);
+  return std::max(now + config_.retry_interval * (slow ? kSlowPace : 1), level.hold_until);
 }
 
 void Router::BackToDown(size_t index, std::string_view reason, TimePoint now, Actions& actions) {
   Level& level = levels_[index];
   level.probe_at = NextRound(level, now);
-  if (level.state == LevelState::kDown) {
+  level.unproved_trial = false;
+  level.good_probes = 0;
+  if (level.state != LevelState::kTrial) {
+    level.state = LevelState::kDown;  // a failed round is no transition that anybody must read
     return;
   }
-  // Still the same outage: `since` keeps its beginning, and a failed round is no transition that
-  // anybody must read.
-  if (level.state == LevelState::kTrial) {
-    Enter(index, LevelState::kDown, reason, now, actions);
+  Enter(index, LevelState::kDown, reason, now, actions);
+  if (level.word != Override::kForced) {
     actions.push_back({.kind = RouterAction::Kind::kHandOver,
                        .level = index,
                        .from = std::nullopt,
                        .reason = reason,
                        .error = level.last_error});
   }
-  level.state = LevelState::kDown;
-  level.good_probes = 0;
 }
 
 void Router::GoHealthy(size_t index, std::string_view reason, TimePoint now, Actions& actions) {
@@ -386,7 +455,9 @@ void Router::GoHealthy(size_t index, std::string_view reason, TimePoint now, Act
     OnSuccess(member);
   }
   level.down_by_throttle = false;
+  level.unproved_trial = false;
   level.failed_rounds = 0;
+  level.faulty_rounds = 0;
   level.returned_at = now;
   Enter(index, LevelState::kHealthy, reason, now, actions);
   Elect(reason, {}, actions);
@@ -440,8 +511,7 @@ void Router::StartDueProbes(TimePoint now, Actions& actions) {
     }
     if (level.state == LevelState::kHealthy) {
       const bool wanted = std::ranges::any_of(level.members, [&](const Member& member) {
-        return Suspicious(member) && member.failures < config_.fall &&
-               now - member.last_failure >= kSuspicionProbeGap;
+        return member.suspected && now - member.last_failure >= kSuspicionProbeGap;
       });
       if (wanted) {
         probe(i);
@@ -460,20 +530,31 @@ void Router::StartDueProbes(TimePoint now, Actions& actions) {
   }
 }
 
+// When a healthy level must be looked at again.
+std::optional<TimePoint> Router::NextCheck(const Level& level) const {
+  std::optional<TimePoint> next;
+  const auto consider = [&next](TimePoint when) { next = next ? std::min(*next, when) : when; };
+  for (const Member& member : level.members) {
+    if (member.suspected && member.failures >= config_.fall) {
+      consider(member.first_failure + kFallTimeMin);
+    }
+    if (member.suspected && !level.probe_running && level.word == Override::kAuto) {
+      consider(member.last_failure + kSuspicionProbeGap);
+    }
+    if (member.throttled_since && member.throttle_check <= member.throttled_until) {
+      consider(member.throttle_check);
+    }
+  }
+  return next;
+}
+
 std::optional<TimePoint> Router::NextTick() const {
   std::optional<TimePoint> next;
   const auto consider = [&next](TimePoint when) { next = next ? std::min(*next, when) : when; };
   for (const Level& level : levels_) {
     if (level.state == LevelState::kHealthy) {
-      for (const Member& member : level.members) {
-        if (!Suspicious(member)) {
-          continue;
-        }
-        if (member.failures >= config_.fall) {
-          consider(member.first_failure + kFallTimeMin);
-        } else if (!level.probe_running) {
-          consider(member.last_failure + kSuspicionProbeGap);
-        }
+      if (const auto check = NextCheck(level)) {
+        consider(*check);
       }
       continue;
     }
@@ -508,8 +589,11 @@ std::vector<RouterAction> Router::Reconfigure(RouterConfig config, TimePoint now
       level.members.assign(wanted.members, Member());
       level.hold = std::max(level.hold, config_.hold);
       level.probe_running = false;
+      level.unproved_trial = false;
+      level.good_probes = 0;
       if (level.state != LevelState::kHealthy) {
         level.state = LevelState::kDown;
+        level.hold_until = now;
         level.probe_at = now;
       }
       levels_.push_back(std::move(level));

@@ -3,10 +3,10 @@
 //
 //            3 failed dials, or `fall` failures                probe round due
 //    HEALTHY ------------------------------------------> DOWN ------------------> PROBING
-//      ^                                                  ^  ^      bad probe        |  `rise` good
-//      probes |                                                  |  +-----------------------+ |
-//      good trial, or nothing to try                   |  bad trial              v
-//      +--------------------------------------------------+----------------------- TRIAL
+//      ^                                                 ^  ^       bad probe          | `rise`
+//      good |                                                 |  +--------------------------+
+//      probes | good trial, or nothing to try                   |  bad trial                  v
+//      +-------------------------------------------------+-------------------------- TRIAL
 //
 // A plain exporter is a router with one level. One instance per (exporter or failover connector,
 // signal); home loop only. Tables: docs/failover.md, router_test.cc.
@@ -69,7 +69,10 @@ struct RouterEvent {
   // counted by the connection's own events.
   bool answered = true;
   Override word = Override::kAuto;
-  // The backlog grew since the last event: with this, a throttle of 30 s takes the level down.
+  // A throttled attempt: how long the peer asked to be left alone.
+  Duration delay{};
+  // Data waits behind the attempts (attempts and ticks): with this, a throttle of 30 s takes the
+  // level down.
   bool backlog_grows = false;
   std::string error;
 };
@@ -79,7 +82,8 @@ struct RouterAction {
     kActivate,    // new data goes to `level` (none: nobody) instead of `from`
     kHandOver,    // take back every unit that `level` has not settled
     kProbe,       // probe every member of `level`, answer with kProbe
-    kTrial,       // send one pending unit to `level`, answer with kTrial or kNothingToTry
+    kTrial,       // send one pending unit to `level`, answer with kTrial or kNothingToTry; reason
+                  // "faulty": any unit, the peer fails even empty exports
     kTransition,  // `level` went from state `before` to `after`: log and count
   };
   Kind kind;
@@ -123,10 +127,14 @@ class Router {
   struct Member {
     uint32_t dial_failures = 0;
     uint32_t failures = 0;
+    // Failed, and neither a batch nor a probe succeeded since.
+    bool suspected = false;
     TimePoint first_failure{};
     TimePoint last_failure{};
     std::vector<uint64_t> failed_units;
     std::optional<TimePoint> throttled_since;
+    TimePoint throttled_until{};
+    TimePoint throttle_check{};
     OutcomeClass last_outcome = OutcomeClass::kOk;
   };
   struct Level {
@@ -138,8 +146,11 @@ class Router {
     std::vector<Member> members;
     uint32_t good_probes = 0;
     uint32_t failed_rounds = 0;
+    uint32_t faulty_rounds = 0;  // rounds in a row that the peer answered with a failure of its own
+    bool unproved_trial = false;  // a trial in place of probes, which the peer always fails
     bool probe_running = false;
     bool down_by_throttle = false;
+    TimePoint hold_until{};
     TimePoint probe_at{};
     TimePoint last_probe{};
     std::optional<TimePoint> returned_at;
@@ -147,27 +158,31 @@ class Router {
   };
   using Actions = std::vector<RouterAction>;
 
-  void OnAttempt(const RouterEvent& event, TimePoint now, Actions& actions);
+  void OnAttempt(const RouterEvent& event, TimePoint now);
   void OnSuccess(Member& member);
   void OnFailure(const RouterEvent& event, TimePoint now);
   void OnDialFailed(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnProbe(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint now);
+  void OnBadProbe(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnTrial(const RouterEvent& event, TimePoint now, Actions& actions);
+  void OnNothingToTry(size_t index, TimePoint now, Actions& actions);
   void OnOperator(const RouterEvent& event, TimePoint now, Actions& actions);
 
   // Takes every level down whose failures have reached the threshold and the least time.
   void JudgeFailures(size_t index, TimePoint now, Actions& actions);
+  void JudgeThrottle(size_t index, bool backlog_grows, TimePoint now, Actions& actions);
   void GoDown(size_t index, std::string_view reason, TimePoint now, Actions& actions);
   void BackToDown(size_t index, std::string_view reason, TimePoint now, Actions& actions);
   void GoHealthy(size_t index, std::string_view reason, TimePoint now, Actions& actions);
+  void StartTrial(size_t index, std::string_view reason, Actions& actions);
   void Enter(size_t index, LevelState next, std::string_view reason, TimePoint now,
              Actions& actions);
   void StartDueProbes(TimePoint now, Actions& actions);
   // Recomputes the active level and says so if it changed.
   void Elect(std::string_view reason, const std::string& error, Actions& actions);
   bool AllDown() const;
-  bool Suspicious(const Member& member) const;
+  std::optional<TimePoint> NextCheck(const Level& level) const;
   TimePoint NextRound(const Level& level, TimePoint now) const;
   TimePoint ProbeDue(const Level& level) const;
 

@@ -1,5 +1,5 @@
-// The seed of a randomized test: GAPLESS_SEED if it is set, so that a failure can be run again, else
-// a new one.
+// The seed of a randomized test: GAPLESS_SEED if it is set, so that a failure can be run again,
+// else a new one.
 #pragma once
 
 #include "base/rng.h"
