@@ -41,6 +41,10 @@ void Admission::Remove(uint64_t items, uint64_t bytes) {
   used_ -= std::min(used_, Charge(items, bytes));
 }
 
+double Admission::SizeOf(uint64_t items, uint64_t bytes) const {
+  return static_cast<double>(Charge(items, bytes)) / kUnit;
+}
+
 double Admission::size() const { return static_cast<double>(used_) / kUnit; }
 double Admission::capacity() const { return static_cast<double>(capacity_); }
 

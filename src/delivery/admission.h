@@ -24,6 +24,8 @@ class Admission {
   void Add(uint64_t items, uint64_t bytes) { used_ += Charge(items, bytes); }
   void Remove(uint64_t items, uint64_t bytes);
 
+  // In the sizer's unit.
+  double SizeOf(uint64_t items, uint64_t bytes) const;
   // In the sizer's unit: otelcol_exporter_queue_size and _capacity.
   double size() const;
   double capacity() const;

@@ -107,6 +107,9 @@ std::vector<UnitPart> Backlog::TakeOne(const journal::RecordInfo& info) {
 
 std::vector<UnitPart> Backlog::Take(WallTime now, bool flush) {
   flush_at_.reset();
+  if (now >= byte_cap_until_) {
+    byte_cap_ = 0;
+  }
   std::optional<journal::RecordInfo> first;
   std::optional<journal::Position> position;
   while (!first) {
@@ -151,6 +154,11 @@ std::vector<UnitPart> Backlog::Take(WallTime now, bool flush) {
     at = unread_.FirstAtLeast(*at + 1);
   }
   return parts;
+}
+
+void Backlog::SetByteCap(size_t bytes, WallTime until) {
+  byte_cap_ = byte_cap_ == 0 ? bytes : std::min(byte_cap_, bytes);
+  byte_cap_until_ = until;
 }
 
 bool Backlog::Remove(journal::Position position) {

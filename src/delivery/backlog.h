@@ -42,8 +42,8 @@ class Backlog {
   std::optional<journal::RecordInfo> TakeOldestWhole();
   // Takes one untouched record out, whatever its place; false if a unit holds it already.
   bool Remove(journal::Position position);
-  // Merged units stay below this many bytes from now on (a peer refused that much); zero: no cap.
-  void SetByteCap(size_t bytes) { byte_cap_ = bytes; }
+  // Merged units stay below this many bytes until then: a peer refused more. The smallest holds.
+  void SetByteCap(size_t bytes, WallTime until);
 
   bool empty() const { return unread_.empty(); }
   uint64_t items() const { return items_; }
@@ -70,7 +70,8 @@ class Backlog {
   journal::Position live_from_ = 1;
   uint64_t items_ = 0;
   uint64_t bytes_ = 0;
-  size_t byte_cap_ = 0;
+  size_t byte_cap_ = 0;  // zero: none
+  WallTime byte_cap_until_{};
   uint32_t turns_ = 0;
   std::optional<WallTime> flush_at_;
 };

@@ -12,12 +12,40 @@ namespace {
 
 // Units of one level whose payload is being read from the journal.
 constexpr size_t kLoadingMax = 16;
+// Units that only wait for the return of a level, because every usable one rejected them, take at
+// most this part of the queue.
+constexpr double kParkedShare = 0.1;
+
+// The worse of two answers to one probe round.
+int Badness(OutcomeClass outcome) {
+  switch (outcome) {
+    case OutcomeClass::kOk:
+      return 0;
+    case OutcomeClass::kRejected:
+      return 1;
+    case OutcomeClass::kThrottled:
+      return 2;
+    case OutcomeClass::kDenied:
+      return 3;
+    case OutcomeClass::kFaulty:
+      return 4;
+    case OutcomeClass::kTransport:
+      return 5;
+  }
+  return 5;
+}
 
 }  // namespace
 
 void SendingQueue::Feed(const RouterEvent& event) {
+  if (closing_) {
+    return;
+  }
   for (const RouterAction& action : router_.Step(event, home_.Now())) {
     Act(action);
+  }
+  if (std::string state = router_.Save(); state != journal_->user_state()) {
+    journal_->SetUserState(std::move(state));
   }
   ArmTick();
 }
@@ -32,10 +60,10 @@ void SendingQueue::Act(const RouterAction& action) {
         backlog_.MarkLive();
       }
       LogActivation(action);
-      journal_->SetUserState(router_.Save());
       home_.Post([this, alive = alive_] {
         if (*alive) {
           Dispatch();
+          CheckFailbackComplete();
         }
       });
       break;
@@ -46,7 +74,7 @@ void SendingQueue::Act(const RouterAction& action) {
       StartProbe(*action.level);
       break;
     case RouterAction::Kind::kTrial:
-      StartTrial(*action.level);
+      StartTrial(*action.level, /*desperate=*/action.reason == "faulty");
       break;
   }
 }
@@ -114,7 +142,8 @@ void SendingQueue::ArmTick() {
     tick_.Cancel();
     return;
   }
-  tick_ = home_.RunAt(std::max(*next, home_.Now()), [this] { Feed({}); });
+  tick_ = home_.RunAt(std::max(*next, home_.Now()),
+                      [this] { Feed({.backlog_grows = !backlog_.empty(), .error = {}}); });
 }
 
 void SendingQueue::Dispatch() {
@@ -133,11 +162,18 @@ void SendingQueue::Dispatch() {
     DispatchFresh();
   } while (dispatch_again_);
   dispatching_ = false;
-  std::erase_if(old_paths_, [](const auto& path) { return path->idle(); });
+  // On a later turn: this may run inside a callback of the path's own sender.
+  for (auto& path : old_paths_) {
+    if (path->idle()) {
+      home_.DeferDelete(std::move(path));
+    }
+  }
+  std::erase(old_paths_, nullptr);
 }
 
 void SendingQueue::DispatchReturned() {
   std::optional<TimePoint> wake;
+  std::vector<uint64_t> parked;
   for (size_t i = 0; i < returned_.size();) {
     const uint64_t id = returned_[i];
     Unit& unit = units_.at(id);
@@ -152,6 +188,15 @@ void SendingQueue::DispatchReturned() {
       Drop(unit, journal::DropReason::kRejected);
       continue;
     }
+    if (options_.withdraw && !router_.active()) {
+      unit.last_error =
+          Unavailable("no level is usable: " + unit.last_error.message()).WithRetryable(true);
+      Drop(unit, journal::DropReason::kExpired);
+      continue;
+    }
+    if (!level && std::ranges::any_of(unit.tracks, &UnitTrack::rejected)) {
+      parked.push_back(id);
+    }
     if (!level || !HasRoom(*level)) {
       ++i;
       continue;
@@ -161,6 +206,23 @@ void SendingQueue::DispatchReturned() {
   }
   if (wake) {
     retry_ = home_.RunAt(*wake, [this] { Dispatch(); });
+  }
+  DropParked(parked);
+}
+
+void SendingQueue::DropParked(const std::vector<uint64_t>& parked) {
+  const double limit = std::max(1.0, admission_.capacity() * kParkedShare);
+  double size = 0;
+  std::vector<uint64_t> excess;
+  for (auto id = parked.rbegin(); id != parked.rend(); ++id) {
+    const Unit& unit = units_.at(*id);
+    size += admission_.SizeOf(unit.items, unit.batch.raw_size);
+    if (size > limit) {
+      excess.push_back(*id);
+    }
+  }
+  for (auto id = excess.rbegin(); id != excess.rend(); ++id) {
+    Drop(units_.at(*id), journal::DropReason::kRejected);
   }
 }
 
@@ -194,23 +256,36 @@ bool SendingQueue::HasRoom(size_t level) const {
              runtime.paths, [](const auto& path) { return path->sender().HasRoom(); });
 }
 
-// The best usable level that has not rejected the unit; one where a whole series failed only if
-// there is no other.
+std::optional<int> SendingQueue::Reluctance(const Unit& unit, size_t level) const {
+  const UnitTrack& track = unit.tracks[level];
+  if (!router_.Usable(level) || track.rejected) {
+    return std::nullopt;
+  }
+  return track.gave_up ? 2 : track.failing ? 1 : 0;
+}
+
+// The best usable level that has not rejected the unit; one where it fails only if there is no
+// other. None while an attempt that was released still runs there: no backend gets a batch twice on
+// purpose.
 std::optional<size_t> SendingQueue::ChooseLevel(const Unit& unit) const {
-  std::optional<size_t> second_choice;
+  std::optional<size_t> best = router_.active();
+  if (best && !Reluctance(unit, *best)) {
+    best.reset();
+  }
   for (size_t i = 0; i < levels_.size(); ++i) {
-    const UnitTrack& track = unit.tracks[i];
-    if (!router_.Usable(i) || track.rejected) {
-      continue;
-    }
-    if (!track.gave_up) {
-      return i;
-    }
-    if (!second_choice) {
-      second_choice = i;
+    const auto here = Reluctance(unit, i);
+    if (here && (!best || *here < *Reluctance(unit, *best))) {
+      best = i;
     }
   }
-  return second_choice;
+  return best && unit.tracks[*best].late > 0 ? std::nullopt : best;
+}
+
+std::optional<size_t> SendingQueue::LevelNamed(std::string_view name) const {
+  const auto it = std::ranges::find(options_.levels, name, &QueueLevel::name);
+  return it == options_.levels.end()
+             ? std::nullopt
+             : std::optional(static_cast<size_t>(it - options_.levels.begin()));
 }
 
 // A level that is down, and has not rejected the unit, keeps it pending for its return.
@@ -243,36 +318,47 @@ void SendingQueue::Assign(Unit& unit, size_t level) {
     SendUnit(unit);
     return;
   }
-  if (unit.loading == 0) {
+  if (!unit.loading) {
     Load(unit);
   }
 }
 
 void SendingQueue::Load(Unit& unit) {
+  struct Loading {
+    std::vector<std::optional<otlp::Batch>> batches;
+    size_t waiting = 0;
+  };
   ++levels_[*unit.level].loading;
-  unit.loading = unit.parts.size();
-  const uint64_t id = unit.id;
-  const size_t level = *unit.level;
-  auto batches = std::make_shared<std::vector<std::optional<otlp::Batch>>>(unit.parts.size());
+  unit.loading = true;
+  auto loading = std::make_shared<Loading>();
+  loading->batches.resize(unit.parts.size());
+  loading->waiting = unit.parts.size();
+  const auto finish = [this, id = unit.id, level = *unit.level, config = config_epoch_, loading] {
+    if (config == config_epoch_) {
+      --levels_[level].loading;
+    }
+    const auto it = units_.find(id);
+    if (it == units_.end()) {
+      Dispatch();  // it ended meanwhile, and its place is free
+      return;
+    }
+    it->second.loading = false;
+    Assemble(it->second, std::move(loading->batches));
+  };
   // Parts by value: a read may answer at once, and the last answer may end the unit.
   const std::vector<UnitPart> parts = unit.parts;
   for (size_t i = 0; i < parts.size(); ++i) {
     journal_->Read(parts[i].position,
-                   [this, id, i, level, batches, alive = alive_](Result<otlp::Batch> batch) {
+                   [i, loading, finish, alive = alive_](Result<otlp::Batch> batch) {
                      if (!*alive) {
                        return;
                      }
                      if (batch.ok()) {
-                       (*batches)[i] = std::move(batch).value();
+                       loading->batches[i] = std::move(batch).value();
                      }
-                     const auto it = units_.find(id);
-                     if (it == units_.end() || --it->second.loading > 0) {
-                       return;
+                     if (--loading->waiting == 0) {
+                       finish();
                      }
-                     if (level < levels_.size() && levels_[level].loading > 0) {
-                       --levels_[level].loading;
-                     }
-                     Assemble(it->second, std::move(*batches));
                    });
   }
 }
@@ -325,6 +411,11 @@ void SendingQueue::Assemble(Unit& unit, std::vector<std::optional<otlp::Batch>> 
 }
 
 void SendingQueue::SendUnit(Unit& unit) {
+  if (options_.withdraw && unit.batch.context && unit.batch.context->cancelled) {
+    unit.last_error = Cancelled("the client left");
+    Drop(unit, journal::DropReason::kWithdrawn);
+    return;
+  }
   LevelRuntime& level = levels_[*unit.level];
   unit.paths.assign(level.paths.size(), {});
   const uint64_t id = unit.id;
@@ -340,7 +431,7 @@ void SendingQueue::SendUnit(Unit& unit) {
 void SendingQueue::SendOnPath(Unit& unit, size_t index) {
   PathClient& path = *levels_[*unit.level].paths[index];
   otlp::Batch batch = unit.batch;
-  for (pipeline::Processor* processor : path.processors()) {
+  for (const auto& processor : path.processors()) {
     auto processed = processor->Process(std::move(batch));
     if (!processed.ok()) {
       OnRejected(unit,
@@ -408,8 +499,8 @@ void SendingQueue::TakeBack(size_t level) {
 }
 
 void SendingQueue::Return(Unit& unit, bool front) {
+  AbandonTrial(unit);
   unit.level.reset();
-  unit.trial = false;
   if (front) {
     returned_.push_front(unit.id);
   } else {
@@ -432,7 +523,7 @@ void SendingQueue::StartProbe(size_t level) {
           if (!*alive || config != config_epoch_) {
             return;
           }
-          if (result.outcome != OutcomeClass::kOk) {
+          if (Badness(result.outcome) > Badness(round->worst.outcome)) {
             round->worst = std::move(result);
           }
           if (--round->waiting > 0) {
@@ -447,25 +538,36 @@ void SendingQueue::StartProbe(size_t level) {
   }
 }
 
-Unit* SendingQueue::TrialCandidate(size_t level) {
-  for (auto it = returned_.begin(); it != returned_.end(); ++it) {
-    Unit& unit = units_.at(*it);
-    if (!unit.tracks[level].rejected && !unit.tracks[level].failed_trial &&
-        unit.tracks[level].failures == 0) {
-      returned_.erase(it);
-      return &unit;
+// A unit that has not failed on this level. `desperate`: any, the peer fails even empty exports.
+Unit* SendingQueue::TrialCandidate(size_t level, bool desperate) {
+  const auto take = [&](auto wanted) -> Unit* {
+    for (auto it = returned_.begin(); it != returned_.end(); ++it) {
+      Unit& unit = units_.at(*it);
+      if (!unit.tracks[level].rejected && unit.tracks[level].late == 0 && wanted(unit)) {
+        returned_.erase(it);
+        return &unit;
+      }
     }
+    return nullptr;
+  };
+  if (Unit* unit = take([&](const Unit& candidate) {
+        return !candidate.tracks[level].failed_trial && candidate.tracks[level].failures == 0;
+      })) {
+    return unit;
   }
   backlog_.Refresh();
   auto parts = backlog_.Take(home_.WallNow(), /*flush=*/true);
-  return parts.empty() ? nullptr : &NewUnit(std::move(parts));
+  if (!parts.empty()) {
+    return &NewUnit(std::move(parts));
+  }
+  return desperate ? take([](const Unit&) { return true; }) : nullptr;
 }
 
-void SendingQueue::StartTrial(size_t level) {
-  Unit* unit = TrialCandidate(level);
+void SendingQueue::StartTrial(size_t level, bool desperate) {
+  Unit* unit = TrialCandidate(level, desperate);
   if (unit == nullptr) {
-    home_.Post([this, level, alive = alive_] {
-      if (*alive) {
+    home_.Post([this, level, config = config_epoch_, alive = alive_] {
+      if (*alive && config == config_epoch_) {
         Feed({.kind = RouterEvent::Kind::kNothingToTry, .level = level, .error = {}});
       }
     });
@@ -473,6 +575,22 @@ void SendingQueue::StartTrial(size_t level) {
   }
   unit->trial = true;
   Assign(*unit, level);
+}
+
+// The trial unit goes away without having spoken to the peer: another one shall tell.
+void SendingQueue::AbandonTrial(Unit& unit) {
+  if (!unit.trial) {
+    return;
+  }
+  unit.trial = false;
+  home_.Post([this, level = *unit.level, config = config_epoch_, alive = alive_] {
+    if (*alive && config == config_epoch_) {
+      Feed({.kind = RouterEvent::Kind::kTrial,
+            .level = level,
+            .outcome = OutcomeClass::kRejected,
+            .error = {}});
+    }
+  });
 }
 
 void SendingQueue::SetOverride(size_t level, Override word) {
@@ -484,8 +602,15 @@ void SendingQueue::ReleasePaths(Unit& unit) {
     return;
   }
   for (size_t i = 0; i < unit.paths.size(); ++i) {
-    if (unit.paths[i].delivery != 0 && !unit.paths[i].done) {
-      unit.maybe_delivered |= levels_[*unit.level].paths[i]->Release(unit.paths[i].delivery);
+    const Unit::Path& path = unit.paths[i];
+    if (path.delivery == 0) {
+      continue;
+    }
+    if (path.done) {
+      ++unit.copies;  // another path of the level has it already
+    } else if (levels_[*unit.level].paths[i]->Release(path.delivery)) {
+      ++unit.copies;
+      ++unit.tracks[*unit.level].late;
     }
   }
   unit.paths.clear();

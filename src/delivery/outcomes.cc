@@ -5,6 +5,12 @@
 #include <algorithm>
 
 namespace gapless::delivery {
+namespace {
+
+// How long merged units stay below a size that a peer refused.
+constexpr Duration kByteCapTime = std::chrono::minutes(10);
+
+}  // namespace
 
 void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
                              const AttemptResult& result) {
@@ -17,6 +23,7 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
     ++levels_[level].successes;
   } else {
     unit.last_error = result.status;
+    unit.copies += result.unknown ? 1 : 0;
     stats_->AttemptFailed(level, path, result);
     failures_log_.Log(log_, telemetry::LogLevel::kInfo, home_.Now(),
                       "Exporting failed. Will retry the request after interval.",
@@ -34,16 +41,31 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
         .unit = unit_id,
         .outcome = result.outcome,
         .answered = result.status.ok() || result.status.origin() == Origin::kPeer,
+        .delay = result.status.retry_after().value_or(Duration::zero()),
         .backlog_grows = !backlog_.empty(),
         .error = result.status.message()});
   if (!poison || !units_.contains(unit_id) || unit.level != level) {
     return;
   }
-  ReleasePaths(unit);
-  OnRejected(unit, result);
+  OnPoison(unit, result);
 }
 
-// Faulty becomes rejected only when this batch alone failed `fall` times while others got through.
+// A unit that fails while others get through: cut, so that only one record is suspected, then tried
+// on other levels; if there is none it goes on here until its series is over.
+void SendingQueue::OnPoison(Unit& unit, const AttemptResult& result) {
+  if (unit.parts.size() > 1) {
+    ReleasePaths(unit);
+    OnRejected(unit, result);
+    return;
+  }
+  unit.tracks[*unit.level].failing = true;
+  const auto other = ChooseLevel(unit);
+  if (other && Reluctance(unit, *other) == 0) {
+    ReleasePaths(unit);
+    Return(unit, /*front=*/true);
+  }
+}
+
 bool SendingQueue::IsPoisonHere(Unit& unit, size_t level, OutcomeClass outcome) {
   if (outcome == OutcomeClass::kOk || outcome == OutcomeClass::kThrottled) {
     return false;
@@ -65,7 +87,7 @@ void SendingQueue::OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end,
   }
   Unit& unit = it->second;
   if (unit.trial) {
-    OnTrialEnd(unit, end, result);
+    OnTrialEnd(unit, path, end, result);
     return;
   }
   switch (end) {
@@ -95,11 +117,11 @@ void SendingQueue::OnPathDelivered(Unit& unit, size_t path, const AttemptResult&
                       {{"message", result.warning}, {"dropped_items", result.rejected_items}});
   }
   if (std::ranges::all_of(unit.paths, &Unit::Path::done)) {
-    OnUnitDelivered(unit);
+    OnUnitDelivered(unit, result);
   }
 }
 
-void SendingQueue::OnUnitDelivered(Unit& unit) {
+void SendingQueue::OnUnitDelivered(Unit& unit, const AttemptResult& result) {
   // Several paths: an item counts as filtered or refused only where no path sent it.
   uint64_t sent = 0;
   uint64_t refused = unit.items;
@@ -108,13 +130,17 @@ void SendingQueue::OnUnitDelivered(Unit& unit) {
     refused = std::min(refused, path.refused_items);
   }
   levels_[*unit.level].delivered_items += sent;
-  if (unit.maybe_delivered) {
-    possible_duplicates_ += unit.items;
-    stats_->PossibleDuplicates(unit.items);
-  }
+  CountDuplicates(unit, unit.copies + (result.resent ? 1 : 0));
   BookUnit(unit, unit.items - std::min<uint64_t>(sent, unit.items), refused, std::nullopt,
            OkStatus());
   Erase(unit.id);
+}
+
+void SendingQueue::CountDuplicates(const Unit& unit, uint64_t copies) {
+  if (copies > 0) {
+    possible_duplicates_ += unit.items * copies;
+    stats_->PossibleDuplicates(unit.items * copies);
+  }
 }
 
 // An attempt that was handed over has ended after all. An OK settles the unit, and what was sent
@@ -122,16 +148,22 @@ void SendingQueue::OnUnitDelivered(Unit& unit) {
 void SendingQueue::OnLate(std::optional<size_t> level, bool alone, uint64_t unit_id,
                           const AttemptResult& result) {
   const auto it = units_.find(unit_id);
-  if (it == units_.end() || !alone || result.outcome != OutcomeClass::kOk) {
+  if (it == units_.end()) {
     return;
   }
   Unit& unit = it->second;
-  if (unit.level && !unit.paths.empty()) {
-    possible_duplicates_ += unit.items;
-    stats_->PossibleDuplicates(unit.items);
-    ReleasePaths(unit);
+  if (level && unit.tracks[*level].late > 0) {
+    --unit.tracks[*level].late;
   }
-  std::erase(returned_, unit.id);
+  if (!alone || result.outcome != OutcomeClass::kOk) {
+    if (result.outcome != OutcomeClass::kOk && !result.unknown) {
+      --unit.copies;  // it did not deliver, that is known now
+    }
+    Dispatch();  // it may have waited for this
+    return;
+  }
+  ReleasePaths(unit);  // what runs elsewhere is one copy more
+  CountDuplicates(unit, unit.copies - (result.resent ? 0 : 1));
   const uint64_t refused = std::min<uint64_t>(result.rejected_items, unit.items);
   if (level) {
     levels_[*level].delivered_items += unit.items;
@@ -144,30 +176,35 @@ void SendingQueue::OnLate(std::optional<size_t> level, bool alone, uint64_t unit
 void SendingQueue::OnRejected(Unit& unit, const AttemptResult& result) {
   unit.last_error = result.status;
   if (result.too_large && unit.items > 1) {
-    backlog_.SetByteCap(unit.batch.raw_size / 2);
+    backlog_.SetByteCap(unit.batch.raw_size / 2, home_.WallNow() + kByteCapTime);
     auto [first, second] = CutInHalf(unit.parts);
     Cut(unit, {std::move(first), std::move(second)});
     return;
   }
   if (unit.parts.size() > 1) {
-    std::vector<std::vector<UnitPart>> singles;
-    for (const UnitPart& part : unit.parts) {
-      singles.push_back({part});
-    }
-    Cut(unit, std::move(singles));
+    CutToRecords(unit);
     return;
   }
   unit.tracks[*unit.level].rejected = true;
   Return(unit, /*front=*/true);
 }
 
+void SendingQueue::CutToRecords(Unit& unit) {
+  std::vector<std::vector<UnitPart>> singles;
+  for (const UnitPart& part : unit.parts) {
+    singles.push_back({part});
+  }
+  Cut(unit, std::move(singles));
+}
+
 // The pieces take the unit's place; what the unit went through as a whole is forgotten.
 void SendingQueue::Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces) {
-  const bool maybe_delivered = unit.maybe_delivered;
+  const uint32_t copies = unit.copies;
+  AbandonTrial(unit);
   units_.erase(unit.id);
   for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
     Unit& part = NewUnit(std::move(*piece));
-    part.maybe_delivered = maybe_delivered;
+    part.copies = copies;
     returned_.push_front(part.id);
   }
   Dispatch();
@@ -175,6 +212,10 @@ void SendingQueue::Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces) {
 
 void SendingQueue::OnGaveUp(Unit& unit, const AttemptResult& result) {
   unit.last_error = result.status;
+  if (options_.withdraw && result.unknown && result.status.origin() == Origin::kLocal &&
+      result.status.code() == Code::kDeadlineExceeded) {
+    ++unit.copies;  // the level's share ran out: no attempt was reported
+  }
   UnitTrack& track = unit.tracks[*unit.level];
   track.gave_up = true;
   if (options_.withdraw) {
@@ -187,7 +228,11 @@ void SendingQueue::OnGaveUp(Unit& unit, const AttemptResult& result) {
     return;
   }
   if (options_.queue.on_expiry == OnExpiry::kDrop || options_.ack == Ack::kSettled) {
-    Drop(unit, journal::DropReason::kExpired);
+    if (ChooseLevelNotTried(unit)) {
+      Return(unit, /*front=*/true);
+    } else {
+      Drop(unit, journal::DropReason::kExpired);
+    }
     return;
   }
   const bool poison = std::ranges::all_of(unit.tracks, [](const UnitTrack& seen) {
@@ -202,6 +247,7 @@ void SendingQueue::OnGaveUp(Unit& unit, const AttemptResult& result) {
     unit.not_before = home_.Now() + options_.max_interval;
     for (UnitTrack& seen : unit.tracks) {
       seen.gave_up = false;
+      seen.failing = false;
       seen.failures = 0;
     }
   }
@@ -213,17 +259,19 @@ std::optional<size_t> SendingQueue::ChooseLevelNotTried(const Unit& unit) const 
   return level && !unit.tracks[*level].gave_up ? level : std::nullopt;
 }
 
-void SendingQueue::OnTrialEnd(Unit& unit, DeliveryEnd end, const AttemptResult& result) {
+void SendingQueue::OnTrialEnd(Unit& unit, size_t path, DeliveryEnd end,
+                              const AttemptResult& result) {
   const size_t level = *unit.level;
   const uint64_t id = unit.id;
   if (end == DeliveryEnd::kDelivered) {
     // A level of several paths is proved when the last one answered.
-    const auto path = std::ranges::find_if(unit.paths, [](const Unit::Path& p) { return !p.done; });
-    OnPathDelivered(unit, static_cast<size_t>(path - unit.paths.begin()), result);
-    if (units_.contains(id)) {
+    const auto open =
+        std::ranges::count_if(unit.paths, [](const Unit::Path& p) { return !p.done; });
+    unit.trial = open > 1;
+    OnPathDelivered(unit, path, result);
+    if (open > 1) {
       return;
     }
-    ++levels_[level].successes;
   } else {
     ReleasePaths(unit);
     if (end == DeliveryEnd::kRejected) {
@@ -251,13 +299,15 @@ void SendingQueue::Drop(Unit& unit, journal::DropReason reason) {
                      {"reason", ToString(reason)},
                      {"dropped_items", unit.items}});
   const Status verdict = unit.last_error.ok() ? Unavailable("dropped") : unit.last_error;
-  std::erase(returned_, unit.id);
   BookUnit(unit, 0, 0, reason, verdict);
   Erase(unit.id);
 }
 
 void SendingQueue::Erase(uint64_t unit_id) {
-  units_.erase(unit_id);
+  const auto it = units_.find(unit_id);
+  AbandonTrial(it->second);
+  std::erase(returned_, unit_id);
+  units_.erase(it);
   AdmitBlocked();
   CheckFailbackComplete();
   Dispatch();

@@ -14,6 +14,7 @@ class SendingQueue::PathClient final : public SenderClient {
       : queue_(queue),
         level_(level),
         index_(index),
+        name_(config.name),
         alone_(config.paths.size() == 1),
         path_(config.paths[index]) {
     path_.sender->AddClient(this);
@@ -23,8 +24,10 @@ class SendingQueue::PathClient final : public SenderClient {
   PathClient& operator=(const PathClient&) = delete;
 
   Sender& sender() { return *path_.sender; }
-  const std::vector<pipeline::Processor*>& processors() const { return path_.processors; }
-  // Its level left the configuration: only late answers matter from now on.
+  const std::vector<std::shared_ptr<pipeline::Processor>>& processors() const {
+    return path_.processors;
+  }
+  // The configuration it belongs to is gone: only late answers matter from now on.
   void Detach() { detached_ = true; }
   bool idle() const { return units_.empty(); }
 
@@ -60,7 +63,7 @@ class SendingQueue::PathClient final : public SenderClient {
     const uint64_t unit_id = it->second;
     units_.erase(it);
     if (end == DeliveryEnd::kLate) {
-      queue_.OnLate(detached_ ? std::nullopt : std::optional(level_), alone_, unit_id, result);
+      queue_.OnLate(detached_ ? queue_.LevelNamed(name_) : level_, alone_, unit_id, result);
     } else {
       queue_.OnEnd(index_, unit_id, end, result);
     }
@@ -86,6 +89,7 @@ class SendingQueue::PathClient final : public SenderClient {
   SendingQueue& queue_;
   const size_t level_;
   const size_t index_;
+  const std::string name_;
   const bool alone_;
   const QueueLevel::Path path_;
   bool detached_ = false;

@@ -138,10 +138,12 @@ void Sender::StartAttempt(Delivery& delivery) {
       }
       // The connection is judged by the transport; an attempt that a living connection lets time
       // out is the peer's answer.
-      OnResult(id,
-               LocalFailure(DeadlineExceeded(fmt::format("no answer within {} ms",
-                                                         timeout / std::chrono::milliseconds(1)))
-                                .FromPeer()));
+      AttemptResult result =
+          LocalFailure(DeadlineExceeded(fmt::format("no answer within {} ms",
+                                                    timeout / std::chrono::milliseconds(1)))
+                           .FromPeer());
+      result.unknown = true;
+      OnResult(id, std::move(result));
     });
   }
   delivery.attempt =
@@ -151,8 +153,10 @@ void Sender::StartAttempt(Delivery& delivery) {
 
 void Sender::OnShareExpired(DeliveryId id) {
   const bool released = deliveries_.at(id)->state == State::kReleased;
-  End(id, released ? DeliveryEnd::kLate : DeliveryEnd::kGaveUp,
-      LocalFailure(DeadlineExceeded("the level's share of the client's deadline ran out")));
+  AttemptResult result =
+      LocalFailure(DeadlineExceeded("the level's share of the client's deadline ran out"));
+  result.unknown = true;
+  End(id, released ? DeliveryEnd::kLate : DeliveryEnd::kGaveUp, result);
 }
 
 void Sender::OnResult(DeliveryId id, AttemptResult result) {

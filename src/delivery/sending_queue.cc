@@ -14,6 +14,7 @@ namespace {
 constexpr Duration kFullRetryDelay = std::chrono::seconds(1);
 constexpr Duration kPublishInterval = std::chrono::milliseconds(500);
 // A durable journal waits this long for attempts in flight when the process leaves.
+constexpr Duration kExpireAgain = std::chrono::seconds(1);
 constexpr Duration kDurableGrace = std::chrono::seconds(2);
 
 RouterConfig WithLevels(RouterConfig config, const std::vector<QueueLevel>& levels) {
@@ -148,6 +149,7 @@ void SendingQueue::ExpireBlocked() {
   for (pipeline::Completion& completion : late) {
     completion(DeadlineExceeded("sending queue is full"));
   }
+  AdmitBlocked();  // a smaller one behind them may fit
 }
 
 void SendingQueue::DropOldest(const otlp::Batch& batch) {
@@ -202,24 +204,79 @@ void SendingQueue::AwaitSettlement(journal::Position position, const otlp::Batch
       Withdraw(position, DeadlineExceeded("the client's deadline passed"));
     });
   }
+  if (const Duration longest = LongestSeries(); !options_.withdraw && longest > Duration::zero()) {
+    waiter.deadline = home_.RunAfter(longest, [this, position] { Expire(position); });
+  }
+}
+
+// max_elapsed_time of the most patient sender; zero: one waits for ever.
+Duration SendingQueue::LongestSeries() const {
+  Duration longest{};
+  for (const QueueLevel& level : options_.levels) {
+    for (const QueueLevel::Path& path : level.paths) {
+      const RetrySettings& retry = path.sender->settings().retry;
+      if (retry.max_elapsed_time == Duration::zero()) {
+        return Duration::zero();
+      }
+      longest = std::max(longest, retry.max_elapsed_time);
+    }
+  }
+  return longest;
+}
+
+// wait_for_result: the series of a unit at a sender ends by itself; this is for what waits for a
+// level.
+void SendingQueue::Expire(journal::Position position) {
+  const auto holds = [position](const auto& entry) {
+    const auto& parts = entry.second.parts;
+    return std::ranges::find(parts, position, &UnitPart::position) != parts.end();
+  };
+  for (auto it = std::ranges::find_if(units_, holds); it != units_.end();
+       it = std::ranges::find_if(units_, holds)) {
+    if (it->second.level) {
+      waiters_[position].deadline =
+          home_.RunAfter(kExpireAgain, [this, position] { Expire(position); });
+      return;
+    }
+    if (it->second.parts.size() > 1) {
+      std::erase(returned_, it->first);
+      CutToRecords(it->second);
+      continue;
+    }
+    Drop(it->second, journal::DropReason::kExpired);
+  }
+  BookUnsent(position, journal::DropReason::kExpired,
+             Unavailable("no level took the data within max_elapsed_time"));
 }
 
 // Queue off: the client is gone, so the record goes with it. Its unit has this record alone.
 void SendingQueue::Withdraw(journal::Position position, Status status) {
-  for (auto& [id, unit] : units_) {
+  std::vector<uint64_t> ids;
+  for (const auto& [id, unit] : units_) {
     if (unit.parts.front().position == position) {
-      unit.last_error = std::move(status);
-      ReleasePaths(unit);
-      Drop(unit, journal::DropReason::kWithdrawn);
-      return;
+      ids.push_back(id);
     }
   }
-  if (backlog_.Remove(position)) {
-    const OpenRecord& record = Open(position);
-    journal::Settlement share;
-    share.dropped[static_cast<size_t>(journal::DropReason::kWithdrawn)] = record.items;
-    BookPart({.position = position, .count = record.items}, share, status);
+  for (const uint64_t id : ids) {
+    Unit& unit = units_.at(id);
+    unit.last_error = status;
+    ReleasePaths(unit);
+    Drop(unit, journal::DropReason::kWithdrawn);
   }
+  BookUnsent(position, journal::DropReason::kWithdrawn, status);
+}
+
+// Drops a record that no unit holds.
+void SendingQueue::BookUnsent(journal::Position position, journal::DropReason reason,
+                              const Status& verdict) {
+  if (!backlog_.Remove(position)) {
+    return;
+  }
+  const uint32_t items = Open(position).items;
+  journal::Settlement share;
+  share.dropped[static_cast<size_t>(reason)] = items;
+  stats_->Dropped(reason, items);
+  BookPart({.position = position, .count = items}, share, verdict);
 }
 
 SendingQueue::OpenRecord& SendingQueue::Open(journal::Position position) {
@@ -257,6 +314,9 @@ void SendingQueue::Recount() {
 }
 
 void SendingQueue::OnReadable() {
+  if (closing_) {
+    return;
+  }
   backlog_.Refresh();
   Dispatch();
   if (!publish_.armed()) {
@@ -329,15 +389,20 @@ void SendingQueue::AdmitBlocked() {
 
 void SendingQueue::Reconfigure(SendingQueueOptions options) {
   for (auto& [id, unit] : units_) {
-    if (unit.level || unit.loading > 0) {
+    if (unit.level) {
       ReleasePaths(unit);
       unit.trial = false;
-      if (unit.level) {
-        unit.level.reset();
-        returned_.push_back(id);
+      unit.level.reset();
+      returned_.push_back(id);
+    }
+    // What still runs on a level that stays is waited for, not sent again.
+    std::vector<UnitTrack> tracks(options.levels.size());
+    for (size_t i = 0; i < tracks.size(); ++i) {
+      if (const auto before = LevelNamed(options.levels[i].name)) {
+        tracks[i].late = unit.tracks[*before].late;
       }
     }
-    unit.tracks.assign(options.levels.size(), {});
+    unit.tracks = std::move(tracks);
   }
   std::ranges::sort(returned_);
   for (LevelRuntime& level : levels_) {
@@ -352,6 +417,8 @@ void SendingQueue::Reconfigure(SendingQueueOptions options) {
   backlog_.SetOptions(BacklogOptions(options_));
   BuildLevels();
   accepting_ = true;
+  retiring_ = false;
+  on_shutdown_ = nullptr;
   for (const RouterAction& action :
        router_.Reconfigure(WithLevels(options_.router, options_.levels), home_.Now())) {
     Act(action);
@@ -361,11 +428,18 @@ void SendingQueue::Reconfigure(SendingQueueOptions options) {
   OnReadable();
 }
 
-void SendingQueue::Retire() { accepting_ = false; }
+void SendingQueue::Retire(std::move_only_function<void()> done) {
+  accepting_ = false;
+  retiring_ = true;
+  on_shutdown_ = [done = std::move(done)](journal::Amount) mutable { done(); };
+  Dispatch();
+  CheckDrained();
+}
 
 void SendingQueue::Shutdown(TimePoint deadline,
                             std::move_only_function<void(journal::Amount)> done) {
   accepting_ = false;
+  retiring_ = false;
   for (Blocked& blocked : blocked_) {
     blocked.completion(Unavailable("shutting down"));
   }
@@ -382,7 +456,7 @@ void SendingQueue::CheckDrained() {
   if (!on_shutdown_ || closing_) {
     return;
   }
-  const bool durable = journal_->tier() != "memory";
+  const bool durable = !retiring_ && journal_->tier() != "memory";
   const bool in_flight =
       std::ranges::any_of(units_, [](const auto& entry) { return entry.second.level.has_value(); });
   if (empty() || (durable && !in_flight)) {
@@ -393,6 +467,9 @@ void SendingQueue::CheckDrained() {
 
 void SendingQueue::FinishShutdown() {
   closing_ = true;
+  for (Timer* timer : {&tick_, &flush_, &retry_, &publish_}) {
+    timer->Cancel();
+  }
   journal::Amount left;
   std::vector<uint64_t> ids;
   for (const auto& [id, unit] : units_) {
@@ -403,9 +480,14 @@ void SendingQueue::FinishShutdown() {
   }
   if (journal_->tier() == "memory") {
     left = journal_->stats().pending;
+    left.items = 0;
     for (auto info = journal_->NextPending(0); info; info = journal_->NextPending(0)) {
-      journal::Settlement lost;
-      lost.dropped[static_cast<size_t>(journal::DropReason::kShutdown)] = info->items;
+      // Pieces of a record may have arrived.
+      const OpenRecord& record = Open(info->position);
+      journal::Settlement lost = record.settlement;
+      lost.dropped[static_cast<size_t>(journal::DropReason::kShutdown)] =
+          record.items - record.booked;
+      left.items += record.items - record.booked;
       journal_->Settle(info->position, lost);
     }
     if (left.items > 0) {

@@ -48,7 +48,7 @@ enum class Ack : uint8_t {
 // One level of a queue. It completes a unit when all its paths did.
 struct QueueLevel {
   struct Path {
-    std::vector<pipeline::Processor*> processors;
+    std::vector<std::shared_ptr<pipeline::Processor>> processors;
     std::shared_ptr<Sender> sender;
   };
   std::string name;
@@ -106,9 +106,11 @@ class SendingQueue final {
   // New settings and levels. Units on levels that are gone are taken back; levels that stay keep
   // their state.
   void Reconfigure(SendingQueueOptions options);
-  // Takes nothing any more; goes on delivering. (A component that left the config, until it is
-  // empty.)
-  void Retire();
+  // The component left the configuration: takes nothing any more and goes on delivering until the
+  // journal is empty; then closes it and calls `done`. A Reconfigure before that brings it back.
+  void Retire(std::move_only_function<void()> done);
+  // False once its journal is being closed.
+  bool CanComeBack() const { return !closing_; }
   // Takes nothing any more, delivers until the journal is empty or `deadline` passed, then closes
   // the journal. `done` hears what was left in memory: counted as dropped{shutdown}. A durable
   // journal waits only for what is in flight.
@@ -158,6 +160,9 @@ class SendingQueue final {
   void AwaitSettlement(journal::Position position, const otlp::Batch& batch,
                        pipeline::Completion completion);
   void Withdraw(journal::Position position, Status status);
+  void Expire(journal::Position position);
+  void BookUnsent(journal::Position position, journal::DropReason reason, const Status& verdict);
+  Duration LongestSeries() const;
   void AdmitBlocked();
   OpenRecord& Open(journal::Position position);
   void Forget(journal::Position position);
@@ -180,6 +185,11 @@ class SendingQueue final {
   void DispatchReturned();
   void DispatchFresh();
   std::optional<size_t> ChooseLevel(const Unit& unit) const;
+  // How willingly a unit is sent to a usable level: 0 gladly, 1 it fails there, 2 a whole series
+  // failed there; none: it cannot go there.
+  std::optional<int> Reluctance(const Unit& unit, size_t level) const;
+  std::optional<size_t> LevelNamed(std::string_view name) const;
+  void DropParked(const std::vector<uint64_t>& parked);
   bool MayWait(const Unit& unit) const;
   bool HasRoom(size_t level) const;
   Unit& NewUnit(std::vector<UnitPart> parts);
@@ -193,23 +203,27 @@ class SendingQueue final {
   void TakeBack(size_t level);
   void Return(Unit& unit, bool front);
   void StartProbe(size_t level);
-  void StartTrial(size_t level);
-  Unit* TrialCandidate(size_t level);
+  void StartTrial(size_t level, bool desperate);
+  Unit* TrialCandidate(size_t level, bool desperate);
+  void AbandonTrial(Unit& unit);
   void ArmFlush();
 
   // outcomes.cc: what attempts bring.
   void OnAttempt(size_t level, size_t path, uint64_t unit_id, const AttemptResult& result);
   void OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end, const AttemptResult& result);
   void OnPathDelivered(Unit& unit, size_t path, const AttemptResult& result);
-  void OnUnitDelivered(Unit& unit);
-  // `level`: none if the path belongs to a former configuration; `alone`: its level has no other
+  void OnUnitDelivered(Unit& unit, const AttemptResult& result);
+  // `level`: none if it left the configuration; `alone`: its level has no other
   // path.
   void OnLate(std::optional<size_t> level, bool alone, uint64_t unit_id,
               const AttemptResult& result);
+  void CountDuplicates(const Unit& unit, uint64_t copies);
   void OnRejected(Unit& unit, const AttemptResult& result);
   void OnGaveUp(Unit& unit, const AttemptResult& result);
-  void OnTrialEnd(Unit& unit, DeliveryEnd end, const AttemptResult& result);
+  void OnTrialEnd(Unit& unit, size_t path, DeliveryEnd end, const AttemptResult& result);
   bool IsPoisonHere(Unit& unit, size_t level, OutcomeClass outcome);
+  void OnPoison(Unit& unit, const AttemptResult& result);
+  void CutToRecords(Unit& unit);
   void Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces);
   std::optional<size_t> ChooseLevelNotTried(const Unit& unit) const;
   void Drop(Unit& unit, journal::DropReason reason);
@@ -246,6 +260,7 @@ class SendingQueue final {
   // Set by a failback: it is complete when nothing older than this is pending.
   std::optional<journal::Position> failback_until_;
   std::move_only_function<void(journal::Amount)> on_shutdown_;
+  bool retiring_ = false;
   bool closing_ = false;
   Timer tick_;
   Timer flush_;

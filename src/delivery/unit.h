@@ -27,9 +27,11 @@ struct UnitPart {
 struct UnitTrack {
   bool rejected = false;  // the level called it invalid
   bool failed_trial = false;
+  bool failing = false;           // failed `fall` times here while other units got through
   bool gave_up = false;           // a whole back-off series failed here
   bool others_succeeded = false;  // … while other units got through
   uint32_t failures = 0;
+  uint32_t late = 0;              // released attempts that still run here
   uint64_t successes_before = 0;  // the level's successes when this unit first failed there
 };
 
@@ -41,7 +43,7 @@ struct Unit {
   // Filled before the first send.
   otlp::Batch batch;
   bool loaded = false;
-  size_t loading = 0;  // reads that have not answered
+  bool loading = false;  // its records are being read
 
   // Where it is now; none: it waits to be sent again.
   std::optional<size_t> level;
@@ -57,8 +59,8 @@ struct Unit {
   std::vector<UnitTrack> tracks;  // by level
   std::optional<TimePoint> not_before;
   Status last_error;
-  // An attempt ended with an unknown outcome: a delivery elsewhere may be a duplicate.
-  bool maybe_delivered = false;
+  // Attempts whose outcome is unknown: each may have delivered it already.
+  uint32_t copies = 0;
 };
 
 // Two halves by items; cuts inside a record where need be. Precondition: more than one item.

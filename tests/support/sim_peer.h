@@ -38,7 +38,7 @@ class SimPeer {
 
   // Settings; read when something arrives.
   Mode mode = Mode::kOk;
-  bool probes_too = true;  // empty exports get the same answer as data
+  bool faulty_probes = false;  // empty exports fail, whatever the mode
   Duration latency = std::chrono::milliseconds(2);
   Duration throttle_delay = std::chrono::seconds(1);
   size_t max_bytes = SIZE_MAX;
@@ -50,6 +50,7 @@ class SimPeer {
 
   // What it has.
   std::map<uint64_t, int> received;
+  uint64_t deceived_items = 0;  // taken, and then denied
   uint64_t attempts = 0;
   uint64_t probes = 0;
   std::vector<uint64_t> unit_sizes;  // items of each unit that was taken, in order
@@ -73,7 +74,7 @@ class SimPeer {
   std::optional<delivery::AttemptResult> Answer(const otlp::Batch* data) {
     if (data == nullptr) {
       ++probes;
-      return probes_too ? Say(nullptr, {}) : delivery::AttemptResult{};
+      return faulty_probes ? Failure(Code::kInternal, "empty request") : Say(nullptr, {});
     }
     ++attempts;
     const std::vector<uint64_t> numbers = NumbersIn(data->body.ToString());
@@ -129,6 +130,7 @@ class SimPeer {
         return std::nullopt;
       case Mode::kTakesAndFails:
         Take(data, numbers);
+        deceived_items += numbers.size();
         return Failure(Code::kUnavailable, "lost my head");
     }
     return std::nullopt;
