@@ -12,7 +12,7 @@ namespace gapless::net {
 namespace {
 
 // A connection that stopped reading because of the budget looks again after this time.
-constexpr auto kBudgetPoll = std::chrono::milliseconds(5);
+constexpr auto kBudgetPoll = std::chrono::milliseconds(20);
 
 class Http1ServerConnection final : public ServerConnection,
                                     private Http1Parser::Sink,

@@ -25,7 +25,7 @@ constexpr size_t kFrameSlab = 16 * 1024;
 // ping before.
 constexpr auto kGoawayWait = std::chrono::seconds(1);
 // A connection that stopped reading because of the budget looks again after this time.
-constexpr auto kBudgetPoll = std::chrono::milliseconds(5);
+constexpr auto kBudgetPoll = std::chrono::milliseconds(20);
 // Resets by the peer: bursts and a lasting rate above what deadlines in an outage cause are
 // attacks.
 constexpr uint64_t kResetBurst = 2000;

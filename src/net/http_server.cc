@@ -12,8 +12,9 @@ namespace {
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 // After our last byte the peer gets this long to read it and close.
 constexpr auto kLinger = std::chrono::seconds(1);
-// A new connection that says nothing at all, not even a TLS hello, is let go after
-// StreamOptions::connect_timeout; one that sends part of an HTTP/2 preface, after this.
+// A client that connects and says nothing is let go after this time, unless idle_timeout is set.
+constexpr auto kFirstByteWait = std::chrono::minutes(2);
+// Between two pieces of an HTTP/2 preface.
 constexpr auto kPrefaceWait = std::chrono::seconds(20);
 
 }  // namespace
@@ -32,6 +33,8 @@ class HttpServer::Session final : public StreamHandler {
 
   void Start() { stream_->Start(this); }
   void Drain();
+  // Ends everything; no callback follows. The session is to be destroyed on a later turn.
+  void Silence();
 
  private:
   void OnConnected() override;
@@ -70,6 +73,7 @@ struct HttpServer::Shard {
 void HttpServer::Session::OnConnected() {
   connected_ = true;
   ++server_.stats_.connections;
+  timer_ = worker_.RunAfter(kFirstByteWait, [this] { Finish(); });
   if (stream_->is_tls()) {
     Begin(stream_->alpn() == "h2");
   } else if (!server_.options_.http2_plain || !server_.options_.http1) {
@@ -88,6 +92,7 @@ void HttpServer::Session::OnData(Slice bytes) {
   if (finishing_) {
     return;  // reads on only so that the peer's unread bytes do not reset the connection
   }
+  timer_.Cancel();
   if (connection_) {
     return connection_->OnData(std::move(bytes));
   }
@@ -107,7 +112,6 @@ void HttpServer::Session::Choose() {
 }
 
 void HttpServer::Session::Begin(bool http2) {
-  timer_.Cancel();
   auto peer = std::make_shared<PeerInfo>();
   peer->remote = stream_->peer_address();
   peer->local = stream_->local_address();
@@ -174,13 +178,18 @@ void HttpServer::Session::Finish() {
   timer_ = worker_.RunAfter(kLinger, [this] { Remove(); });
 }
 
-void HttpServer::Session::Remove() {
-  if (std::exchange(removed_, true)) {
-    return;
-  }
+void HttpServer::Session::Silence() {
+  removed_ = true;
   finishing_ = true;
   stream_->Close();
   timer_.Cancel();
+}
+
+void HttpServer::Session::Remove() {
+  if (removed_) {
+    return;
+  }
+  Silence();
   auto node = shard_.sessions.extract(this);
   GAPLESS_CHECK(!node.empty());
   server_.DeleteLater(shard_, std::move(node.mapped()));
@@ -261,6 +270,7 @@ void HttpServer::DrainShard(Shard& shard) {
 void HttpServer::CutShard(Shard& shard) {
   auto sessions = std::exchange(shard.sessions, {});
   for (auto& [session, owner] : sessions) {
+    session->Silence();
     DeleteLater(shard, std::move(owner));
   }
   if (!std::exchange(shard.reported_empty, true)) {

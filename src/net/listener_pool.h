@@ -1,8 +1,9 @@
 // ListenerPool: lets a listening socket survive the component that opened it, for reloads.
 //
 // A component takes its listener from the pool and gives it back when it ends. A component that
-// asks for the same address while the listener is in use, or shortly after, gets the same socket:
-// no connection is refused in between. Control worker's thread only (the first of the workers).
+// asks for the same address shortly after gets the same socket: no connection is refused in
+// between. An address that is still in use is taken, as for any other process: two components never
+// share one. Control worker's thread only (the first of the workers).
 #pragma once
 
 #include "net/listener.h"
@@ -21,8 +22,8 @@ class ListenerPool {
   // The pool of the process. Never destroyed.
   static ListenerPool& Process();
 
-  // As Listener::Open, or the open one for this address. Ports that the system chooses (0) are
-  // never shared.
+  // As Listener::Open, or the one for this address that was given back. Ports that the system
+  // chooses (0) are never kept.
   Result<std::shared_ptr<Listener>> Take(const std::vector<Worker*>& workers,
                                          std::string_view transport, std::string_view endpoint,
                                          const ListenerOptions& options);
@@ -36,8 +37,8 @@ class ListenerPool {
     std::shared_ptr<Listener> listener;
     Timer timer;
   };
-  std::map<Key, std::weak_ptr<Listener>> open_;
-  std::map<const Listener*, Parked> parked_;
+  std::map<const Listener*, Key> keys_;  // of listeners that were taken; some may be gone
+  std::map<Key, Parked> parked_;
 };
 
 }  // namespace gapless::net

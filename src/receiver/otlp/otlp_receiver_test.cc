@@ -328,10 +328,12 @@ TEST_F(OtlpReceiverTest, TheNextReceiverTakesTheSocketsOver) {
   }
   const std::string yaml = "protocols: {grpc: {endpoint: '" + endpoint + "'}}";
   Start(yaml);
+  bool stopped = false;
+  receiver_->Shutdown(worker_.Now() + seconds(5), [&] { stopped = true; });
   auto next = std::make_unique<OtlpReceiver>(MakeSettings(), Parse(yaml),
                                              pipeline::Outputs{&traces_, nullptr, nullptr});
-  ASSERT_TRUE(next->Start().ok()) << "while the old one still runs";
-  Stop();
+  ASSERT_TRUE(next->Start().ok()) << "while the old one still drains";
+  ASSERT_TRUE(worker_.RunUntil([&] { return stopped; }, seconds(10)));
   receiver_ = std::move(next);
   EXPECT_EQ(Export({.message = Rope::CopyOf(Traces(1))}).status, 0u);
 }
