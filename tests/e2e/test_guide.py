@@ -95,7 +95,7 @@ def test_the_failover_config_of_the_guide_does_what_its_prose_promises(
         nothing_lost(load.acked, primary, secondary)
         restored = unblock(primary, way)
         for signal in signals:
-            first_at(primary, restored, signal, RETRY_INTERVAL + 2)
+            first_at(primary, restored, signal, RETRY_INTERVAL + 2, load)
         wait_until(lambda: len(collector.lines_with("failback complete")) == 2, 15,
                    "both failbacks")
     print(nothing_lost(load.acked, primary, secondary))

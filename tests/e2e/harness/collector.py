@@ -82,7 +82,8 @@ class Collector:
         self.host = host or loopback_address()
         self.folder = Path(tempfile.mkdtemp(prefix="gapless-collector-"))
         self.log_path = self.folder / "log"
-        self._env = {**os.environ, **(env or {})}
+        # A state directory of its own: journals outlive a process, and must not meet another test.
+        self._env = {**os.environ, "XDG_STATE_HOME": str(self.folder / "state"), **(env or {})}
         self.configs = []
         if not bare:
             self.configs.append(self.write_config("base", yaml.safe_dump(self.base())))

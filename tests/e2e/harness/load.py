@@ -131,6 +131,12 @@ class Load:
         with self._lock:
             return {number for tally in self.tallies.values() for number in tally.acked}
 
+    def acked_after(self, moment, ids):
+        """Whether one of the identities was acknowledged after the moment."""
+        with self._lock:
+            return any(tally.acked.get(number, 0) > moment
+                       for tally in self.tallies.values() for number in ids)
+
     @property
     def refused(self):
         with self._lock:
