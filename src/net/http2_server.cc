@@ -5,6 +5,7 @@
 #include "net/ping_enforcer.h"
 #include "net/rope_cursor.h"
 #include "net/server_connection.h"
+#include "net/thread_slab.h"
 
 #include <algorithm>
 #include <array>
@@ -19,8 +20,8 @@
 namespace gapless::net {
 namespace {
 
-// Memory for frame headers and HEADERS frames, reused while nothing in it is waiting to be sent.
-constexpr size_t kFrameSlab = 16 * 1024;
+// For frame headers and HEADERS frames that wait to be sent.
+constexpr size_t kFrameSlab = 64 * 1024;
 // After the first GOAWAY clients get this long to stop opening streams, if they do not answer the
 // ping before.
 constexpr auto kGoawayWait = std::chrono::seconds(1);
@@ -32,6 +33,11 @@ constexpr uint64_t kResetBurst = 2000;
 constexpr uint64_t kResetRate = 200;
 constexpr std::array<uint8_t, 8> kDrainPing = {'d', 'r', 'a', 'i', 'n', 0, 0, 1};
 constexpr std::array<uint8_t, 8> kAlivePing = {'a', 'l', 'i', 'v', 'e', 0, 0, 1};
+
+ThreadSlab& FrameMemory() {
+  thread_local ThreadSlab memory(kFrameSlab);
+  return memory;
+}
 
 nghttp2_nv Field(std::string_view name, std::string_view value) {
   // nghttp2 does not write through these; NO_COPY is kept because the strings live with the stream.
@@ -141,8 +147,6 @@ class Http2ServerConnection final : public ServerConnection {
 
   Slice input_;  // what nghttp2 is reading at the moment
   Rope output_;
-  SlabRef frame_slab_;
-  size_t frame_used_ = 0;
   bool busy_ = false;  // inside nghttp2, or in a callback that flushes at its end
   bool flush_scheduled_ = false;
   bool reading_paused_ = false;
@@ -437,14 +441,7 @@ ssize_t Http2ServerConnection::Send(nghttp2_session*, const uint8_t* data, size_
 }
 
 void Http2ServerConnection::Append(const uint8_t* data, size_t size) {
-  if (!frame_slab_ || frame_slab_->capacity() - frame_used_ < size) {
-    frame_slab_ = SlabRef(Slab::New(std::max(kFrameSlab, size)));
-    frame_used_ = 0;
-  }
-  std::byte* target = frame_slab_->data() + frame_used_;
-  std::memcpy(target, data, size);
-  frame_used_ += size;
-  output_.Append(Slice(frame_slab_, target, size));
+  output_.Append(FrameMemory().Copy(ByteSpan(reinterpret_cast<const std::byte*>(data), size)));
 }
 
 void Http2ServerConnection::Flush() {
@@ -456,9 +453,6 @@ void Http2ServerConnection::Flush() {
   busy_ = false;
   if (!output_.empty()) {
     env_.stream.Write(std::exchange(output_, Rope()));
-    if (frame_slab_.get()->unique()) {
-      frame_used_ = 0;
-    }
   }
   // Between the two GOAWAYs nghttp2 already calls a connection without streams done; clients may
   // still open some.

@@ -1,6 +1,7 @@
 #include "net/socket_stream.h"
 
 #include "fmt/format.h"
+#include "net/thread_slab.h"
 
 #include <algorithm>
 #include <array>
@@ -18,11 +19,9 @@
 namespace gapless::net {
 namespace {
 
-constexpr size_t kMinSlab = 16 * 1024;
+constexpr size_t kThreadSlab = 256 * 1024;
 // A read into less space than this is not worth a system call: a new slab begins.
-constexpr size_t kMinRoom = 4 * 1024;
-// So many reads in a row that use less than an eighth of the slab halve it.
-constexpr int kSmallReadsToShrink = 64;
+constexpr size_t kMinRoom = 32 * 1024;
 // One turn reads at most this much from one connection, so that the others get theirs.
 constexpr size_t kReadPerTurn = 1024 * 1024;
 constexpr size_t kMaxIov = 64;
@@ -49,6 +48,12 @@ SocketAddress PeerAddressOf(int fd) {
   return SocketAddress(reinterpret_cast<sockaddr*>(&storage), size);
 }
 
+// One per thread: streams of a worker read one after the other.
+ThreadSlab& ReadMemory() {
+  thread_local ThreadSlab memory(kThreadSlab);
+  return memory;
+}
+
 void SetIntOption(int fd, int level, int option, int value) {
   // Tuning only: a kernel that refuses still carries the connection.
   setsockopt(fd, level, option, &value, sizeof(value));
@@ -58,15 +63,14 @@ void SetIntOption(int fd, int level, int option, int value) {
 
 SocketStream::SocketStream(Worker& worker, const SocketAddress& address,
                            const StreamOptions& options)
-    : worker_(worker), options_(options), peer_(address), slab_target_(kMinSlab) {}
+    : worker_(worker), options_(options), peer_(address) {}
 
 SocketStream::SocketStream(Worker& worker, Fd fd, const StreamOptions& options)
     : worker_(worker),
       options_(options),
       local_(LocalAddressOf(fd.get())),
       peer_(PeerAddressOf(fd.get())),
-      fd_(std::move(fd)),
-      slab_target_(kMinSlab) {}
+      fd_(std::move(fd)) {}
 
 SocketStream::~SocketStream() {
   *self_ = nullptr;
@@ -200,34 +204,6 @@ void SocketStream::OnIo(uint32_t events) {
   }
 }
 
-size_t SocketStream::PrepareSlab() {
-  if (slab_ && slab_.get()->unique()) {
-    slab_used_ = 0;
-    if (slab_->capacity() == slab_target_) {
-      return slab_target_;
-    }
-  } else if (slab_ && slab_->capacity() - slab_used_ >= kMinRoom) {
-    return slab_->capacity() - slab_used_;
-  }
-  slab_ = SlabRef(Slab::New(slab_target_));
-  slab_used_ = 0;
-  return slab_target_;
-}
-
-void SocketStream::AdaptSlab(size_t got, size_t room) {
-  if (got == room && room * 2 >= slab_target_) {
-    slab_target_ = std::min(slab_target_ * 2, std::max(options_.read_buffer_bytes, kMinSlab));
-    small_reads_ = 0;
-  } else if (got < slab_target_ / 8 && slab_target_ > kMinSlab) {
-    if (++small_reads_ >= kSmallReadsToShrink) {
-      slab_target_ /= 2;
-      small_reads_ = 0;
-    }
-  } else {
-    small_reads_ = 0;
-  }
-}
-
 void SocketStream::ReadSome() {
   read_scheduled_ = false;
   size_t total = 0;
@@ -236,8 +212,8 @@ void SocketStream::ReadSome() {
       read_scheduled_ = true;
       return Later(&SocketStream::ReadSome);
     }
-    const size_t room = PrepareSlab();
-    const ssize_t got = recv(fd_.get(), slab_->data() + slab_used_, room, 0);
+    const std::span<std::byte> room = ReadMemory().Room(kMinRoom, options_.read_buffer_bytes);
+    const ssize_t got = recv(fd_.get(), room.data(), room.size(), 0);
     if (got < 0) {
       if (errno == EINTR) {
         continue;
@@ -250,7 +226,6 @@ void SocketStream::ReadSome() {
     }
     if (got == 0) {
       read_ended_ = true;
-      slab_ = SlabRef();
       handler_->OnEnd();
       return FinishIfBothEnded();
     }
@@ -258,11 +233,8 @@ void SocketStream::ReadSome() {
     total += size;
     // A short read has emptied the socket: what comes later is a new edge. Not so when the end has
     // come already.
-    readable_ = size == room || hangup_;
-    Slice bytes(slab_, slab_->data() + slab_used_, size);
-    slab_used_ += size;
-    AdaptSlab(size, room);
-    handler_->OnData(std::move(bytes));
+    readable_ = size == room.size() || hangup_;
+    handler_->OnData(ReadMemory().Take(size));
   }
 }
 
@@ -408,7 +380,6 @@ void SocketStream::Close() {
   fd_.Reset();
   queue_.clear();
   pending_ = 0;
-  slab_ = SlabRef();
 }
 
 }  // namespace gapless::net

@@ -1,8 +1,7 @@
 // SocketStream: the Stream over a plain TCP or unix socket. Internal to net.
 //
-// One edge-triggered watch for the connection's life. Reading fills a slab whose size follows the
-// traffic and starts over in it as long as nobody kept a slice; writing gathers the queue with
-// sendmsg.
+// One edge-triggered watch for the connection's life. Reading fills the thread's slab
+// (thread_slab.h); writing gathers the queue with sendmsg.
 #pragma once
 
 #include "net/stream.h"
@@ -48,9 +47,6 @@ class SocketStream final : public Stream {
   void SetSocketOptions();
   void OnIo(uint32_t events);
   void ReadSome();
-  // Space for the next read in slab_.
-  size_t PrepareSlab();
-  void AdaptSlab(size_t got, size_t room);
   void Flush();
   bool SendOnce();
   void Advance(size_t sent);
@@ -81,10 +77,6 @@ class SocketStream final : public Stream {
   bool hangup_ = false;
   bool read_ended_ = false;
   bool read_scheduled_ = false;
-  SlabRef slab_;
-  size_t slab_used_ = 0;
-  size_t slab_target_;
-  int small_reads_ = 0;
 
   bool writable_ = false;
   bool write_ending_ = false;

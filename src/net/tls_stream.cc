@@ -2,6 +2,7 @@
 
 #include "fmt/format.h"
 #include "net/socket_stream.h"
+#include "net/thread_slab.h"
 #include "net/tls.h"
 
 #include <algorithm>
@@ -22,6 +23,18 @@ constexpr size_t kPlainSlab = 128 * 1024;
 // SSL_read needs room for a whole record, or it comes in two pieces.
 constexpr size_t kMinPlainRoom = kRecordBytes;
 
+// Apart from what sockets read into: cipher text is of no use once it is decrypted, and must not be
+// kept alive by the plain text beside it.
+ThreadSlab& PlainMemory() {
+  thread_local ThreadSlab memory(kPlainSlab);
+  return memory;
+}
+
+ThreadSlab& CipherMemory() {
+  thread_local ThreadSlab memory(kCipherSlab);
+  return memory;
+}
+
 }  // namespace
 
 // The BIO: its data pointer is the TlsStream.
@@ -29,15 +42,8 @@ struct TlsBio {
   static TlsStream& Of(BIO* bio) { return *static_cast<TlsStream*>(BIO_get_data(bio)); }
 
   static int Write(BIO* bio, const char* data, size_t size, size_t* written) {
-    TlsStream& stream = Of(bio);
-    if (!stream.cipher_slab_ || stream.cipher_slab_->capacity() - stream.cipher_used_ < size) {
-      stream.cipher_slab_ = SlabRef(Slab::New(std::max(kCipherSlab, size)));
-      stream.cipher_used_ = 0;
-    }
-    std::byte* target = stream.cipher_slab_->data() + stream.cipher_used_;
-    std::memcpy(target, data, size);
-    stream.cipher_used_ += size;
-    stream.cipher_out_.Append(Slice(stream.cipher_slab_, target, size));
+    const auto* bytes = reinterpret_cast<const std::byte*>(data);
+    Of(bio).cipher_out_.Append(CipherMemory().Copy(ByteSpan(bytes, size)));
     *written = size;
     return 1;
   }
@@ -166,33 +172,26 @@ void TlsStream::Handshake() {
 
 void TlsStream::ReadPlain() {
   while (state_ == State::kOpen && !read_paused_ && !peer_ended_) {
-    if (plain_slab_ && plain_slab_.get()->unique()) {
-      plain_used_ = 0;
-    }
-    if (!plain_slab_ || plain_slab_->capacity() - plain_used_ < kMinPlainRoom) {
-      plain_slab_ = SlabRef(Slab::New(kPlainSlab));
-      plain_used_ = 0;
-    }
-    const size_t begin = plain_used_;
+    const std::span<std::byte> room = PlainMemory().Room(kMinPlainRoom, kPlainSlab);
+    size_t used = 0;
     int error = SSL_ERROR_NONE;
-    while (plain_slab_->capacity() - plain_used_ >= kMinPlainRoom) {
+    while (room.size() - used >= kMinPlainRoom) {
       size_t got = 0;
       ERR_clear_error();
-      const int result = SSL_read_ex(ssl_, plain_slab_->data() + plain_used_,
-                                     plain_slab_->capacity() - plain_used_, &got);
+      const int result = SSL_read_ex(ssl_, room.data() + used, room.size() - used, &got);
       if (result != 1) {
         error = SSL_get_error(ssl_, result);
         break;
       }
-      plain_used_ += got;
+      used += got;
     }
     const Status failure =
         error == SSL_ERROR_NONE || error == SSL_ERROR_WANT_READ || error == SSL_ERROR_ZERO_RETURN
             ? OkStatus()
             : SslFailure("TLS error");
     FlushCipher();  // key updates and alerts
-    if (plain_used_ > begin) {
-      handler_->OnData(Slice(plain_slab_, plain_slab_->data() + begin, plain_used_ - begin));
+    if (used > 0) {
+      handler_->OnData(PlainMemory().Take(used));
     }
     if (state_ != State::kOpen) {
       return;
@@ -207,9 +206,6 @@ void TlsStream::ReadPlain() {
     if (error != SSL_ERROR_NONE) {
       break;
     }
-  }
-  if (plain_slab_ && cipher_in_.empty() && plain_slab_.get()->unique()) {
-    plain_slab_ = SlabRef();  // idle connections hold no buffer
   }
 }
 
@@ -284,9 +280,6 @@ void TlsStream::FlushCipher() {
     return;
   }
   socket_->Write(std::exchange(cipher_out_, Rope()));
-  if (cipher_slab_ && cipher_slab_.get()->unique()) {
-    cipher_used_ = 0;
-  }
 }
 
 void TlsStream::ShutdownWrite() {

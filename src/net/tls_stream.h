@@ -74,14 +74,10 @@ class TlsStream final : public Stream, private StreamHandler {
   bool read_paused_ = false;
   bool peer_ended_ = false;  // close_notify or FIN came
   bool end_reported_ = false;
-  SlabRef plain_slab_;
-  size_t plain_used_ = 0;
 
   Rope waiting_;  // written before the handshake was complete
   bool ending_ = false;
   Rope cipher_out_;
-  SlabRef cipher_slab_;
-  size_t cipher_used_ = 0;
 };
 
 }  // namespace gapless::net
