@@ -6,7 +6,7 @@
 // bytes in groups of the same size into files that were written before, with the same syncs.
 #include "io/posix_file_system.h"
 #include "journal/segment_journal.h"
-#include "journal/thread_loop.h"
+#include "journal/thread_loop_test.h"
 
 #include <algorithm>
 #include <atomic>

@@ -103,10 +103,10 @@ void Book::DropMissing(const IntervalSet& positions, const Amount& amount, DropR
   ledger_.dropped[static_cast<size_t>(reason)] += amount;
 }
 
-void Book::BookUnknownLoss(DropReason reason) {
-  const Amount one{.requests = 1, .items = 0, .bytes = 0};
-  ledger_.accepted += one;
-  ledger_.dropped[static_cast<size_t>(reason)] += one;
+void Book::BookUnknownLoss(uint64_t requests, DropReason reason) {
+  const Amount amount{.requests = requests, .items = 0, .bytes = 0};
+  ledger_.accepted += amount;
+  ledger_.dropped[static_cast<size_t>(reason)] += amount;
 }
 
 }  // namespace gapless::journal

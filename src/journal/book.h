@@ -52,10 +52,8 @@ class Book {
   void RestoreOwed(const Amount& amount) { owed_ += amount; }
   // Pending records of a checkpoint that are not there any more: together they held `amount`.
   void DropMissing(const IntervalSet& positions, const Amount& amount, DropReason reason);
-  // Debts of a checkpoint whose record is not there any more.
-  void ForgetDebt(Position position) { debts_.GiveUp(position); }
-  // A record that existed, whose size nobody knows: one request without items.
-  void BookUnknownLoss(DropReason reason);
+  // Records that existed, whose sizes nobody knows: requests without items.
+  void BookUnknownLoss(uint64_t requests, DropReason reason);
 
  private:
   IntervalSet pending_;

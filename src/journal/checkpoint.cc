@@ -153,7 +153,8 @@ Result<Checkpoint> DecodeCheckpoint(std::string_view bytes) {
         fmt::format("format {} is newer than format {}, which this version of gapless reads",
                     version, kFormatVersion));
   }
-  if (!DecodeBody(reader.TakeBytes(size), &checkpoint)) {
+  if (!DecodeBody(reader.TakeBytes(size), &checkpoint) || checkpoint.head > kPositionMax ||
+      checkpoint.counted > kPositionMax) {
     return DataLoss("the checkpoint is damaged");
   }
   return checkpoint;

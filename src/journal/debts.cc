@@ -38,6 +38,12 @@ void Debts::GiveUp(Position position) {
   }
 }
 
+void Debts::KeepOnly(const IntervalSet& positions) {
+  for (Reader& reader : readers_) {
+    reader.owed = IntervalSet::Intersection(reader.owed, positions);
+  }
+}
+
 IntervalSet Debts::TakeUnregistered() {
   IntervalSet taken;
   for (Reader& reader : readers_) {

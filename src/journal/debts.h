@@ -33,6 +33,8 @@ class Debts {
   bool Settle(ReaderId reader, Position position);
   // Nobody gets it any more.
   void GiveUp(Position position);
+  // Forgets the debts whose records are not among `positions`.
+  void KeepOnly(const IntervalSet& positions);
   // The debts of readers that were restored and never registered; returns their positions.
   IntervalSet TakeUnregistered();
 

@@ -91,6 +91,21 @@ uint64_t IntervalSet::FirstAbsent(uint64_t position) const {
   return it != intervals_.end() && it->first <= position ? it->second : position;
 }
 
+IntervalSet IntervalSet::Intersection(const IntervalSet& a, const IntervalSet& b) {
+  IntervalSet both;
+  auto left = a.intervals_.begin();
+  auto right = b.intervals_.begin();
+  while (left != a.intervals_.end() && right != b.intervals_.end()) {
+    both.AddRange(std::max(left->first, right->first), std::min(left->second, right->second));
+    if (left->second < right->second) {
+      ++left;
+    } else {
+      ++right;
+    }
+  }
+  return both;
+}
+
 void IntervalSet::Clear() {
   intervals_.clear();
   size_ = 0;

@@ -34,6 +34,9 @@ class IntervalSet {
   const Map& intervals() const { return intervals_; }
   void Clear();
 
+  // What is in both; O(intervals of both).
+  static IntervalSet Intersection(const IntervalSet& a, const IntervalSet& b);
+
   bool operator==(const IntervalSet& other) const { return intervals_ == other.intervals_; }
 
  private:

@@ -57,6 +57,23 @@ void ExpectSame(const IntervalSet& set, const std::set<uint64_t>& model, uint64_
   }
 }
 
+TEST(IntervalSetTest, AnIntersectionHoldsWhatIsInBoth) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Rng rng(seed);
+    IntervalSet a;
+    IntervalSet b;
+    for (int i = 0; i < 8; ++i) {
+      const uint64_t begin = rng.Below(60);
+      (i % 2 == 0 ? a : b).AddRange(begin, begin + rng.Below(20));
+    }
+    const IntervalSet both = IntervalSet::Intersection(a, b);
+    for (uint64_t p = 0; p < 90; ++p) {
+      ASSERT_EQ(both.Contains(p), a.Contains(p) && b.Contains(p)) << p;
+    }
+  }
+}
+
 TEST(IntervalSetTest, BehavesAsASetOfNumbersUnderRandomOperations) {
   constexpr uint64_t kLimit = 60;
   for (uint64_t seed = 1; seed <= 40; ++seed) {

@@ -50,7 +50,8 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   header.created_ns = reader.Take<int64_t>();
   reader.Take<uint32_t>();
   const uint32_t crc = reader.Take<uint32_t>();
-  if (crc != wire::Crc32c(AsBytes(bytes.substr(0, kSegmentHeaderSize - sizeof crc)))) {
+  if (crc != wire::Crc32c(AsBytes(bytes.substr(0, kSegmentHeaderSize - sizeof crc))) ||
+      header.first_position > kPositionMax) {
     return DataLoss("the segment header is damaged");
   }
   if (version != kFormatVersion) {
@@ -140,7 +141,8 @@ std::optional<RecordHeader> PeekRecordHeader(ByteSpan bytes, uint64_t salt) {
   header.payload_crc = reader.Take<uint32_t>();
   const bool possible = reader.ok() && (kind == 1 || kind == 2) && signal <= 2 && codec <= 6 &&
                         header.metadata_size <= kMetadataSizeMax &&
-                        header.stored_size <= kStoredSizeMax;
+                        header.stored_size <= kStoredSizeMax && header.position <= kPositionMax &&
+                        (header.position > 0 || kind == 2);
   if (!possible) {
     return std::nullopt;
   }

@@ -19,6 +19,8 @@ inline constexpr uint64_t kSegmentHeaderCopyAt = 4096;
 inline constexpr uint64_t kSegmentDataAt = 8192;
 inline constexpr uint64_t kRecordHeaderSize = 56;
 inline constexpr uint64_t kRecordAlignment = 8;
+// No journal lives that long: what claims a higher one is damaged.
+inline constexpr Position kPositionMax = Position{1} << 62;
 inline constexpr uint32_t kMetadataSizeMax = 1 << 20;
 
 struct SegmentHeader {

@@ -24,6 +24,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -109,8 +110,11 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
     Position last = 0;
     std::vector<Position> moved_here;
     bool sealed = false;
+    std::optional<TimePoint> sparse_since;
     bool keep = false;  // not to be emptied by moving: a record of it could not be read
   };
+  // Memory charged for one of these with its place in the tables.
+  static constexpr uint64_t kIndexBytes = 192;
   struct Entry {
     Segment* segment = nullptr;
     uint64_t offset = 0;
@@ -148,7 +152,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   bool Charge(uint64_t bytes);
   void Uncharge(uint64_t bytes);
 
-  // Records (segment_journal.cc).
+  // Records (segment_records.cc).
   static Amount AmountOf(const Entry& entry) { return {1, entry.items, entry.raw_size}; }
   RecordInfo InfoOf(Position position) const;
   void AddToSegment(Segment& segment, Position position, uint64_t size, bool moved);
@@ -156,7 +160,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   void GiveUpOldestDebt();
   void GiveUpDebts(uint64_t bytes);
 
-  // ReadAhead::Host (segment_journal.cc).
+  // ReadAhead::Host (segment_records.cc).
   std::optional<ReadWindow> WindowAt(Position position) override;
   std::optional<Position> NextPendingPosition(Position from) override;
   bool IsCurrent(const ReadWindow& window, const ReadItem& item) override;
@@ -170,6 +174,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   std::string Snapshot() const;
   std::vector<uint64_t> ReleasableSegments() const;
   void MaybeCompact();
+  Segment* FindSparseSegment();
   std::vector<ReadItem> HeldRecordsOf(const Segment& segment) const;
   void OnCompactionRead(uint64_t sequence, std::vector<ReadRecord> records);
   void OnRecordMoved(const Written& written);
@@ -203,6 +208,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   bool checkpoint_in_flight_ = false;
   uint64_t next_checkpoint_ = 1;
   Timer checkpoint_timer_;
+  Timer compaction_timer_;
   telemetry::Sampled disk_log_{1, std::chrono::seconds(10)};
   uint64_t compacting_ = 0;  // sequence; 0: none
   size_t moves_in_flight_ = 0;

@@ -198,9 +198,6 @@ std::shared_ptr<const otlp::Metadata> Recovery::Intern(const std::string& encode
 
 void Recovery::Keep(const RecoveredSegment& segment, const ScanItem& item) {
   const Position position = item.header.position;
-  if (position == 0 || position == UINT64_MAX) {
-    return;
-  }
   out_.next_position = std::max(out_.next_position, position + 1);
   const bool held = position >= checkpoint_.counted || checkpoint_.pending.Contains(position) ||
                     checkpoint_.debts.IsOwed(position);
@@ -228,10 +225,12 @@ void Recovery::DropTornRecords() {
 
 void Recovery::Account() {
   IntervalSet missing = checkpoint_.pending;
+  IntervalSet present;
   Amount found;
   Amount owed;
   for (const auto& [position, record] : out_.records) {
     unknown_.Remove(position);
+    present.Add(position);
     if (missing.Remove(position)) {
       found += AmountOf(record.header);
     }
@@ -239,23 +238,12 @@ void Recovery::Account() {
       owed += AmountOf(record.header);
     }
   }
-  Ledger ledger = checkpoint_.ledger;
-  Amount lost = ledger.pending;
+  checkpoint_.debts.KeepOnly(present);
+  Amount lost = checkpoint_.ledger.pending;
   lost -= found;
-  IntervalSet owed_missing;
-  for (auto p = checkpoint_.debts.Oldest(); p; p = checkpoint_.debts.NextOwedToAnybody(*p + 1)) {
-    if (!out_.records.contains(*p)) {
-      owed_missing.Add(*p);
-    }
-  }
-  out_.book.Restore(ledger, checkpoint_.pending, std::move(checkpoint_.debts),
+  out_.book.Restore(checkpoint_.ledger, checkpoint_.pending, std::move(checkpoint_.debts),
                     checkpoint_.given_up);
   out_.book.RestoreOwed(owed);
-  for (const auto& [begin, end] : owed_missing.intervals()) {
-    for (Position p = begin; p < end; ++p) {
-      out_.book.ForgetDebt(p);
-    }
-  }
   if (!missing.empty()) {
     const bool unsynced = checkpoint_.unsynced && out_.damaged_places == 0;
     const DropReason reason = unsynced ? DropReason::kUnsynced : DropReason::kDamaged;
@@ -267,9 +255,7 @@ void Recovery::Account() {
   for (auto it = out_.records.lower_bound(checkpoint_.counted); it != out_.records.end(); ++it) {
     out_.book.Accept(it->first, AmountOf(it->second.header));
   }
-  for (uint64_t i = 0; i < unknown_.size(); ++i) {
-    out_.book.BookUnknownLoss(DropReason::kDamaged);
-  }
+  out_.book.BookUnknownLoss(unknown_.size(), DropReason::kDamaged);
 }
 
 }  // namespace

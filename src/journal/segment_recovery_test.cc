@@ -132,6 +132,7 @@ TEST(SegmentRecoveryTest, ARecordLargerThanASegmentGetsItsOwn) {
   EXPECT_TRUE(harness.Read(large)->body.ToString() == big);
   harness.journal().Settle(large, Delivered(1), {});
   harness.Settle();
+  harness.loop().AdvanceBy(std::chrono::seconds(10));
   EXPECT_EQ(harness.Read(after)->body.ToString(), "t");
   EXPECT_LT(harness.journal().stats().disk_bytes, 100'000U);
 }

@@ -11,17 +11,20 @@ namespace gapless::journal {
 namespace {
 
 constexpr uint64_t kWindow = 128 * 1024;
+constexpr uint64_t kSmallWindow = 4096;
+constexpr uint64_t kLargeRecord = 32 * 1024;
 constexpr uint64_t kPayloadPiece = 1 << 20;
 
 }  // namespace
 
 SegmentScanner::SegmentScanner(io::File& file, const SegmentHeader& header, uint64_t file_size)
-    : file_(file), salt_(header.salt), file_size_(file_size) {}
+    : file_(file), salt_(header.salt), file_size_(file_size), window_size_(kWindow) {}
 
 Result<ByteSpan> SegmentScanner::View(uint64_t offset, uint64_t size) {
   size = offset >= file_size_ ? 0 : std::min(size, file_size_ - offset);
   if (offset < window_at_ || offset + size > window_at_ + window_.size()) {
-    window_.resize(std::max(size, std::min(kWindow, file_size_ - std::min(offset, file_size_))));
+    window_.resize(
+        std::max(size, std::min(window_size_, file_size_ - std::min(offset, file_size_))));
     window_at_ = offset;
     ASSIGN_OR_RETURN(const size_t got, file_.ReadAt(offset, window_));
     window_.resize(got);
@@ -97,6 +100,7 @@ Result<ScanItem> SegmentScanner::Next() {
     return item;
   }
   next_ = item.offset + item.size;
+  window_size_ = item.size >= kLargeRecord ? kSmallWindow : kWindow;
   if (item.header.kind == RecordKind::kEnd) {
     ended_ = true;
     sealed_ = true;

@@ -50,6 +50,8 @@ class SegmentScanner {
   bool ended_ = false;
   bool sealed_ = false;
   std::vector<std::byte> window_;
+  // How far to read ahead of a header: not far where records are large.
+  uint64_t window_size_;
   uint64_t window_at_ = 0;
 };
 

@@ -1,66 +1,16 @@
 // The segment journal with its real threads and the real disk.
-#include "base/timer_queue.h"
 #include "io/posix_file_system.h"
 #include "journal/journal_harness.h"
 #include "journal/segment_journal.h"
+#include "journal/thread_loop_test.h"
 
-#include <chrono>
-#include <condition_variable>
 #include <cstdlib>
-#include <deque>
 #include <filesystem>
-#include <functional>
-#include <mutex>
 
 #include <gtest/gtest.h>
 
 namespace gapless::journal {
 namespace {
-
-// A loop whose Post may be called from any thread; the test runs it.
-class TestLoop final : public Loop {
- public:
-  void Post(Task task) override {
-    const std::lock_guard lock(mu_);
-    tasks_.push_back(std::move(task));
-    wake_.notify_one();
-  }
-  bool InThread() const override { return true; }
-  TimePoint Now() const override {
-    return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
-  }
-  WallTime WallNow() const override {
-    return WallTime(std::chrono::system_clock::now().time_since_epoch());
-  }
-  Timer RunAt(TimePoint when, Task task) override { return timers_.Add(when, std::move(task)); }
-
-  // Runs tasks and timers until `done` or ten seconds have passed.
-  bool RunUntil(const std::function<bool()>& done) {
-    const TimePoint deadline = Now() + std::chrono::seconds(10);
-    while (!done()) {
-      if (Now() > deadline) {
-        return false;
-      }
-      std::deque<Task> tasks;
-      {
-        std::unique_lock lock(mu_);
-        wake_.wait_for(lock, std::chrono::milliseconds(20), [&] { return !tasks_.empty(); });
-        tasks.swap(tasks_);
-      }
-      for (Task& task : tasks) {
-        task();
-      }
-      timers_.RunDue(Now());
-    }
-    return true;
-  }
-
- private:
-  std::mutex mu_;
-  std::condition_variable wake_;
-  std::deque<Task> tasks_;
-  TimerQueue timers_;
-};
 
 class SegmentThreadsTest : public testing::Test {
  protected:
@@ -86,7 +36,7 @@ class SegmentThreadsTest : public testing::Test {
     EXPECT_TRUE(loop_.RunUntil([&] { return closed; }));
   }
 
-  TestLoop loop_;
+  ThreadLoop loop_;
   std::string directory_;
 };
 

@@ -14,6 +14,8 @@ constexpr Duration kCheckpointInterval = std::chrono::milliseconds(100);
 constexpr Duration kCheckpointRetry = std::chrono::milliseconds(200);
 // A segment of which less than one part in so many is needed is emptied by moving its records.
 constexpr uint64_t kSparse = 8;
+// For so long: a segment that is just being drained will be empty before.
+constexpr Duration kSparseFor = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -123,27 +125,46 @@ std::vector<ReadItem> SegmentJournal::HeldRecordsOf(const Segment& segment) cons
   return items;
 }
 
+SegmentJournal::Segment* SegmentJournal::FindSparseSegment() {
+  const TimePoint now = home_.Now();
+  std::optional<TimePoint> next;
+  for (auto& [sequence, segment] : segments_) {
+    // One ordinary segment alone is not worth it: its records would only begin the next one.
+    const bool worth = segments_.size() >= 3 || segment.capacity > options_.segment_size;
+    const bool sparse = worth && segment.sealed && !segment.keep && segment.live_records > 0 &&
+                        segment.live_bytes < segment.capacity / kSparse;
+    if (!sparse) {
+      segment.sparse_since.reset();
+      continue;
+    }
+    const TimePoint due = segment.sparse_since.value_or(now) + kSparseFor;
+    if (due <= now) {
+      return &segment;
+    }
+    segment.sparse_since = due - kSparseFor;
+    next = std::min(next.value_or(due), due);
+  }
+  if (next) {
+    compaction_timer_ = home_.RunAt(*next, [this] { MaybeCompact(); });
+  }
+  return nullptr;
+}
+
 void SegmentJournal::MaybeCompact() {
   if (compacting_ != 0 || closing_) {
     return;
   }
-  const auto sparse = std::ranges::find_if(segments_, [this](const auto& entry) {
-    const Segment& segment = entry.second;
-    // One ordinary segment alone is not worth it: its records would only begin the next one.
-    const bool worth = segments_.size() >= 3 || segment.capacity > options_.segment_size;
-    return worth && segment.sealed && !segment.keep && segment.live_records > 0 &&
-           segment.live_bytes < segment.capacity / kSparse;
-  });
-  if (sparse == segments_.end()) {
+  const Segment* found = FindSparseSegment();
+  if (!found) {
     return;
   }
-  const Segment& segment = sparse->second;
+  const Segment& segment = *found;
   ReadWindow window{.segment = segment.header,
                     .file = segment.file,
                     .path = segment.path,
                     .items = HeldRecordsOf(segment)};
-  compacting_ = sparse->first;
-  reader_->Post([this, &home = home_, window = std::move(window), sequence = sparse->first,
+  compacting_ = segment.header.sequence;
+  reader_->Post([this, &home = home_, window = std::move(window), sequence = compacting_,
                  alive = std::weak_ptr(alive_)]() mutable {
     std::vector<ReadRecord> records = ReadRecords(window, false);
     home.Post([this, sequence, records = std::move(records), alive = std::move(alive)]() mutable {

@@ -93,7 +93,7 @@ GroupResult SegmentWriter::Write(std::vector<WriteRequest> group) {
       Seal(true, &result);
     }
     if (failure.ok() && !active_) {
-      failure = OpenSegment(group[begin].position, first_size, &result);
+      failure = OpenSegment(group[begin], first_size, &result);
     }
     size_t end = begin + 1;
     if (failure.ok()) {
@@ -133,7 +133,7 @@ Status SegmentWriter::WriteRunOrMove(const std::vector<WriteRequest>& group, siz
   for (size_t i = begin; i < end; ++i) {
     size += SizeOf(group[i]);
   }
-  RETURN_IF_ERROR(OpenSegment(group[begin].position, size, result));
+  RETURN_IF_ERROR(OpenSegment(group[begin], size, result));
   const Status second = WriteRun(group, begin, end, result);
   if (!second.ok()) {
     Seal(false, result);
@@ -187,19 +187,18 @@ Status SegmentWriter::WriteRun(const std::vector<WriteRequest>& group, size_t be
   return OkStatus();
 }
 
-Status SegmentWriter::OpenSegment(Position first_position, uint64_t record_size,
+Status SegmentWriter::OpenSegment(const WriteRequest& first, uint64_t record_size,
                                   GroupResult* result) {
   const uint64_t needed =
       (kSegmentDataAt + record_size + kRecordHeaderSize + kPage - 1) / kPage * kPage;
   const uint64_t size = std::max(options_.segment_size, needed);
   OpenedSegment segment;
   RETURN_IF_ERROR(TakeFile(size, &segment));
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
   segment.header = {.journal_id = options_.journal_id,
                     .salt = ValidSalt(salts_.Next()),
                     .sequence = next_sequence_++,
-                    .first_position = first_position,
-                    .created_ns = std::chrono::nanoseconds(now).count()};
+                    .first_position = first.position,
+                    .created_ns = first.arrival_ns};
   segment.capacity = size;
   files_[segment.header.sequence] = {
       .path = segment.path, .size = size, .reusable = size == options_.segment_size};

@@ -112,7 +112,7 @@ class SegmentWriter {
                   GroupResult* result);
   Status WriteRunOrMove(const std::vector<WriteRequest>& group, size_t begin, size_t end,
                         GroupResult* result);
-  Status OpenSegment(Position first_position, uint64_t record_size, GroupResult* result);
+  Status OpenSegment(const WriteRequest& first, uint64_t record_size, GroupResult* result);
   Status TakeFile(uint64_t size, OpenedSegment* segment);
   Status MakeFile(uint64_t size, OpenedSegment* segment);
   Status CheckRoom(uint64_t size);
