@@ -44,7 +44,7 @@ struct StreamOptions {
   // Bound for connecting and the TLS handshake together; zero: none. Also bounds the handshake of
   // an accepted stream.
   Duration connect_timeout = std::chrono::seconds(20);
-  // Largest read buffer, bytes. The buffer adapts between 16 KiB and this.
+  // Largest single read, bytes; at least 32 KiB. The memory is the thread's, not the stream's.
   size_t read_buffer_bytes = 256 * 1024;
   size_t high_watermark_bytes = 1024 * 1024;
   size_t low_watermark_bytes = 256 * 1024;
