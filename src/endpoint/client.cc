@@ -109,7 +109,9 @@ void CheckHttp(const HttpClientConfig& config, Checker& checker) {
     }
   }
   if (!config.proxy_url.empty()) {
-    checker.Fail("proxy_url", "proxies are not supported");
+    if (const auto proxy = ParseProxy(config.proxy_url); !proxy.ok()) {
+      checker.Fail("proxy_url", proxy.status().message());
+    }
   }
   if (config.cookies) {
     checker.Warn("cookies", "cookies are not kept between requests");
@@ -170,7 +172,8 @@ const Table<HttpClientConfig>& HttpClientTable() {
   static const Table<CookiesConfig> cookies = {};
   static const Table<HttpClientConfig> table(
       {
-          Field("proxy_url", &HttpClientConfig::proxy_url, "Not supported."),
+          Field("proxy_url", &HttpClientConfig::proxy_url,
+                "An http:// proxy; empty: HTTP_PROXY, HTTPS_PROXY and NO_PROXY."),
           Field("tls", &HttpClientConfig::tls, ClientTlsTable(), "For https:// endpoints."),
           Field("read_buffer_size", &HttpClientConfig::read_buffer_size, "No effect."),
           Field("write_buffer_size", &HttpClientConfig::write_buffer_size, "No effect."),
@@ -286,6 +289,31 @@ net::ClientChannelOptions GrpcChannelOptions(const GrpcClientConfig& config,
         .permit_without_stream = config.keepalive->permit_without_stream};
   }
   return options;
+}
+
+Result<std::optional<Proxy>> GrpcProxy(const GrpcClientConfig& config, Environment environment) {
+  const auto target = ParseGrpcEndpoint(config.endpoint);
+  if (!target.ok() || target->unix_address) {
+    return std::optional<Proxy>();
+  }
+  return ProxyFromEnvironment(true, target->address, environment);
+}
+
+Result<std::optional<Proxy>> HttpProxy(const HttpClientConfig& config, const UrlTarget& target,
+                                       Environment environment) {
+  if (config.proxy_url.empty()) {
+    return ProxyFromEnvironment(target.https, target.address, environment);
+  }
+  ASSIGN_OR_RETURN(Proxy proxy, ParseProxy(config.proxy_url));
+  return std::optional<Proxy>(std::move(proxy));
+}
+
+void UseProxy(const std::optional<Proxy>& proxy, bool tunnel, net::ClientChannelOptions& options) {
+  if (proxy) {
+    options.proxy = proxy->address;
+    options.proxy_tunnel = tunnel;
+    options.proxy_authorization = proxy->authorization;
+  }
 }
 
 Result<std::shared_ptr<net::TlsClientContext>> MakeHttpTls(const HttpClientConfig& config,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/fields.h"
+#include "endpoint/proxy.h"
 #include "endpoint/target.h"
 #include "endpoint/tls.h"
 #include "net/client_channel.h"
@@ -95,9 +96,18 @@ Result<std::shared_ptr<net::TlsClientContext>> MakeGrpcTls(const GrpcClientConfi
 net::ClientChannelOptions GrpcChannelOptions(const GrpcClientConfig& config,
                                              std::shared_ptr<net::TlsClientContext> tls,
                                              Duration suspect_after);
+// gRPC goes through the proxy of HTTPS_PROXY whether or not it speaks TLS, as grpc-go does.
+Result<std::optional<Proxy>> GrpcProxy(const GrpcClientConfig& config, Environment environment);
 // "http" or "https", as the channel will speak.
 std::string_view GrpcScheme(const GrpcClientConfig& config);
 std::string GrpcAuthority(const GrpcClientConfig& config);
+
+// `proxy_url`, else the environment's.
+Result<std::optional<Proxy>> HttpProxy(const HttpClientConfig& config, const UrlTarget& target,
+                                       Environment environment);
+// Sends the channel through `proxy`: in a tunnel, or, for plain http requests that name the whole
+// URL, without.
+void UseProxy(const std::optional<Proxy>& proxy, bool tunnel, net::ClientChannelOptions& options);
 
 // Null for http:// targets.
 Result<std::shared_ptr<net::TlsClientContext>> MakeHttpTls(const HttpClientConfig& config,

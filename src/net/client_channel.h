@@ -33,6 +33,11 @@ struct ClientChannelOptions {
   // Where to: a name or number and port, or addresses that need no lookup (unix sockets).
   HostPort target;
   std::vector<SocketAddress> fixed_addresses;
+  // An HTTP proxy: it is dialled and resolved instead, and asked for a tunnel to the target, or,
+  // where the requests themselves name the target (plain http), only dialled.
+  std::optional<HostPort> proxy;
+  bool proxy_tunnel = true;
+  std::string proxy_authorization;
   // Null: no TLS. `server_name` is SNI and the verified name.
   std::shared_ptr<TlsClientContext> tls;
   std::string server_name;
@@ -124,6 +129,7 @@ class ClientChannel final : private ClientConnection::Observer {
   void Resolve(uint64_t id, Dial& dial);
   void OnResolved(uint64_t id, Result<Resolver::Addresses> addresses);
   bool TryNextAddress(uint64_t id, Dial& dial);
+  std::unique_ptr<Stream> OpenStream(const SocketAddress& address);
   void Greet(uint64_t id, Dial& dial);
   void OnDialAnswered(uint64_t id);
   void OnDialFailed(uint64_t id, const Status& status);

@@ -1,6 +1,7 @@
 // The dialling half of ClientChannel.
 #include "fmt/format.h"
 #include "net/client_channel.h"
+#include "net/proxy_stream.h"
 #include "net/worker.h"
 
 #include <algorithm>
@@ -26,10 +27,10 @@ void ClientChannel::Resolve(uint64_t id, Dial& dial) {
     OnResolved(id, options_.fixed_addresses);
     return;
   }
-  const std::string& host =
-      options_.target.host.empty() ? std::string("localhost") : options_.target.host;
+  const HostPort& peer = options_.proxy ? *options_.proxy : options_.target;
+  const std::string host = peer.host.empty() ? "localhost" : peer.host;
   dial.query = resolver_.Resolve(
-      host, options_.target.port,
+      host, peer.port,
       [this, id](Result<Resolver::Addresses> addresses) { OnResolved(id, std::move(addresses)); });
 }
 
@@ -51,6 +52,20 @@ void ClientChannel::OnResolved(uint64_t id, Result<Resolver::Addresses> addresse
   (void)TryNextAddress(id, dial);
 }
 
+std::unique_ptr<Stream> ClientChannel::OpenStream(const SocketAddress& address) {
+  StreamOptions stream_options = options_.stream;
+  stream_options.connect_timeout = options_.dial.give_up_after;
+  if (options_.proxy && options_.proxy_tunnel) {
+    return ConnectViaProxy(
+        worker_, address,
+        {.target = options_.target.ToString(), .authorization = options_.proxy_authorization},
+        options_.tls, options_.server_name, stream_options);
+  }
+  return options_.tls
+             ? ConnectTls(worker_, address, options_.tls, options_.server_name, stream_options)
+             : ConnectPlain(worker_, address, stream_options);
+}
+
 // False if there is none left to try.
 bool ClientChannel::TryNextAddress(uint64_t id, Dial& dial) {
   if (dial.tried >= std::min(dial.addresses.size(), kMaxTries)) {
@@ -60,14 +75,9 @@ bool ClientChannel::TryNextAddress(uint64_t id, Dial& dial) {
     worker_.DeferDelete(std::move(dial.connection));
   }
   const SocketAddress& address = dial.addresses[dial.tried++];
-  StreamOptions stream_options = options_.stream;
-  stream_options.connect_timeout = options_.dial.give_up_after;
-  auto stream = options_.tls ? ConnectTls(worker_, address, options_.tls, options_.server_name,
-                                          stream_options)
-                             : ConnectPlain(worker_, address, stream_options);
   dial.greeted = false;
   dial.connection =
-      std::make_unique<ClientConnection>(worker_, std::move(stream), options_.connection,
+      std::make_unique<ClientConnection>(worker_, OpenStream(address), options_.connection,
                                          static_cast<ClientConnection::Observer*>(this));
   dial.connection->tag = id;
   dial.connection->Start();

@@ -477,6 +477,61 @@ TEST_F(ClientChannelTest, SpreadsOverEveryAddressAndSurvivesTheLossOfOne) {
   EXPECT_TRUE(news_.dial_failures.empty()) << "one address of two is no level down";
 }
 
+TEST_F(ClientChannelTest, GoesThroughTheTunnelOfAProxy) {
+  peer_.Listen();
+  // A proxy that answers CONNECT and then hands the bytes to an HTTP/2 peer of its own.
+  ScriptedPeer proxy(worker_, false);
+  std::string head;
+  std::unique_ptr<Stream> onward;
+  struct Back final : StreamHandler {
+    void OnConnected() override {}
+    void OnData(Slice bytes) override { to->Write(Rope(bytes)); }
+    void OnEnd() override {}
+    void OnClosed(Status) override {}
+    Stream* to = nullptr;
+  } back;
+  proxy.on_raw = [&](PeerConnection& connection, Slice bytes) {
+    if (onward) {
+      onward->Write(Rope(bytes));
+      return;
+    }
+    head += bytes.text();
+    if (head.ends_with("\r\n\r\n")) {
+      back.to = &connection.stream();
+      onward = ConnectPlain(worker_, *SocketAddress::FromNumeric("127.0.0.1", peer_.port()), {});
+      onward->Start(&back);
+      connection.WriteRaw("HTTP/1.1 200 Connection established\r\n\r\n");
+    }
+  };
+  proxy.Listen();
+  ClientChannelOptions options = Options(peer_.port());
+  options.target.host = "backend.example.com";
+  options.proxy = HostPort{"127.0.0.1", proxy.port()};
+  options.proxy_authorization = "Basic eA==";
+  Open(options);
+  Send(std::string(100000, 'p'));
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok()) << results_[0].status.ToString();
+  EXPECT_THAT(head, testing::StartsWith("CONNECT backend.example.com:" +
+                                        std::to_string(peer_.port()) + " HTTP/1.1\r\n"));
+  EXPECT_THAT(head, testing::HasSubstr("proxy-authorization: Basic eA==\r\n"));
+}
+
+TEST_F(ClientChannelTest, AProxyThatRefusesIsAFailedDialThatSaysSo) {
+  ScriptedPeer proxy(worker_, false);
+  proxy.on_request = [](PeerConnection& connection, int32_t) {
+    connection.WriteRaw("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
+  };
+  proxy.Listen();
+  ClientChannelOptions options = Options(1);
+  options.target.host = "backend.example.com";
+  options.proxy = HostPort{"127.0.0.1", proxy.port()};
+  Open(options);
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_THAT(results_[0].status.message(), testing::HasSubstr("status 407"));
+}
+
 class Http1ChannelTest : public ClientChannelTest {
  protected:
   ClientChannelOptions Options1(uint16_t port) {

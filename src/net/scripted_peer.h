@@ -138,6 +138,8 @@ class ScriptedPeer {
   // What to do with a complete request; the default answers gRPC OK or an empty 200.
   std::function<void(PeerConnection&, int32_t id)> on_request;
   std::function<void(PeerConnection&)> on_accept;
+  // Takes the bytes of a connection instead of HTTP.
+  std::function<void(PeerConnection&, Slice)> on_raw;
   std::shared_ptr<TlsServerContext> tls;
   bool send_settings = true;
   bool answer_pings = true;
@@ -265,6 +267,10 @@ inline void PeerConnection::OnData(Slice bytes) {
     if (!ended) {
       Flush();
     }
+    return;
+  }
+  if (peer_.on_raw) {
+    peer_.on_raw(*this, std::move(bytes));
     return;
   }
   http1_in += bytes.text();

@@ -3,13 +3,21 @@
 #include "delivery/channel_transport.h"
 #include "exporter/otlp_grpc/protocol.h"
 
+#include <cstdlib>
+
 namespace gapless::exporter::otlp_grpc {
+namespace {
+
+const char* Environment(const char* name) { return std::getenv(name); }
+
+}  // namespace
 
 OtlpGrpcExporter::OtlpGrpcExporter(const pipeline::Settings&, Config config)
     : config_(std::move(config)) {}
 
 Status OtlpGrpcExporter::Start() {
   ASSIGN_OR_RETURN(tls_, endpoint::MakeGrpcTls(config_.client));
+  ASSIGN_OR_RETURN(proxy_, endpoint::GrpcProxy(config_.client, &Environment));
   return OkStatus();
 }
 
@@ -18,9 +26,11 @@ void OtlpGrpcExporter::Shutdown(TimePoint, std::move_only_function<void()> done)
 std::unique_ptr<delivery::Transport> OtlpGrpcExporter::CreateTransport(otlp::Signal signal,
                                                                        net::Worker& home,
                                                                        Duration suspect_after) {
+  net::ClientChannelOptions options =
+      endpoint::GrpcChannelOptions(config_.client, tls_, suspect_after);
+  endpoint::UseProxy(proxy_, true, options);
   return std::make_unique<delivery::ChannelTransport>(
-      home, endpoint::GrpcChannelOptions(config_.client, tls_, suspect_after),
-      std::make_unique<GrpcProtocol>(config_.client, signal));
+      home, std::move(options), std::make_unique<GrpcProtocol>(config_.client, signal));
 }
 
 }  // namespace gapless::exporter::otlp_grpc

@@ -21,6 +21,7 @@ class OtlpGrpcExporter final : public delivery::Exporter {
  private:
   const Config config_;
   std::shared_ptr<net::TlsClientContext> tls_;
+  std::optional<endpoint::Proxy> proxy_;
 };
 
 }  // namespace gapless::exporter::otlp_grpc

@@ -3,7 +3,14 @@
 #include "delivery/channel_transport.h"
 #include "exporter/otlp_http/protocol.h"
 
+#include <cstdlib>
+
 namespace gapless::exporter::otlp_http {
+namespace {
+
+const char* Environment(const char* name) { return std::getenv(name); }
+
+}  // namespace
 
 OtlpHttpExporter::OtlpHttpExporter(const pipeline::Settings&, Config config)
     : config_(std::move(config)) {}
@@ -16,7 +23,9 @@ Status OtlpHttpExporter::Start() {
     }
     ASSIGN_OR_RETURN(endpoint::UrlTarget url, endpoint::ParseUrl(text));
     ASSIGN_OR_RETURN(auto tls, endpoint::MakeHttpTls(config_.client, url));
-    targets_[static_cast<size_t>(signal)] = Target{std::move(url), std::move(tls)};
+    ASSIGN_OR_RETURN(auto proxy, endpoint::HttpProxy(config_.client, url, &Environment));
+    targets_[static_cast<size_t>(signal)] =
+        Target{std::move(url), std::move(tls), std::move(proxy)};
   }
   return OkStatus();
 }
@@ -30,9 +39,10 @@ std::unique_ptr<delivery::Transport> OtlpHttpExporter::CreateTransport(otlp::Sig
   if (!target) {
     return nullptr;
   }
-  auto protocol = std::make_unique<HttpProtocol>(config_, target->url, signal);
+  auto protocol = std::make_unique<HttpProtocol>(config_, target->url, target->proxy, signal);
   net::ClientChannelOptions options =
       endpoint::HttpChannelOptions(config_.client, target->url, target->tls, suspect_after);
+  endpoint::UseProxy(target->proxy, target->url.https, options);
   options.greeting =
       std::make_shared<const net::HttpRequest>(protocol->Frame(Rope(), Duration::zero(), true));
   return std::make_unique<delivery::ChannelTransport>(home, std::move(options),

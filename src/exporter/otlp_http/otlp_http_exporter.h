@@ -25,6 +25,7 @@ class OtlpHttpExporter final : public delivery::Exporter {
   struct Target {
     endpoint::UrlTarget url;
     std::shared_ptr<net::TlsClientContext> tls;  // null: plaintext
+    std::optional<endpoint::Proxy> proxy;
   };
 
   const Config config_;

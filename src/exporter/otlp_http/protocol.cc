@@ -32,7 +32,7 @@ std::string_view MediaType(const net::HttpResponse& response) {
 }  // namespace
 
 HttpProtocol::HttpProtocol(const Config& config, const endpoint::UrlTarget& target,
-                           otlp::Signal signal)
+                           const std::optional<endpoint::Proxy>& proxy, otlp::Signal signal)
     : signal_(signal),
       encoding_(config.encoding),
       codec_(endpoint::HttpCodec(config.client)),
@@ -50,6 +50,12 @@ HttpProtocol::HttpProtocol(const Config& config, const endpoint::UrlTarget& targ
   request_.headers.Add("user-agent", endpoint::DefaultUserAgent());
   if (config.client.disable_keep_alives) {
     request_.headers.Add("connection", "close");
+  }
+  if (proxy && !target.https) {
+    request_.target = "http://" + target.authority + target.path;
+    if (!proxy->authorization.empty()) {
+      request_.headers.Add("proxy-authorization", proxy->authorization);
+    }
   }
   for (const net::HttpHeader& header : endpoint::ToHeaders(config.client.headers)) {
     if (header.name == "host") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "delivery/channel_transport.h"
+#include "endpoint/proxy.h"
 #include "endpoint/target.h"
 #include "exporter/otlp_http/config.h"
 
@@ -11,7 +12,10 @@ namespace gapless::exporter::otlp_http {
 
 class HttpProtocol final : public delivery::ExportProtocol {
  public:
-  HttpProtocol(const Config& config, const endpoint::UrlTarget& target, otlp::Signal signal);
+  // `proxy`: plain http requests go to it with their whole URL; https goes through a tunnel that
+  // the channel digs.
+  HttpProtocol(const Config& config, const endpoint::UrlTarget& target,
+               const std::optional<endpoint::Proxy>& proxy, otlp::Signal signal);
 
   Result<Rope> Encode(const otlp::Batch& batch) override;
   net::HttpRequest Frame(Rope body, Duration timeout, bool probe) override;

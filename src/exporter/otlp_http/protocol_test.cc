@@ -21,7 +21,7 @@ Config Base() {
 }
 
 HttpProtocol Make(const Config& config, otlp::Signal signal = otlp::Signal::kTraces) {
-  return HttpProtocol(config, endpoint::ParseUrl(config.UrlFor(signal)).value(), signal);
+  return HttpProtocol(config, endpoint::ParseUrl(config.UrlFor(signal)).value(), {}, signal);
 }
 
 AttemptResult Read(int status, net::HttpHeaders headers = {}, std::string_view body = "") {
@@ -62,6 +62,16 @@ TEST(HttpProtocolTest, SendsTheBatchWithHeadersAndHost) {
   EXPECT_EQ(request.headers.Find("content-encoding"), "gzip");
   EXPECT_EQ(request.headers.Find("authorization"), "Bearer x");
   EXPECT_EQ(wire::Decompress(wire::Codec::kGzip, request.body, 4000)->ToString(), text);
+}
+
+TEST(HttpProtocolTest, PlainRequestsToAProxyNameTheWholeUrl) {
+  const Config config = Base();
+  HttpProtocol protocol(config, endpoint::ParseUrl(config.UrlFor(otlp::Signal::kTraces)).value(),
+                        endpoint::ParseProxy("http://u:p@proxy:3128").value(),
+                        otlp::Signal::kTraces);
+  const net::HttpRequest request = protocol.Frame(Rope(), Duration::zero(), true);
+  EXPECT_EQ(request.target, "http://backend:4318/base/v1/traces");
+  EXPECT_EQ(request.headers.Find("proxy-authorization"), "Basic dTpw");
 }
 
 TEST(HttpProtocolTest, JsonEncodingWritesJson) {
