@@ -176,6 +176,13 @@ TEST(SegmentLimitTest, MaxSizeBoundsTheFilesAndIsARetryableAnswer) {
   EXPECT_TRUE(harness.Append(MakeBatch("again")).ok());
 }
 
+TEST(SegmentLimitTest, ARequestThatNeverFitsIsRefusedForGood) {
+  SegmentHarness harness({.segment_size = 16 * 1024, .max_size = 100 * 1024});
+  const auto result = harness.Append(MakeBatch(std::string(200'000, 'x')));
+  EXPECT_EQ(result.status().code(), Code::kResourceExhausted);
+  EXPECT_FALSE(result.status().retryable());
+}
+
 TEST(SegmentLimitTest, DebtsGoBeforeAnAppendIsRefusedForLong) {
   SegmentHarness harness({.segment_size = 16 * 1024,
                           .max_size = 100 * 1024,

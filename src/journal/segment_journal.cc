@@ -148,6 +148,11 @@ Status SegmentJournal::Admit(const otlp::Batch& batch, uint64_t charge) {
   if (closing_) {
     return Unavailable("the journal is closing");
   }
+  const uint64_t smallest_segment = kSegmentDataAt + 2 * kRecordHeaderSize + batch.body.size();
+  if (options_.max_size > 0 && smallest_segment > options_.max_size) {
+    return ResourceExhausted(fmt::format("a request of {} bytes never fits into max_size {}",
+                                         batch.body.size(), options_.max_size));
+  }
   if (in_flight_bytes_ + batch.body.size() > kInFlightMax && in_flight_bytes_ > 0) {
     return ResourceExhausted("the disk does not keep up").WithRetryAfter(options_.retry_delay);
   }

@@ -240,11 +240,16 @@ void SegmentJournal::ContinueClose() {
   }
   // An empty journal leaves its checkpoint and no segments.
   const bool empty = index_.size() == 0 && !dirty_;
-  writer_->Post([&home = home_, side = side_, empty, done = std::move(close_done_)]() mutable {
+  writer_->Post([&home = home_, side = side_, alive = std::weak_ptr(alive_), empty,
+                 done = std::move(close_done_)]() mutable {
     if (empty && !side->abandoned.load()) {
       side->segments.ReleaseAll();
     }
-    home.Post(std::move(done));
+    home.Post([alive = std::move(alive), done = std::move(done)]() mutable {
+      if (!alive.expired()) {
+        done();
+      }
+    });
   });
 }
 
