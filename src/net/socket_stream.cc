@@ -25,6 +25,8 @@ constexpr size_t kMinRoom = 32 * 1024;
 // One turn reads at most this much from one connection, so that the others get theirs.
 constexpr size_t kReadPerTurn = 1024 * 1024;
 constexpr size_t kMaxIov = 64;
+// So many bytes are not held back for others of the same turn.
+constexpr size_t kFlushAt = 128 * 1024;
 
 std::string ErrorText(int error) {
   return std::error_code(error, std::generic_category()).message();
@@ -257,7 +259,13 @@ void SocketStream::Write(Rope bytes) {
   for (const Slice& slice : bytes.slices()) {
     queue_.push_back(slice);
   }
-  Flush();
+  if (pending_ >= kFlushAt) {
+    Flush();
+  } else if (!flush_scheduled_ && state_ == State::kConnected) {
+    // Writes of one turn leave with one system call.
+    flush_scheduled_ = true;
+    Later(&SocketStream::FlushNow);
+  }
   above_high_ = above_high_ || pending_ > options_.high_watermark_bytes;
 }
 
@@ -266,6 +274,11 @@ void SocketStream::ShutdownWrite() {
     return;
   }
   write_ending_ = true;
+  Flush();
+}
+
+void SocketStream::FlushNow() {
+  flush_scheduled_ = false;
   Flush();
 }
 
@@ -372,6 +385,9 @@ void SocketStream::DeliverFailure() {
 void SocketStream::Close() {
   if (state_ == State::kDead) {
     return;
+  }
+  if (flush_scheduled_) {
+    Flush();  // a last word that was written in this turn
   }
   state_ = State::kDead;
   handler_ = nullptr;

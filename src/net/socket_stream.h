@@ -48,6 +48,7 @@ class SocketStream final : public Stream {
   void OnIo(uint32_t events);
   void ReadSome();
   void Flush();
+  void FlushNow();
   bool SendOnce();
   void Advance(size_t sent);
   void ReportWritable();
@@ -79,6 +80,7 @@ class SocketStream final : public Stream {
   bool read_scheduled_ = false;
 
   bool writable_ = false;
+  bool flush_scheduled_ = false;
   bool write_ending_ = false;
   bool write_ended_ = false;
   bool above_high_ = false;
