@@ -67,6 +67,8 @@ class Http1ServerConnection final : public ServerConnection,
   size_t charged_bytes_ = 0;
   bool keep_alive_ = true;
   bool head_method_ = false;
+  bool bodyless_ = false;
+  std::optional<HttpResponse> early_response_;  // to a request without body that is refused
   int minor_version_ = 1;
   std::shared_ptr<ResponderState> responder_;
 
@@ -123,6 +125,8 @@ void Http1ServerConnection::Process() {
     last_progress_ = env_.worker.Now();
     if (phase_ == Phase::kIdle) {
       begun_ = last_progress_;
+      request_ = HttpRequest();
+      bodyless_ = false;
       Enter(Phase::kHead);
     }
     Slice front = std::move(input_.front());
@@ -155,7 +159,6 @@ void Http1ServerConnection::HandleParseError(const Status& status) {
 }
 
 Status Http1ServerConnection::OnHead(Http1Head head) {
-  request_ = HttpRequest();
   request_.method = std::move(head.method);
   request_.target = std::move(head.target);
   request_.scheme = env_.peer->tls ? "https" : "http";
@@ -166,6 +169,7 @@ Status Http1ServerConnection::OnHead(Http1Head head) {
   minor_version_ = head.minor_version;
   head_method_ = request_.method == "HEAD";
   max_body_bytes_ = env_.max_body_bytes;
+  bodyless_ = !head.chunked && head.content_length.value_or(0) == 0;
   if (options_.write_timeout > Duration::zero()) {
     write_timer_ = env_.worker.RunAfter(options_.write_timeout, [this] { Finish(); });
   }
@@ -209,6 +213,9 @@ void Http1ServerConnection::OnComplete() {
     return Finish();
   }
   Enter(Phase::kHandling);
+  if (early_response_) {
+    return OnResponse(*std::exchange(early_response_, std::nullopt));
+  }
   responder_ = std::make_shared<ResponderState>();
   responder_->sink = this;
   HttpCall call;
@@ -226,6 +233,10 @@ void Http1ServerConnection::Refuse(HttpRefusal reason) {
 }
 
 void Http1ServerConnection::RespondEarly(HttpResponse response) {
+  if (phase_ == Phase::kHead && bodyless_) {
+    early_response_ = std::move(response);
+    return;
+  }
   // The rest of the request would have to be read first; it is cheaper for both to start over.
   keep_alive_ = false;
   Enter(Phase::kRefused);

@@ -109,6 +109,17 @@ TEST_F(Http1ServerTest, RefusesByHeaderWithoutWaitingForTheBody) {
   EXPECT_TRUE(client.Ends());
 }
 
+TEST_F(Http1ServerTest, ARefusedRequestWithoutBodyLeavesTheConnectionOpen) {
+  RawClient& client = Connect();
+  client.Send("GET /refused HTTP/1.1\r\nHost: h\r\n\r\nGET /fine HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(client.Sees("HTTP/1.1 404 "));
+  EXPECT_TRUE(client.Sees("x-target: /fine"));
+  EXPECT_EQ(client.Count("connection: close"), 0u);
+  client.Send("garbage\r\n\r\n");
+  EXPECT_TRUE(client.Sees("HTTP/1.1 400 "));
+  EXPECT_TRUE(client.Ends());
+}
+
 TEST_F(Http1ServerTest, EnforcesTheBodyLimitAnnouncedOrNot) {
   options_.max_body_bytes = 10;
   RawClient& announced = Connect();
