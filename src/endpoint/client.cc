@@ -134,8 +134,10 @@ const Table<KeepaliveConfig>& KeepaliveTable() {
 }
 
 void Common(net::ClientChannelOptions& options, Duration suspect_after) {
-  options.connection.suspect_after = suspect_after;
-  options.stream.tcp_user_timeout = suspect_after * 3 / 2;
+  // Less than this is no time for a round trip over a continent.
+  const Duration patience = std::max<Duration>(suspect_after, std::chrono::milliseconds(100));
+  options.connection.suspect_after = patience;
+  options.stream.tcp_user_timeout = patience * 3 / 2;
 }
 
 }  // namespace
