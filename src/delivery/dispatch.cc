@@ -434,6 +434,7 @@ void SendingQueue::SendOnPath(Unit& unit, size_t index) {
   for (const auto& processor : path.processors()) {
     auto processed = processor->Process(std::move(batch));
     if (!processed.ok()) {
+      ReleasePaths(unit);
       OnRejected(unit,
                  {.outcome = OutcomeClass::kRejected, .status = processed.status(), .warning = {}});
       return;

@@ -23,7 +23,7 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
     ++levels_[level].successes;
   } else {
     unit.last_error = result.status;
-    unit.copies += result.unknown ? 1 : 0;
+    unit.copies += (result.unknown ? 1 : 0) + (result.resent ? 1 : 0);
     stats_->AttemptFailed(level, path, result);
     failures_log_.Log(log_, telemetry::LogLevel::kInfo, home_.Now(),
                       "Exporting failed. Will retry the request after interval.",
@@ -156,7 +156,7 @@ void SendingQueue::OnLate(std::optional<size_t> level, bool alone, uint64_t unit
     --unit.tracks[*level].late;
   }
   if (!alone || result.outcome != OutcomeClass::kOk) {
-    if (result.outcome != OutcomeClass::kOk && !result.unknown) {
+    if (result.outcome != OutcomeClass::kOk && !result.unknown && !result.resent) {
       --unit.copies;  // it did not deliver, that is known now
     }
     Dispatch();  // it may have waited for this
@@ -299,6 +299,7 @@ void SendingQueue::Drop(Unit& unit, journal::DropReason reason) {
                      {"reason", ToString(reason)},
                      {"dropped_items", unit.items}});
   const Status verdict = unit.last_error.ok() ? Unavailable("dropped") : unit.last_error;
+  CountDuplicates(unit, unit.copies - std::min<uint32_t>(unit.copies, 1));
   BookUnit(unit, 0, 0, reason, verdict);
   Erase(unit.id);
 }

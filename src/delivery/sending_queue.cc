@@ -476,7 +476,9 @@ void SendingQueue::FinishShutdown() {
     ids.push_back(id);
   }
   for (const uint64_t id : ids) {
-    ReleasePaths(units_.at(id));
+    Unit& unit = units_.at(id);
+    ReleasePaths(unit);
+    CountDuplicates(unit, unit.copies - std::min<uint32_t>(unit.copies, 1));
   }
   if (journal_->tier() == "memory") {
     left = journal_->stats().pending;

@@ -6,6 +6,7 @@
 #include "delivery/outcome.h"
 #include "tests/support/sim_items.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>

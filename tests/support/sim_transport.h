@@ -32,7 +32,12 @@ class SimTransport final : public delivery::Transport {
                               delivery::AttemptCallback done) override {
     return Begin(batch, std::move(done));
   }
-  void Cancel(delivery::AttemptId id) override { exchanges_.erase(id); }
+  void Cancel(delivery::AttemptId id) override {
+    auto node = exchanges_.extract(id);
+    if (!node.empty() && node.mapped().resent && node.mapped().data) {
+      peer_->deceived_items += node.mapped().data->items;  // nobody hears that it was sent twice
+    }
+  }
   void Probe(Duration timeout, delivery::AttemptCallback done) override {
     paused_until_.reset();  // a probe does not wait for the rhythm
     const delivery::AttemptId id = Begin(std::nullopt, std::move(done));
@@ -161,14 +166,22 @@ class SimTransport final : public delivery::Transport {
     connected_ = true;
     const bool again = std::exchange(doubtful_, false);
     std::vector<delivery::AttemptId> waiting;
+    std::vector<delivery::AttemptId> lost;
     for (auto& [id, exchange] : exchanges_) {
       if (!exchange.on_wire || again) {
+        if (exchange.resent) {
+          lost.push_back(id);  // once is enough
+          continue;
+        }
         exchange.resent = exchange.on_wire;
         waiting.push_back(id);
       }
     }
     for (const delivery::AttemptId id : waiting) {
       Transmit(id);
+    }
+    for (const delivery::AttemptId id : lost) {
+      Finish(id, Gone(true));
     }
     if (observer_ != nullptr) {
       observer_->OnConnected();

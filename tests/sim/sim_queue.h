@@ -1,0 +1,75 @@
+// SimQueue: one sending queue in the simulator, with its levels, peers, load, faults and reloads.
+// Everything about it follows from its seed.
+#pragma once
+
+#include "base/rng.h"
+#include "base/sim_loop.h"
+#include "delivery/sending_queue.h"
+#include "telemetry/log_capture.h"
+#include "telemetry/metrics.h"
+#include "tests/sim/oracle.h"
+#include "tests/support/sim_transport.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gapless::sim {
+
+class SimQueue {
+ public:
+  SimQueue(uint64_t seed, SimLoop& loop, telemetry::Registry& registry);
+
+  // One random step: some load, perhaps a fault, a reload, a word of the operator.
+  void Step();
+  // All faults end; nobody overrides anything.
+  void Heal();
+  bool drained() const { return queue_->empty(); }
+  bool on_first_level() const { return queue_->status().active == 0U; }
+  // Ends the queue; `left` of the oracle's drops. True once it has ended.
+  void Shutdown(Duration patience);
+  bool ended() const { return ended_; }
+
+  // What is wrong right now; empty: nothing.
+  std::string CheckAlways() const;
+  std::vector<std::string> JudgeAtEnd();
+  std::string Describe() const;
+
+ private:
+  struct NamedLevel {
+    std::string name;
+    PeerGroup peers;
+    std::vector<std::shared_ptr<delivery::Sender>> senders;
+  };
+
+  void ChooseSettings();
+  void ChooseBatch();
+  void AddLevel();
+  std::shared_ptr<delivery::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
+  delivery::SendingQueueOptions Options();
+  void Load();
+  void Fault();
+  void FaultOf(SimPeer& peer);
+  void Poison();
+  void Reload();
+  SimPeer& AnyPeer();
+
+  Rng rng_;
+  SimLoop& loop_;
+  delivery::DeliverySettings settings_;
+  delivery::RouterConfig router_;
+  delivery::Ack ack_ = delivery::Ack::kStored;
+  bool withdraw_ = false;
+  delivery::Order order_ = delivery::Order::kFifo;
+  std::vector<NamedLevel> levels_;  // all that ever were
+  std::vector<size_t> used_;        // indices of the configured ones, in order
+  telemetry::LogCapture log_;
+  Oracle oracle_;
+  uint64_t next_item_ = 0;
+  uint64_t steps_ = 0;
+  bool ended_ = false;
+  std::unique_ptr<delivery::SendingQueue> queue_;
+};
+
+}  // namespace gapless::sim
