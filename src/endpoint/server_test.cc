@@ -42,6 +42,8 @@ keepalive:
   EXPECT_EQ(options.http2_options.min_ping_interval, std::chrono::seconds(30));
   EXPECT_TRUE(options.http2_options.permit_pings_without_stream);
   EXPECT_FALSE(options.http1);
+  EXPECT_GE(options.max_inflight_body_bytes, size_t{32} << 20);
+  EXPECT_LE(options.max_inflight_body_bytes, size_t{512} << 20);
 }
 
 TEST(GrpcServerConfigTest, RefusesWhatCannotWork) {
