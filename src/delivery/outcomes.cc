@@ -10,6 +10,12 @@ namespace {
 // How long merged units stay below a size that a peer refused.
 constexpr Duration kByteCapTime = std::chrono::minutes(10);
 
+// Queue off: the level had its part of the client's deadline. Says nothing about the level.
+bool ShareRanOut(const AttemptResult& result) {
+  return result.unknown && result.status.code() == Code::kDeadlineExceeded &&
+         result.status.origin() == Origin::kLocal;
+}
+
 }  // namespace
 
 void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
@@ -86,7 +92,7 @@ void SendingQueue::OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end,
     return;
   }
   Unit& unit = it->second;
-  if (unit.trial) {
+  if (unit.trial && !ShareRanOut(result)) {
     OnTrialEnd(unit, path, end, result);
     return;
   }
@@ -212,9 +218,8 @@ void SendingQueue::Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces) {
 
 void SendingQueue::OnGaveUp(Unit& unit, const AttemptResult& result) {
   unit.last_error = result.status;
-  if (options_.withdraw && result.unknown && result.status.origin() == Origin::kLocal &&
-      result.status.code() == Code::kDeadlineExceeded) {
-    ++unit.copies;  // the level's share ran out: no attempt was reported
+  if (ShareRanOut(result)) {
+    ++unit.copies;  // no attempt was reported
   }
   UnitTrack& track = unit.tracks[*unit.level];
   track.gave_up = true;

@@ -112,13 +112,11 @@ void QueueStats::SetLevels(const std::vector<Level>& levels) {
 
 void QueueStats::Sent(size_t level, size_t path, uint64_t items) { sent_[level][path].Add(items); }
 
-void QueueStats::AttemptFailed(size_t level, size_t path, const AttemptResult& result) {
-  if (result.outcome != OutcomeClass::kRejected) {
-    return;  // upstream counts what is given up, not every attempt
-  }
+void QueueStats::RejectedBy(size_t level, size_t path, uint64_t items) {
   registry_
-      .GetCounter(Of(kSendFailed, identity_.signal), {{"exporter", levels_[level].exporters[path]}})
-      .Add();
+      .GetCounter(Of(kSendFailed, identity_.signal),
+                  {{"exporter", levels_[level].exporters[path]}})
+      .Add(items);
 }
 
 void QueueStats::EnqueueFailed(uint64_t items) {

@@ -613,6 +613,74 @@ TEST(SendingQueueTest, ARejectedTrialIsRepeatedWithOtherBatchesUntilTheProbesMus
   ExpectAllDelivered(bench);
 }
 
+// A processor behind the journal: passes, removes or refuses everything.
+class StubProcessor final : public pipeline::Processor {
+ public:
+  enum class Does : uint8_t { kPasses, kRemoves, kRefuses };
+  explicit StubProcessor(Does does) : does_(does) {}
+  Status Start() override { return OkStatus(); }
+  void Shutdown(TimePoint, std::move_only_function<void()> done) override { done(); }
+  Result<std::optional<otlp::Batch>> Process(otlp::Batch batch) override {
+    switch (does_) {
+      case Does::kPasses:
+        return std::optional(std::move(batch));
+      case Does::kRemoves:
+        return std::optional<otlp::Batch>();
+      case Does::kRefuses:
+        return InvalidArgument("refused by a processor");
+    }
+    return Internal("unreachable");
+  }
+
+ private:
+  const Does does_;
+};
+
+void UseProcessor(QueueBench& bench, size_t level, size_t path, StubProcessor::Does does) {
+  SendingQueueOptions options = bench.Options();
+  options.levels[level].paths[path].processors.push_back(std::make_shared<StubProcessor>(does));
+  bench.queue->Reconfigure(std::move(options));
+  bench.Run(milliseconds(10));
+}
+
+TEST(SendingQueueTest, WhatALevelsProcessorsRemoveIsFiltered) {
+  QueueBench bench;
+  UseProcessor(bench, 0, 0, StubProcessor::Does::kRemoves);
+  bench.Load(5, milliseconds(1));
+  EXPECT_EQ(bench.ledger().filtered.items, 5U);
+  EXPECT_TRUE(bench.ledger().Balanced());
+  EXPECT_EQ(bench.peers[0]->attempts, 0U);
+}
+
+TEST(SendingQueueTest, WhatALevelsProcessorsRefuseIsOfferedToTheNext) {
+  BenchSettings settings;
+  settings.levels = {2, 1};
+  QueueBench bench(settings);
+  UseProcessor(bench, 0, 1, StubProcessor::Does::kRefuses);
+  bench.Load(5, milliseconds(10));
+  bench.Run(seconds(1));
+  EXPECT_EQ(bench.peers[2]->received.size(), 5U);
+  EXPECT_EQ(bench.ledger().delivered.items, 5U);
+  EXPECT_EQ(bench.ledger().pending.items, 0U);
+}
+
+TEST(SendingQueueTest, ATrialWhoseBatchNeverReachesThePeerDoesNotBlockTheReturn) {
+  for (const auto does : {StubProcessor::Does::kRemoves, StubProcessor::Does::kRefuses}) {
+    QueueBench bench;
+    UseProcessor(bench, 0, 0, does);
+    bench.peers[0]->SetLink(SimPeer::Link::kRefused);
+    bench.Run(seconds(1));
+    bench.peers[1]->SetLink(SimPeer::Link::kRefused);
+    bench.Load(20, milliseconds(10));
+    bench.peers[1]->SetLink(SimPeer::Link::kUp);
+    bench.peers[1]->latency = seconds(3);  // something is pending when the trial comes
+    bench.peers[0]->SetLink(SimPeer::Link::kUp);
+    bench.Load(40, seconds(1));
+    EXPECT_EQ(bench.active(), 0U);
+    EXPECT_TRUE(bench.ledger().Balanced());
+  }
+}
+
 TEST(SendingQueueTest, APeerThatFailsEmptyExportsIsFoundWellByABatch) {
   QueueBench bench(Plain());
   bench.peers[0]->mode = SimPeer::Mode::kFaulty;
