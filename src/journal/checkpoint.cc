@@ -167,7 +167,7 @@ std::string CheckpointPath(const std::string& directory, uint64_t sequence) {
 Result<FoundCheckpoints> FindCheckpoints(io::FileSystem& fs, const std::string& directory,
                                          uint64_t journal_id) {
   FoundCheckpoints found;
-  for (const uint64_t slot : {0, 1}) {
+  for (const uint64_t slot : {uint64_t{0}, uint64_t{1}}) {
     Result<std::string> bytes =
         io::ReadWholeFile(fs, CheckpointPath(directory, slot), kSlotSizeMax);
     if (!bytes.ok()) {
@@ -209,7 +209,7 @@ Status CheckpointWriter::Open(uint64_t sequence) {
 }
 
 void CheckpointWriter::Reserve() {
-  for (const uint64_t slot : {0, 1}) {
+  for (const uint64_t slot : {uint64_t{0}, uint64_t{1}}) {
     if (Open(slot).ok()) {
       const Status ignored = slots_[slot]->Allocate(kSlotReserve);
     }
