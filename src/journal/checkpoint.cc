@@ -85,6 +85,19 @@ std::string EncodeBody(const Checkpoint& checkpoint) {
   return out;
 }
 
+// A record is pending or owed, not both, and lies below `counted`.
+bool Consistent(const Checkpoint& checkpoint) {
+  const auto below = [&](const IntervalSet& set) {
+    return set.empty() || set.intervals().rbegin()->second <= checkpoint.counted;
+  };
+  return checkpoint.counted <= kPositionMax && checkpoint.head <= kPositionMax &&
+         below(checkpoint.pending) &&
+         std::ranges::all_of(checkpoint.debts.readers(), [&](const Debts::Reader& reader) {
+           return below(reader.owed) &&
+                  IntervalSet::Intersection(reader.owed, checkpoint.pending).empty();
+         });
+}
+
 // False if the body is not well-formed.
 bool DecodeBody(std::string_view body, Checkpoint* checkpoint) {
   NumberReader reader(body);
@@ -110,7 +123,7 @@ bool DecodeBody(std::string_view body, Checkpoint* checkpoint) {
     checkpoint->debts.Restore(name, TakeIntervals(&reader));
   }
   checkpoint->user_state = reader.TakeBytes(reader.Take<uint32_t>());
-  return reader.ok() && reader.left() == 0;
+  return reader.ok() && reader.left() == 0 && Consistent(*checkpoint);
 }
 
 }  // namespace
@@ -153,8 +166,7 @@ Result<Checkpoint> DecodeCheckpoint(std::string_view bytes) {
         fmt::format("format {} is newer than format {}, which this version of gapless reads",
                     version, kFormatVersion));
   }
-  if (!DecodeBody(reader.TakeBytes(size), &checkpoint) || checkpoint.head > kPositionMax ||
-      checkpoint.counted > kPositionMax) {
+  if (!DecodeBody(reader.TakeBytes(size), &checkpoint)) {
     return DataLoss("the checkpoint is damaged");
   }
   return checkpoint;

@@ -207,6 +207,7 @@ TEST(CheckpointTest, ComesBackAsItWasWritten) {
 TEST(CheckpointTest, EveryFlippedByteAndEveryCutIsNoticed) {
   Checkpoint checkpoint{.journal_id = 5, .sequence = 9};
   checkpoint.pending.AddRange(3, 9);
+  checkpoint.counted = 10;
   const std::string bytes = EncodeCheckpoint(checkpoint);
   for (size_t i = 0; i < bytes.size(); ++i) {
     std::string flipped = bytes;
@@ -215,6 +216,20 @@ TEST(CheckpointTest, EveryFlippedByteAndEveryCutIsNoticed) {
     EXPECT_FALSE(DecodeCheckpoint(bytes.substr(0, i)).ok()) << i;
   }
   EXPECT_TRUE(DecodeCheckpoint(bytes + "what an older, longer checkpoint left").ok());
+}
+
+TEST(CheckpointTest, WhatContradictsItselfIsDamaged) {
+  Checkpoint checkpoint{.journal_id = 5, .sequence = 9, .counted = 10, .head = 10};
+  checkpoint.pending.AddRange(3, 9);
+  ASSERT_TRUE(DecodeCheckpoint(EncodeCheckpoint(checkpoint)).ok());
+  Checkpoint beyond = checkpoint;
+  beyond.pending.Add(10);
+  EXPECT_FALSE(DecodeCheckpoint(EncodeCheckpoint(beyond)).ok());
+  Checkpoint both = checkpoint;
+  IntervalSet owed;
+  owed.Add(5);
+  both.debts.Restore("otlp/a", owed);
+  EXPECT_FALSE(DecodeCheckpoint(EncodeCheckpoint(both)).ok());
 }
 
 TEST(CheckpointTest, AFailedWriteLeavesTheOtherSlot) {
