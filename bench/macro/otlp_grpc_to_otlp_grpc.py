@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """CPU per request of one gRPC hop: gapless next to nginx grpc_pass, in the same run.
 
-Both are pinned to one processor; the load (h2load) and the backend (`gapless sink --blind`) run on another. CPU is what
-the operating system charged to the process under test from the first request until the backend has everything.
+Both are pinned to one processor; the load (h2load) and the backend (`gapless sink --blind`) run on
+another. CPU is what the operating system charged to the process under test from the first request
+until the backend has everything.
 
   bench/macro/otlp_grpc_to_otlp_grpc.py [--requests N] [--spans N] [--rounds N] [--storage] [--compression gzip]
 

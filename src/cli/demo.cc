@@ -1,5 +1,6 @@
 #include "cli/demo.h"
 
+#include "base/clock.h"
 #include "cli/child.h"
 #include "cli/commands.h"
 #include "cli/demo_tally.h"
@@ -26,9 +27,7 @@ constexpr Duration kRetryInterval = seconds(2);
 constexpr Duration kSwitchBackMax = kRetryInterval + seconds(2);
 constexpr int kBacklogFillers = 16;
 
-int64_t MonotonicNs() {
-  return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
-}
+int64_t MonotonicNs() { return MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1); }
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
@@ -132,10 +131,10 @@ void Demo::ShowProgress() {
 }
 
 void Demo::Pass(Duration time) {
-  const TimePoint end = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < end) {
+  const TimePoint end = MonotonicNow() + time;
+  while (MonotonicNow() < end) {
     worker_.RunUntil([] { return false; },
-                     std::min<Duration>(milliseconds(200), end - std::chrono::steady_clock::now()));
+                     std::min<Duration>(milliseconds(200), end - MonotonicNow()));
     ShowProgress();
   }
 }

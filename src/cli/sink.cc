@@ -1,5 +1,6 @@
 #include "cli/sink.h"
 
+#include "base/clock.h"
 #include "otlp/service.h"
 #include "wire/compression.h"
 
@@ -13,9 +14,7 @@ namespace {
 
 constexpr size_t kMessageMax = size_t{64} << 20;
 
-int64_t MonotonicNs() {
-  return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
-}
+int64_t MonotonicNs() { return MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1); }
 
 }  // namespace
 

@@ -30,7 +30,6 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
   } else {
     unit.last_error = result.status;
     unit.copies += (result.unknown ? 1 : 0) + (result.resent ? 1 : 0);
-    stats_->AttemptFailed(level, path, result);
     failures_log_.Log(log_, telemetry::LogLevel::kInfo, home_.Now(),
                       "Exporting failed. Will retry the request after interval.",
                       {{"destination", options_.levels[level].name},
@@ -192,6 +191,7 @@ void SendingQueue::OnRejected(Unit& unit, const AttemptResult& result) {
     return;
   }
   unit.tracks[*unit.level].rejected = true;
+  stats_->RejectedBy(*unit.level, unit.items);
   Return(unit, /*front=*/true);
 }
 

@@ -112,10 +112,13 @@ void QueueStats::SetLevels(const std::vector<Level>& levels) {
 
 void QueueStats::Sent(size_t level, size_t path, uint64_t items) { sent_[level][path].Add(items); }
 
-void QueueStats::RejectedBy(size_t level, size_t path, uint64_t items) {
+void QueueStats::RejectedBy(size_t level, uint64_t items) {
+  if (!identity_.is_failover) {
+    return;  // Dropped counts it
+  }
   registry_
       .GetCounter(Of(kSendFailed, identity_.signal),
-                  {{"exporter", levels_[level].exporters[path]}})
+                  {{"exporter", levels_[level].exporters.front()}})
       .Add(items);
 }
 

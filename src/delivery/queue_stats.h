@@ -34,7 +34,8 @@ class QueueStats {
   void SetLevels(const std::vector<Level>& levels);
 
   void Sent(size_t level, size_t path, uint64_t items);
-  void AttemptFailed(size_t level, size_t path, const AttemptResult& result);
+  // A level of a failover called the items invalid; they may still go elsewhere.
+  void RejectedBy(size_t level, uint64_t items);
   void EnqueueFailed(uint64_t items);
   void Dropped(journal::DropReason reason, uint64_t items);
   void Switched(std::optional<size_t> from, std::optional<size_t> to, std::string_view reason);

@@ -23,7 +23,6 @@ Sender::Sender(Loop& loop, std::string name, std::unique_ptr<Transport> transpor
       transport_(std::move(transport)),
       rng_(seed) {
   transport_->SetObserver(this);
-  transport_->Start();
 }
 
 Sender::~Sender() {
@@ -33,7 +32,13 @@ Sender::~Sender() {
   }
 }
 
-void Sender::AddClient(SenderClient* client) { clients_.push_back(client); }
+// Dialling begins with the first client: whoever judges this destination hears of every dial.
+void Sender::AddClient(SenderClient* client) {
+  clients_.push_back(client);
+  if (!std::exchange(started_, true)) {
+    transport_->Start();
+  }
+}
 
 void Sender::RemoveClient(SenderClient* client) {
   std::erase(clients_, client);

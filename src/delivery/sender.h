@@ -141,6 +141,7 @@ class Sender final : public TransportObserver {
   SenderStats stats_;
   std::optional<TimePoint> paused_until_;
   Timer pause_;
+  bool started_ = false;
   Timer room_timer_;
 };
 

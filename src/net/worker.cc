@@ -126,6 +126,8 @@ void Worker::Start() {
     pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
     Run();
   });
+  // From here on the caller is a stranger, even before the new thread runs.
+  owner_ = thread_.get_id();
 }
 
 void Worker::Run() {

@@ -166,6 +166,10 @@ Status Collector::StartSenders() {
     const auto settings = options_.factories.Exporter(key.exporter.type)
                               ->delivery(*exporters_.at(key.exporter).config);
     auto transport = exporter->CreateTransport(key.signal, home, suspect_after);
+    if (transport == nullptr) {
+      return InvalidArgument(fmt::format("failed to start \"{}\" exporter: no endpoint for {}",
+                                         key.exporter.ToString(), otlp::Names(key.signal).name));
+    }
     RunningSender running{.exporter = exporter, .suspect_after = suspect_after};
     RunOn(home, [&] {
       auto kept = std::make_shared<SenderWithExporter>(exporter, home, key.exporter.ToString(),
@@ -286,8 +290,7 @@ bool Collector::AdoptRetired(const QueuePlan& plan) {
   for (const auto& host : retired_) {
     const QueuePlan& before = host->plan();
     if (before.key == plan.key && before.queue.storage == plan.queue.storage &&
-        before.queue.enabled == plan.queue.enabled &&
-        host->Reconfigure(plan, QueueOptions(plan))) {
+        before.queue.enabled == plan.queue.enabled && host->Reconfigure(plan, QueueOptions(plan))) {
       queues_[plan.key] = host;
       std::erase(retired_, std::shared_ptr(queues_[plan.key]));
       return true;

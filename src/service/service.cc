@@ -1,5 +1,6 @@
 #include "service/service.h"
 
+#include "base/clock.h"
 #include "base/rng.h"
 
 #include <fmt/format.h>
@@ -18,8 +19,6 @@ std::string NewInstanceId() {
   return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, (high >> 16) & 0xffff,
                      high & 0xffff, low >> 48, low & 0xffffffffffff);
 }
-
-TimePoint SteadyNow() { return std::chrono::steady_clock::now(); }
 
 config::Node PrintMetrics(const TelemetryConfig& config) {
   return *config::Print(TelemetryTable(), config, config::Secrets::kRevealed).Find("metrics");
@@ -44,7 +43,7 @@ Service::Service(ServiceOptions options)
       core_(std::make_shared<telemetry::LogCore>()),
       log_(core_),
       process_metrics_(
-          std::make_unique<telemetry::ProcessMetrics>(registry_, SteadyNow(), SteadyNow)) {}
+          std::make_unique<telemetry::ProcessMetrics>(registry_, MonotonicNow(), MonotonicNow)) {}
 
 Service::~Service() {
   health_timer_.Cancel();
@@ -141,7 +140,7 @@ void Service::LogWarnings(const Loaded& loaded) const {
 }
 
 Status Service::Reload() {
-  const TimePoint begin = SteadyNow();
+  const TimePoint begin = MonotonicNow();
   log_.Info("Reading the configuration again");
   auto loaded = Load(options_.resolve, options_.sources, options_.factories);
   if (!loaded.ok()) {
@@ -167,7 +166,7 @@ Status Service::Reload() {
              {"started", fmt::format("{}", fmt::join(report->started, ", "))},
              {"changed", fmt::format("{}", fmt::join(report->changed, ", "))},
              {"stopped", fmt::format("{}", fmt::join(report->stopped, ", "))},
-             {"took", SteadyNow() - begin}});
+             {"took", MonotonicNow() - begin}});
   return OkStatus();
 }
 

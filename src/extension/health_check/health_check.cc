@@ -106,7 +106,12 @@ void HealthCheck::Shutdown(TimePoint deadline, std::move_only_function<void()> d
   }
   listener_->ClearAcceptor(server_.get());
   net::ListenerPool::Process().Give(std::move(listener_));
-  std::exchange(server_, nullptr)->Drain(deadline, std::move(done));
+  // The server lives until a turn after it has called back.
+  server_->Drain(deadline, [server = std::exchange(server_, nullptr), done = std::move(done),
+                            worker = settings_.workers.front()]() mutable {
+    worker->Post([server = std::move(server)] {});
+    done();
+  });
 }
 
 }  // namespace gapless::extension::health_check
