@@ -271,12 +271,17 @@ void Sender::Forget(DeliveryId id) {
   deliveries_.erase(it);
 }
 
-// Told on a later turn and once for many: clients send from inside OnRoom.
+// Told on a later turn and once for many: clients send from inside OnRoom, and one that takes back
+// all its deliveries must not see the next of them start meanwhile.
 void Sender::TellRoom() {
-  if (room_timer_.armed() || !HasRoom()) {
+  if (room_timer_.armed() || (!HasRoom() && ready_.empty())) {
     return;
   }
   room_timer_ = loop_.RunAfter(Duration::zero(), [this] {
+    Pump();
+    if (!HasRoom()) {
+      return;
+    }
     for (SenderClient* client : std::vector(clients_)) {
       client->OnRoom();
     }

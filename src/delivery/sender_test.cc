@@ -246,6 +246,26 @@ TEST_F(SenderTest, AReleasedAttemptRunsOnWithoutASlotAndEndsLate) {
   EXPECT_TRUE(attempts_.empty()) << "it counts neither way";
 }
 
+TEST_F(SenderTest, AFreedSlotGoesToWhatWaits) {
+  for (const bool cancel : {false, true}) {
+    Make();
+    const DeliveryId first = Send();
+    const DeliveryId second = Send();
+    Send();
+    Send();
+    if (cancel) {
+      sender_->Cancel(first);
+      sender_->Cancel(second);
+    } else {
+      sender_->Release(first);
+      sender_->Release(second);
+    }
+    loop_.AdvanceBy(Duration::zero());
+    EXPECT_EQ(transport_->last, 4U) << cancel;
+    EXPECT_EQ(sender_->stats().in_flight, 2U);
+  }
+}
+
 TEST_F(SenderTest, AReleasedAttemptStillTimesOut) {
   const DeliveryId id = Send();
   EXPECT_TRUE(sender_->Release(id));
