@@ -105,6 +105,9 @@ AttemptResult ChannelTransport::Judge(const net::ExchangeResult& result) {
     out = LocalFailure(result.status);
   }
   out.resent = result.resent;
+  // The connection ended over it: whether the peer acted on it nobody knows.
+  out.unknown =
+      !result.status.ok() && (result.fate == net::Fate::kLost || result.fate == net::Fate::kStale);
   return out;
 }
 
