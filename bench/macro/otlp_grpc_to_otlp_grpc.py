@@ -5,7 +5,7 @@ Both are pinned to one processor; the load (h2load) and the backend (`gapless si
 another. CPU is what the operating system charged to the process under test from the first request
 until the backend has everything.
 
-  bench/macro/otlp_grpc_to_otlp_grpc.py [--requests N] [--spans N] [--rounds N] [--storage] [--compression gzip]
+  bench/macro/otlp_grpc_to_otlp_grpc.py [--requests N] [--spans N] [--rounds N] [--storage]
 
 Needs: build/release/gapless (./run builds it), nginx, h2load.
 """
@@ -42,7 +42,11 @@ def field(number, body):
 
 def span(index):
     """About 360 bytes: the size of an ordinary span with ten attributes."""
-    body = field(1, index.to_bytes(16, "big")) + field(2, index.to_bytes(8, "big")) + field(5, b"GET /checkout")
+    body = (
+        field(1, index.to_bytes(16, "big"))
+        + field(2, index.to_bytes(8, "big"))
+        + field(5, b"GET /checkout")
+    )
     for i in range(10):
         value = field(1, b"value-%04d-of-attribute" % (index * 7 % 10000))
         body += field(9, field(1, b"attribute.name.%d" % i)[0:] + field(2, value)[0:])
@@ -99,9 +103,22 @@ class Sink:
         self.port = free_port()
         self.log = folder / "sink.count"
         self.process = subprocess.Popen(
-            ["taskset", "-c", processor, GAPLESS, "sink", "--grpc", f"127.0.0.1:{self.port}", "--http", "127.0.0.1:0",
-             "--blind", "--count", self.log],
-            stdout=subprocess.DEVNULL)
+            [
+                "taskset",
+                "-c",
+                processor,
+                GAPLESS,
+                "sink",
+                "--grpc",
+                f"127.0.0.1:{self.port}",
+                "--http",
+                "127.0.0.1:0",
+                "--blind",
+                "--count",
+                self.log,
+            ],
+            stdout=subprocess.DEVNULL,
+        )
         wait_for(self.port)
 
     def count(self):
@@ -144,8 +161,10 @@ def start_gapless(folder, processor, sink, storage, compression):
     config.write_text(f"""
 receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{port}"}}}}}}}}
 exporters:
-  otlp/primary: {{endpoint: "127.0.0.1:{sink.port}", tls: {{insecure: true}}, compression: {compression}}}
-  otlp/secondary: {{endpoint: "127.0.0.1:{sink.port}", tls: {{insecure: true}}, compression: {compression}, timeout: 6s}}
+  otlp/primary:
+    {{endpoint: "127.0.0.1:{sink.port}", tls: {{insecure: true}}, compression: {compression}}}
+  otlp/secondary:
+    {{endpoint: "127.0.0.1:{sink.port}", tls: {{insecure: true}}, compression: {compression}}}
 connectors:
   failover: {{priority_levels: [[otlp/primary], [otlp/secondary]], sending_queue: {queue}}}
 extensions: {{file_storage: {{directory: {folder}/journal, create_directory: true}}}}
@@ -157,32 +176,65 @@ service:
     traces/primary: {{receivers: [failover], exporters: [otlp/primary]}}
     traces/secondary: {{receivers: [failover], exporters: [otlp/secondary]}}
 """)
-    process = subprocess.Popen(["taskset", "-c", processor, GAPLESS, "--config", config],
-                               stderr=(folder / "gapless.log").open("w"))
+    process = subprocess.Popen(
+        ["taskset", "-c", processor, GAPLESS, "--config", config],
+        stderr=(folder / "gapless.log").open("w"),
+    )
     wait_for(port)
     return process, port, lambda: [process.pid]
 
 
 def run_load(processor, port, body, requests, connections, streams):
     result = subprocess.run(
-        ["taskset", "-c", processor, "h2load", "-n", str(requests), "-c", str(connections), "-m", str(streams), "-w", "20",
-         "-W", "22", "-d", body, "-H", "content-type: application/grpc", "-H", "te: trailers",
-         f"http://127.0.0.1:{port}{METHOD}"],
-        capture_output=True, text=True, check=True)
+        [
+            "taskset",
+            "-c",
+            processor,
+            "h2load",
+            "-n",
+            str(requests),
+            "-c",
+            str(connections),
+            "-m",
+            str(streams),
+            "-w",
+            "20",
+            "-W",
+            "22",
+            "-d",
+            body,
+            "-H",
+            "content-type: application/grpc",
+            "-H",
+            "te: trailers",
+            f"http://127.0.0.1:{port}{METHOD}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     line = next(l for l in result.stdout.splitlines() if l.startswith("requests:"))
     succeeded = int(line.split(" succeeded")[0].rsplit(",", 1)[1])
-    seconds = float(next(l for l in result.stdout.splitlines() if l.startswith("finished in")).split("s,")[0].split()[-1])
+    seconds = float(
+        next(l for l in result.stdout.splitlines() if l.startswith("finished in"))
+        .split("s,")[0]
+        .split()[-1]
+    )
     return succeeded, seconds
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--requests", type=int, default=4000)
     parser.add_argument("--spans", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--streams", type=int, default=4)
-    parser.add_argument("--storage", action="store_true", help="the durable journal instead of the memory journal")
+    parser.add_argument(
+        "--storage", action="store_true", help="the durable journal instead of the memory journal"
+    )
     parser.add_argument("--compression", default="none")
     options = parser.parse_args()
     for tool in ("nginx", "h2load", "taskset"):
@@ -199,15 +251,22 @@ def main():
         sink = Sink(folder, "1")
         started.append(sink.process)
         peers = {}
-        for name, start in (("nginx", lambda: start_nginx(folder, "0", sink)),
-                            ("gapless", lambda: start_gapless(folder, "0", sink, options.storage, options.compression))):
+        for name, start in (
+            ("nginx", lambda: start_nginx(folder, "0", sink)),
+            (
+                "gapless",
+                lambda: start_gapless(folder, "0", sink, options.storage, options.compression),
+            ),
+        ):
             peers[name] = start()
             started.append(peers[name][0])
         figures = {name: [] for name in peers}
         for round_number in range(options.rounds + 1):
             for name, (_, port, pids) in peers.items():
                 before, had = cpu_seconds(pids()), sink.count()
-                succeeded, seconds = run_load("1", port, body, options.requests, options.connections, options.streams)
+                succeeded, seconds = run_load(
+                    "1", port, body, options.requests, options.connections, options.streams
+                )
                 if succeeded != options.requests:
                     sys.exit(f"{name}: {succeeded} of {options.requests} requests succeeded")
                 sink.wait_for_count(had + options.requests)
@@ -215,13 +274,19 @@ def main():
                 if round_number > 0:  # the first one warms up
                     figures[name].append((used, options.requests / seconds))
         nginx = statistics.median(used for used, _ in figures["nginx"])
-        print(f"{options.spans} spans, {body.stat().st_size / 1000:.0f} KB, {options.connections} connections x {options.streams},"
-              f" compression {options.compression}, {'durable' if options.storage else 'memory'} journal")
+        print(
+            f"{options.spans} spans, {body.stat().st_size / 1000:.0f} KB,"
+            f" {options.connections} connections x {options.streams},"
+            f" compression {options.compression},"
+            f" {'durable' if options.storage else 'memory'} journal"
+        )
         print(f"{'':10}{'CPU us/request':>16}{'x nginx':>10}{'requests/s':>12}{'peak MB':>9}")
         for name, (_, _, pids) in peers.items():
             used = statistics.median(u for u, _ in figures[name])
             rate = statistics.median(r for _, r in figures[name])
-            print(f"{name:10}{used:>16.0f}{used / nginx:>10.2f}{rate:>12.0f}{memory_mb(pids()):>9.0f}")
+            print(
+                f"{name:10}{used:>16.0f}{used / nginx:>10.2f}{rate:>12.0f}{memory_mb(pids()):>9.0f}"
+            )
     finally:
         for process in reversed(started):
             process.terminate()
