@@ -114,6 +114,7 @@ TEST(SimTest, SwitchesWithinTheLimits) {
       Rng rng(seed);
       BenchSettings settings;
       settings.delivery.queue.num_consumers = static_cast<uint32_t>(1 + rng.Below(10));
+      settings.delivery.queue.queue_size = 100'000;
       QueueBench bench(settings);
       bench.peers[0]->latency = milliseconds(1 + rng.Below(20));
       const auto gap = milliseconds(1 + rng.Below(200));
@@ -132,7 +133,7 @@ TEST(SimTest, SwitchesWithinTheLimits) {
       }
       EXPECT_EQ(bench.active(), 1U);
       EXPECT_LE(bench.loop.Now() - broke, row.limit + milliseconds(40));
-      bench.Run(seconds(1));
+      bench.Run(seconds(20));
       EXPECT_EQ(bench.Missing(), 0U);
       EXPECT_LE(bench.Duplicates(), settings.delivery.queue.num_consumers);
     }
