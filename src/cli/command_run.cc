@@ -32,7 +32,7 @@ size_t AvailableProcessors() {
 class Process {
  public:
   Process(RunOptions options, SignalWatch signals)
-      : options_(std::move(options)), signals_(std::move(signals)), factories_(Components()) {}
+      : options_(std::move(options)), factories_(Components()), signals_(std::move(signals)) {}
 
   int Run();
 
@@ -42,9 +42,9 @@ class Process {
   void Stop();
 
   const RunOptions options_;
-  SignalWatch signals_;
   const service::Factories factories_;
   std::vector<std::unique_ptr<net::Worker>> workers_;
+  SignalWatch signals_;  // ends before its worker
   std::unique_ptr<service::Service> service_;
   bool stopping_ = false;
   TimePoint stopping_since_{};

@@ -10,11 +10,11 @@
 namespace gapless::cli {
 
 int SinkCommand(const SinkOptions& options) {
+  net::Worker worker("sink");
   auto signals = SignalWatch::Open({SIGTERM, SIGINT, SIGUSR1});
   if (!signals.ok()) {
     return Fail(signals.status());
   }
-  net::Worker worker("sink");
   auto sink = Sink::Open(worker, options);
   if (!sink.ok()) {
     return Fail(sink.status());
@@ -35,11 +35,11 @@ int SinkCommand(const SinkOptions& options) {
 }
 
 int SendCommand(const LoadOptions& options) {
+  net::Worker worker("send");
   auto signals = SignalWatch::Open({SIGTERM, SIGINT});
   if (!signals.ok()) {
     return Fail(signals.status());
   }
-  net::Worker worker("send");
   auto load = Load::Start(worker, options, [&worker] { worker.Stop(); });
   if (!load.ok()) {
     return Fail(load.status());
