@@ -48,7 +48,7 @@ def span(index):
         + field(5, b"GET /checkout")
     )
     for i in range(10):
-        value = field(1, b"value-%04d-of-attribute" % (index * 7 % 10000))
+        value = field(1, b"v-%04d" % (index * 7 % 10000))
         body += field(9, field(1, b"attribute.name.%d" % i)[0:] + field(2, value)[0:])
     return field(2, body)
 
@@ -143,7 +143,7 @@ worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx
 events {{ worker_connections 1024; }}
 http {{
   access_log off; client_max_body_size 0; client_body_buffer_size 1m;
-  http2_max_requests 100000000; keepalive_requests 100000000;
+  keepalive_requests 100000000;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   upstream sink {{ server 127.0.0.1:{sink.port}; keepalive 64; keepalive_requests 100000000; }}
@@ -156,7 +156,7 @@ http {{
 
 def start_gapless(folder, processor, sink, storage, compression):
     port = free_port()
-    queue = "{storage: file_storage}" if storage else "{}"
+    queue = "{queue_size: 100000, storage: file_storage}" if storage else "{queue_size: 100000}"
     config = folder / "gapless.yaml"
     config.write_text(f"""
 receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{port}"}}}}}}}}
@@ -215,11 +215,9 @@ def run_load(processor, port, body, requests, connections, streams):
     )
     line = next(l for l in result.stdout.splitlines() if l.startswith("requests:"))
     succeeded = int(line.split(" succeeded")[0].rsplit(",", 1)[1])
-    seconds = float(
-        next(l for l in result.stdout.splitlines() if l.startswith("finished in"))
-        .split("s,")[0]
-        .split()[-1]
-    )
+    finished = next(l for l in result.stdout.splitlines() if l.startswith("finished in"))
+    text = finished.split(",")[0].split()[-1]
+    seconds = float(text[:-2]) / 1000 if text.endswith("ms") else float(text[:-1])
     return succeeded, seconds
 
 
