@@ -27,8 +27,6 @@ constexpr Duration kRetryInterval = seconds(2);
 constexpr Duration kSwitchBackMax = kRetryInterval + seconds(2);
 constexpr int kBacklogFillers = 16;
 
-int64_t MonotonicNs() { return MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1); }
-
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -86,7 +84,7 @@ class Demo {
   void ShowProgress();
   void Say(const std::string& text);
   void Begin(std::string name, Duration switch_max);
-  void End() { outages_.back().ended_ns = MonotonicNs(); }
+  void End() { outages_.back().ended_ns = JourneyNow(); }
   Status Refused();
   void BlackHole();
   void Unavailable();
@@ -204,8 +202,7 @@ Status Demo::StartAll() {
 }
 
 void Demo::Begin(std::string name, Duration switch_max) {
-  outages_.push_back(
-      {.name = std::move(name), .switch_max = switch_max, .began_ns = MonotonicNs()});
+  outages_.push_back({.name = std::move(name), .switch_max = switch_max, .began_ns = JourneyNow()});
 }
 
 Status Demo::Refused() {

@@ -1,5 +1,6 @@
 #include "cli/sequence.h"
 
+#include "base/clock.h"
 #include "wire/proto.h"
 
 #include <charconv>
@@ -207,6 +208,8 @@ Result<std::vector<SequenceRange>> ReadSequence(Signal signal, const Rope& reque
   RETURN_IF_ERROR(reader.ReadRequest(flat.span()));
   return reader.Take();
 }
+
+int64_t JourneyNow() { return MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1); }
 
 std::string FormatLine(const LogLine& line) {
   std::string text = fmt::format("{} {} {} ", line.at_ns, otlp::Names(line.signal).name, line.what);

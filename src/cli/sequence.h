@@ -37,6 +37,8 @@ struct LogLine {
   std::string what;
   std::vector<SequenceRange> ranges;
 };
+// The clock of journey logs: monotonic, the same for all processes of a machine.
+int64_t JourneyNow();
 std::string FormatLine(const LogLine& line);
 Result<LogLine> ParseLine(std::string_view text);
 

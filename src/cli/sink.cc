@@ -1,6 +1,5 @@
 #include "cli/sink.h"
 
-#include "base/clock.h"
 #include "otlp/service.h"
 #include "wire/compression.h"
 
@@ -13,8 +12,6 @@ namespace gapless::cli {
 namespace {
 
 constexpr size_t kMessageMax = size_t{64} << 20;
-
-int64_t MonotonicNs() { return MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1); }
 
 }  // namespace
 
@@ -140,7 +137,7 @@ Status Sink::Take(otlp::Signal signal, const Rope& body, std::string_view encodi
   }
   if (log_ != nullptr) {
     const std::string line = FormatLine(
-        {.at_ns = MonotonicNs(), .signal = signal, .what = "got", .ranges = std::move(*ranges)});
+        {.at_ns = JourneyNow(), .signal = signal, .what = "got", .ranges = std::move(*ranges)});
     std::fwrite(line.data(), 1, line.size(), log_);
     std::fflush(log_);
   }

@@ -3,7 +3,6 @@
 #include "delivery/sending_queue.h"
 #include "telemetry/inventory.h"
 
-#include <array>
 #include <limits>
 
 #include <fmt/format.h>
@@ -14,19 +13,11 @@ namespace {
 using telemetry::Metric;
 using telemetry::MetricDef;
 
-constexpr std::array<const MetricDef*, 3> kSent = {&Metric("otelcol_exporter_sent_spans"),
-                                                   &Metric("otelcol_exporter_sent_metric_points"),
-                                                   &Metric("otelcol_exporter_sent_log_records")};
-constexpr std::array<const MetricDef*, 3> kSendFailed = {
-    &Metric("otelcol_exporter_send_failed_spans"),
-    &Metric("otelcol_exporter_send_failed_metric_points"),
-    &Metric("otelcol_exporter_send_failed_log_records")};
-constexpr std::array<const MetricDef*, 3> kEnqueueFailed = {
-    &Metric("otelcol_exporter_enqueue_failed_spans"),
-    &Metric("otelcol_exporter_enqueue_failed_metric_points"),
-    &Metric("otelcol_exporter_enqueue_failed_log_records")};
+constexpr auto kSent = telemetry::MetricsBySignal("otelcol_exporter_sent_");
+constexpr auto kSendFailed = telemetry::MetricsBySignal("otelcol_exporter_send_failed_");
+constexpr auto kEnqueueFailed = telemetry::MetricsBySignal("otelcol_exporter_enqueue_failed_");
 
-const MetricDef& Of(const std::array<const MetricDef*, 3>& defs, otlp::Signal signal) {
+const MetricDef& Of(const auto& defs, otlp::Signal signal) {
   return *defs[static_cast<size_t>(signal)];
 }
 

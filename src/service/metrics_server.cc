@@ -52,9 +52,4 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::Open(net::Worker& worker,
 
 std::string MetricsServer::address() const { return listener_->address().ToString(); }
 
-void MetricsServer::Shutdown(TimePoint deadline, Task done) {
-  listener_->SetAcceptor(nullptr);
-  server_->Drain(deadline, std::move(done));
-}
-
 }  // namespace gapless::service

@@ -25,7 +25,6 @@ class MetricsServer {
 
   // With the real port.
   std::string address() const;
-  void Shutdown(TimePoint deadline, Task done);
 
  private:
   class Handler;

@@ -1,6 +1,7 @@
 #include "extension/health_check/health_check.h"
 
 #include "telemetry/log.h"
+#include "wire/json_writer.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -17,17 +18,6 @@ std::string Rfc3339(WallTime time) {
           std::chrono::time_point_cast<std::chrono::system_clock::duration>(seconds))));
 }
 
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-    }
-    out += c;
-  }
-  return out + '"';
-}
-
 }  // namespace
 
 std::string StatusBody(const pipeline::HealthSource& health, WallTime now, bool verbose) {
@@ -41,7 +31,8 @@ std::string StatusBody(const pipeline::HealthSource& health, WallTime now, bool 
     const std::vector<std::string> degraded = health.degraded();
     body += fmt::format(R"(,"degraded":{},"reasons":[)", !degraded.empty());
     for (size_t i = 0; i < degraded.size(); ++i) {
-      body += (i > 0 ? "," : "") + Quoted(degraded[i]);
+      body += i > 0 ? "," : "";
+      wire::JsonWriter(&body).String(degraded[i]);
     }
     body += "]";
   }
