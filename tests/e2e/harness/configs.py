@@ -54,3 +54,15 @@ def failover(*levels, signals=SIGNALS, connector=None, exporters=None, processor
                                                            "exporters": [name]}
     config["service"] = {"pipelines": pipelines}
     return yaml.safe_dump(config, sort_keys=False)
+
+
+def durable(text, directory, **settings):
+    """The same configuration with every queue in journals below the directory."""
+    config = yaml.safe_load(text)
+    storage = {"directory": str(directory), "create_directory": True, **settings}
+    config.setdefault("extensions", {})["file_storage"] = storage
+    config["service"]["extensions"] = ["file_storage", *config["service"].get("extensions", ())]
+    for section in (config["exporters"], config.get("connectors", {})):
+        for component in section.values():
+            component.setdefault("sending_queue", {})["storage"] = "file_storage"
+    return yaml.safe_dump(config, sort_keys=False)
