@@ -6,11 +6,11 @@
 #include "pipeline/component_config.h"
 #include "pipeline/consumer.h"
 #include "pipeline/processor.h"
+#include "pipeline/status.h"
 
 #include <array>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 namespace gapless::pipeline {
 
@@ -53,21 +53,10 @@ struct ProcessorFactory {
                                        otlp::Signal signal) = nullptr;
 };
 
-// The state of the process as health extensions tell it; snapshots published by the service.
-class HealthSource {
- public:
-  virtual ~HealthSource() = default;
-  virtual bool ready() const = 0;
-  virtual WallTime up_since() const = 0;
-  // One sentence per queue that is not on its first level ("failover/traces (traces): on level 1
-  // …"); empty: all well.
-  virtual std::vector<std::string> degraded() const = 0;
-};
-
 struct ExtensionFactory {
   TypeInfo info;
   std::unique_ptr<Component> (*create)(Settings settings, ComponentConfigPtr config,
-                                       const HealthSource& health) = nullptr;
+                                       const StatusSource& status) = nullptr;
 };
 
 }  // namespace gapless::pipeline

@@ -3,6 +3,7 @@
 
 #include "io/machine.h"
 #include "io/posix_file_system.h"
+#include "service/status.h"
 
 #include <algorithm>
 
@@ -46,6 +47,7 @@ Status Collector::Start(Config config, Plan plan) {
   ReloadReport report;
   RETURN_IF_ERROR(Apply(std::move(config), std::move(plan), report));
   LogPlan();
+  PublishStatus();
   health_.SetReady(true, options_.workers.front()->WallNow());
   return OkStatus();
 }
@@ -53,6 +55,7 @@ Status Collector::Start(Config config, Plan plan) {
 Result<ReloadReport> Collector::Reload(Config config, Plan plan) {
   ReloadReport report;
   RETURN_IF_ERROR(Apply(std::move(config), std::move(plan), report));
+  PublishStatus();
   return report;
 }
 
@@ -144,6 +147,33 @@ void Collector::ShutdownRest() {
     component->Shutdown(deadline_, finished);
   }
   finished();
+}
+
+void Collector::PublishStatus() {
+  pipeline::ServiceStatus status{.taken = options_.workers.front()->WallNow(),
+                                 .workers = options_.workers.size(),
+                                 .memory_used = memory_->used(),
+                                 .memory_limit = memory_->limit(),
+                                 .pipelines = DescribePipelines(config_),
+                                 .extensions = {},
+                                 .queues = {}};
+  for (const Reference& extension : config_.service_extensions) {
+    status.extensions.push_back(extension.id.ToString());
+  }
+  const auto describe = [&](const QueueHost& host, bool leaving) {
+    const delivery::QueueStatus queue = host.status();
+    if (!queue.levels.empty()) {
+      status.queues.push_back(DescribeQueue(host.plan(), queue, host.tier()));
+      status.queues.back().leaving = leaving;
+    }
+  };
+  for (const auto& [key, host] : queues_) {
+    describe(*host, false);
+  }
+  for (const auto& host : retired_) {
+    describe(*host, true);
+  }
+  health_.SetStatus(std::move(status));
 }
 
 std::vector<delivery::QueueStatus> Collector::status() const {

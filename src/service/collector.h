@@ -23,12 +23,16 @@
 
 namespace gapless::service {
 
-// What a reload did, for the log and the operator.
+// What a reload did, for the log and the operator: parts as "exporter otlp/a" or "queue otlp/a
+// (traces)".
 struct ReloadReport {
-  std::vector<std::string> kept;
+  std::vector<std::string> kept;       // as they were, with sockets and connections
+  std::vector<std::string> changed;    // in place: data and failover state stay
+  std::vector<std::string> restarted;  // ended and begun again with new settings
   std::vector<std::string> started;
-  std::vector<std::string> changed;
   std::vector<std::string> stopped;
+  std::vector<std::string> warnings;  // of the new configuration
+  Duration took{};
 };
 
 class Collector {
@@ -55,7 +59,10 @@ class Collector {
   void Shutdown(TimePoint deadline, std::move_only_function<void(journal::Amount left)> done);
 
   std::vector<delivery::QueueStatus> status() const;
-  void SetDegraded(std::vector<std::string> degraded) { health_.SetDegraded(std::move(degraded)); }
+  // Reads every queue and publishes the whole for status(); not once Shutdown has begun.
+  void PublishStatus();
+  // The last reading: extensions and the admin API see the same one.
+  const pipeline::StatusSource& status_source() const { return health_; }
 
  private:
   // A running component and the configuration that it was made from.

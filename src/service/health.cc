@@ -9,13 +9,4 @@ void Health::SetReady(bool ready, WallTime now) {
   ready_ = ready;
 }
 
-void Health::SetDegraded(std::vector<std::string> degraded) {
-  degraded_.Set(std::make_shared<const std::vector<std::string>>(std::move(degraded)));
-}
-
-std::vector<std::string> Health::degraded() const {
-  const auto degraded = degraded_.Get();
-  return degraded ? *degraded : std::vector<std::string>();
-}
-
 }  // namespace gapless::service

@@ -91,7 +91,11 @@ void QueueHost::Shutdown(net::Worker& control, TimePoint deadline,
 
 delivery::QueueStatus QueueHost::status() const {
   delivery::QueueStatus status;
-  RunOn(home_, [&] { status = entry_->queue->status(); });
+  RunOn(home_, [&] {
+    if (entry_->queue->CanComeBack()) {
+      status = entry_->queue->status();
+    }
+  });
   return status;
 }
 

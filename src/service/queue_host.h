@@ -38,7 +38,7 @@ class QueueHost {
   const std::shared_ptr<pipeline::Consumer>& consumer() const { return consumer_; }
   const QueuePlan& plan() const { return plan_; }
   net::Worker& home() const { return home_; }
-  // Read on the home worker.
+  // Read on the home worker; without levels once the journal is being closed.
   delivery::QueueStatus status() const;
   std::string tier() const;
 

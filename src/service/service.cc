@@ -10,6 +10,7 @@ namespace gapless::service {
 namespace {
 
 constexpr Duration kHealthInterval = std::chrono::seconds(1);
+constexpr Duration kLastPushTime = std::chrono::seconds(1);
 
 // A random UUID, version 4.
 std::string NewInstanceId() {
@@ -20,21 +21,6 @@ std::string NewInstanceId() {
                      high & 0xffff, low >> 48, low & 0xffffffffffff);
 }
 
-config::Node PrintMetrics(const TelemetryConfig& config) {
-  return *config::Print(TelemetryTable(), config, config::Secrets::kRevealed).Find("metrics");
-}
-
-// Upstream's deprecated `address: host:port`, as a reader.
-PrometheusConfig FromAddress(const std::string& address) {
-  PrometheusConfig config;
-  const size_t colon = address.rfind(':');
-  if (colon != std::string::npos) {
-    config.host = address.substr(0, colon);
-    config.port = static_cast<uint16_t>(std::strtoul(address.c_str() + colon + 1, nullptr, 10));
-  }
-  return config;
-}
-
 }  // namespace
 
 Service::Service(ServiceOptions options)
@@ -43,12 +29,15 @@ Service::Service(ServiceOptions options)
       core_(std::make_shared<telemetry::LogCore>()),
       log_(core_),
       process_metrics_(
-          std::make_unique<telemetry::ProcessMetrics>(registry_, MonotonicNow(), MonotonicNow)) {}
+          std::make_unique<telemetry::ProcessMetrics>(registry_, MonotonicNow(), MonotonicNow)),
+      metrics_({.factories = options_.factories,
+                .workers = options_.workers,
+                .registry = registry_,
+                .log = log_}) {}
 
 Service::~Service() {
   health_timer_.Cancel();
   collector_.reset();
-  metrics_server_.reset();
 }
 
 Status Service::Start() {
@@ -57,11 +46,12 @@ Status Service::Start() {
     core_->FlushToStderr();
     return loaded.status();
   }
-  RETURN_IF_ERROR(SetUpLogs(loaded->config.telemetry));
+  telemetry_ = loaded->config.telemetry;
+  RETURN_IF_ERROR(SetUpLogs(telemetry_));
   log_.Info(fmt::format("Starting {}...", options_.command),
             {{"Version", options_.version}, {"NumCPU", options_.workers.size()}});
   LogWarnings(*loaded);
-  RETURN_IF_ERROR(SetUpMetrics(loaded->config.telemetry));
+  RETURN_IF_ERROR(metrics_.Configure(telemetry_.metrics, ResourceOf(telemetry_)));
   collector_ = std::make_unique<Collector>(Collector::Options{.factories = options_.factories,
                                                               .workers = options_.workers,
                                                               .log = log_,
@@ -91,45 +81,25 @@ Status Service::SetUpLogs(const TelemetryConfig& config) {
     options.initial_fields.push_back({.key = key, .value = value.text()});
   }
   if (!logs.disable_zap_resource) {
-    options.resource = {{"service.instance.id", instance_id_},
-                        {"service.name", options_.command},
-                        {"service.version", options_.version}};
+    options.resource = ResourceOf(config);
   }
   return core_->Configure(std::move(options)).Annotate("service::telemetry::logs");
 }
 
-Status Service::SetUpMetrics(const TelemetryConfig& config) {
-  const config::Node printed = PrintMetrics(config);
-  if (metrics_server_ && printed == metrics_config_) {
-    return OkStatus();
+telemetry::Labels Service::ResourceOf(const TelemetryConfig& config) const {
+  return config.Resource({{"service.instance.id", instance_id_},
+                          {"service.name", options_.command},
+                          {"service.version", options_.version}});
+}
+
+Status Service::SetUpTelemetry(const TelemetryConfig& config) {
+  RETURN_IF_ERROR(SetUpLogs(config));
+  Status status = metrics_.Configure(config.metrics, ResourceOf(config));
+  if (!status.ok()) {
+    SetUpLogs(telemetry_).ok();  // its outputs were open a moment ago
+    return status;
   }
-  metrics_config_ = printed;
-  metrics_server_.reset();
-  registry_.set_level(config.metrics.level);
-  if (config.metrics.level == telemetry::MetricLevel::kNone) {
-    return OkStatus();
-  }
-  std::optional<PrometheusConfig> prometheus;
-  if (config.metrics.address) {
-    prometheus = FromAddress(*config.metrics.address);
-  }
-  for (const MetricsReader& reader : config.metrics.readers) {
-    if (!prometheus && reader.pull) {
-      prometheus = reader.pull->exporter.prometheus;
-    }
-  }
-  if (!prometheus) {
-    return OkStatus();
-  }
-  auto server = MetricsServer::Open(*options_.workers.front(), *prometheus, registry_,
-                                    {{"service.instance.id", instance_id_},
-                                     {"service.name", options_.command},
-                                     {"service.version", options_.version}});
-  if (!server.ok()) {
-    return server.status().Annotate("service::telemetry::metrics");
-  }
-  metrics_server_ = std::move(server).value();
-  log_.Info("Serving metrics", {{"endpoint", metrics_server_->address()}});
+  telemetry_ = config;
   return OkStatus();
 }
 
@@ -139,7 +109,7 @@ void Service::LogWarnings(const Loaded& loaded) const {
   }
 }
 
-Status Service::Reload() {
+Result<ReloadReport> Service::Reload() {
   const TimePoint begin = MonotonicNow();
   log_.Info("Reading the configuration again");
   auto loaded = Load(options_.resolve, options_.sources, options_.factories);
@@ -149,40 +119,43 @@ Status Service::Reload() {
     return loaded.status();
   }
   LogWarnings(*loaded);
-  Status status = SetUpLogs(loaded->config.telemetry);
-  if (status.ok()) {
-    status = SetUpMetrics(loaded->config.telemetry);
-  }
-  if (!status.ok()) {
-    log_.Error("Reload: our own telemetry stays as it was", {{"error", status.message()}});
-  }
-  auto report = collector_->Reload(std::move(loaded->config), std::move(loaded->plan));
+  auto report = Apply(std::move(*loaded));
   if (!report.ok()) {
-    log_.Error("Reload: not everything could be started", {{"error", report.status().message()}});
+    log_.Error("Reload failed: the former configuration runs on",
+               {{"error", report.status().message()}});
     return report.status();
   }
-  log_.Warn("Config updated, reload complete",
-            {{"kept", fmt::format("{}", fmt::join(report->kept, ", "))},
-             {"started", fmt::format("{}", fmt::join(report->started, ", "))},
-             {"changed", fmt::format("{}", fmt::join(report->changed, ", "))},
-             {"stopped", fmt::format("{}", fmt::join(report->stopped, ", "))},
-             {"took", MonotonicNow() - begin}});
-  return OkStatus();
+  report->took = MonotonicNow() - begin;
+  const auto list = [](const std::vector<std::string>& names) {
+    return fmt::format("{}", fmt::join(names, ", "));
+  };
+  log_.Warn("Config updated, reload complete", {{"kept", list(report->kept)},
+                                                {"changed", list(report->changed)},
+                                                {"restarted", list(report->restarted)},
+                                                {"started", list(report->started)},
+                                                {"stopped", list(report->stopped)},
+                                                {"took", report->took}});
+  return report;
+}
+
+Result<ReloadReport> Service::Apply(Loaded loaded) {
+  const TelemetryConfig former = telemetry_;
+  RETURN_IF_ERROR(SetUpTelemetry(loaded.config.telemetry));
+  std::vector<std::string> warnings;
+  for (const config::Issue& warning : loaded.warnings) {
+    warnings.push_back(warning.ToString());
+  }
+  auto report = collector_->Reload(std::move(loaded.config), std::move(loaded.plan));
+  if (!report.ok()) {
+    SetUpTelemetry(former).ok();  // it ran a moment ago
+    return report.status();
+  }
+  report->warnings = std::move(warnings);
+  return report;
 }
 
 void Service::WatchHealth() {
-  std::vector<std::string> degraded;
-  for (const delivery::QueueStatus& queue : collector_->status()) {
-    if (queue.levels.size() > 1 && queue.active != 0u) {
-      degraded.push_back(queue.active ? fmt::format("{} ({}): on level {} since {}", queue.name,
-                                                    otlp::Names(queue.signal).name, *queue.active,
-                                                    telemetry::FormatDuration(queue.active_since))
-                                      : fmt::format("{} ({}): no level is usable since {}",
-                                                    queue.name, otlp::Names(queue.signal).name,
-                                                    telemetry::FormatDuration(queue.active_since)));
-    }
-  }
-  collector_->SetDegraded(std::move(degraded));
+  collector_->PublishStatus();
   health_timer_ = options_.workers.front()->RunAfter(kHealthInterval, [this] { WatchHealth(); });
 }
 
@@ -196,8 +169,10 @@ void Service::Shutdown(Duration timeout, std::move_only_function<void(uint64_t)>
       log_.Error("Leaving with data in memory that no destination took",
                  {{"lost_requests", left.requests}, {"lost_items", left.items}});
     }
-    log_.Info("Shutdown complete.");
-    done(left.items);
+    metrics_.Flush(kLastPushTime, [this, left, done = std::move(done)]() mutable {
+      log_.Info("Shutdown complete.");
+      done(left.items);
+    });
   });
 }
 

@@ -8,7 +8,7 @@ pipeline::ExtensionFactory Factory() {
   return {
       .info = {.type = "health_check", .config = pipeline::SpecOf<Config, ConfigTable>()},
       .create = [](pipeline::Settings settings, pipeline::ComponentConfigPtr config,
-                   const pipeline::HealthSource& health) -> std::unique_ptr<pipeline::Component> {
+                   const pipeline::StatusSource& health) -> std::unique_ptr<pipeline::Component> {
         return std::make_unique<HealthCheck>(std::move(settings),
                                              pipeline::ValueOf<Config>(*config), health);
       }};

@@ -20,7 +20,7 @@ std::string Rfc3339(WallTime time) {
 
 }  // namespace
 
-std::string StatusBody(const pipeline::HealthSource& health, WallTime now, bool verbose) {
+std::string StatusBody(const pipeline::StatusSource& health, WallTime now, bool verbose) {
   if (!health.ready()) {
     return R"({"status":"Server not available","upSince":"0001-01-01T00:00:00Z","uptime":""})";
   }
@@ -28,7 +28,7 @@ std::string StatusBody(const pipeline::HealthSource& health, WallTime now, bool 
       fmt::format(R"({{"status":"Server available","upSince":"{}","uptime":"{}")",
                   Rfc3339(health.up_since()), telemetry::FormatDuration(now - health.up_since()));
   if (verbose) {
-    const std::vector<std::string> degraded = health.degraded();
+    const std::vector<std::string> degraded = pipeline::Degraded(*health.status(), now);
     body += fmt::format(R"(,"degraded":{},"reasons":[)", !degraded.empty());
     for (size_t i = 0; i < degraded.size(); ++i) {
       body += i > 0 ? "," : "";
@@ -41,7 +41,7 @@ std::string StatusBody(const pipeline::HealthSource& health, WallTime now, bool 
 
 class HealthCheck::Handler final : public net::HttpHandler {
  public:
-  Handler(const Config& config, const pipeline::HealthSource& health)
+  Handler(const Config& config, const pipeline::StatusSource& health)
       : config_(config), health_(health) {}
 
   void Handle(net::HttpCall call) override {
@@ -68,11 +68,11 @@ class HealthCheck::Handler final : public net::HttpHandler {
 
  private:
   const Config config_;
-  const pipeline::HealthSource& health_;
+  const pipeline::StatusSource& health_;
 };
 
 HealthCheck::HealthCheck(pipeline::Settings settings, Config config,
-                         const pipeline::HealthSource& health)
+                         const pipeline::StatusSource& health)
     : settings_(std::move(settings)), config_(std::move(config)), health_(health) {}
 
 Status HealthCheck::Start() {

@@ -15,7 +15,7 @@ namespace gapless::extension::health_check {
 class HealthCheck final : public pipeline::Component {
  public:
   // `health` outlives the extension.
-  HealthCheck(pipeline::Settings settings, Config config, const pipeline::HealthSource& health);
+  HealthCheck(pipeline::Settings settings, Config config, const pipeline::StatusSource& health);
 
   Status Start() override;
   void Shutdown(TimePoint deadline, std::move_only_function<void()> done) override;
@@ -25,12 +25,12 @@ class HealthCheck final : public pipeline::Component {
 
   const pipeline::Settings settings_;
   const Config config_;
-  const pipeline::HealthSource& health_;
+  const pipeline::StatusSource& health_;
   std::shared_ptr<net::Listener> listener_;
   std::shared_ptr<net::HttpServer> server_;
 };
 
 // The body of an answer without configured bodies: upstream's fields, and `degraded` when asked.
-std::string StatusBody(const pipeline::HealthSource& health, WallTime now, bool verbose);
+std::string StatusBody(const pipeline::StatusSource& health, WallTime now, bool verbose);
 
 }  // namespace gapless::extension::health_check

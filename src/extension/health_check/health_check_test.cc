@@ -5,14 +5,16 @@
 namespace gapless::extension::health_check {
 namespace {
 
-class FakeHealth final : public pipeline::HealthSource {
+class FakeHealth final : public pipeline::StatusSource {
  public:
   bool ready() const override { return is_ready; }
   WallTime up_since() const override { return WallTime(std::chrono::seconds(1000)); }
-  std::vector<std::string> degraded() const override { return reasons; }
+  std::shared_ptr<const pipeline::ServiceStatus> status() const override {
+    return std::make_shared<const pipeline::ServiceStatus>(reading);
+  }
 
   bool is_ready = true;
-  std::vector<std::string> reasons;
+  pipeline::ServiceStatus reading;
 };
 
 TEST(HealthCheckTest, TellsSinceWhenItIsUp) {
@@ -29,11 +31,21 @@ TEST(HealthCheckTest, IsNotAvailableBeforeItIsReady) {
 
 TEST(HealthCheckTest, VerboseNamesEveryQueueThatIsNotOnItsFirstLevel) {
   FakeHealth health;
-  health.reasons = {"failover (traces): on level 1 since 5s", "a \"quoted\" name"};
+  health.reading.taken = WallTime(std::chrono::seconds(1000));
+  health.reading.queues = {
+      {.owner = "failover",
+       .active = 1,
+       .active_since = std::chrono::seconds(4),
+       .levels = {{}, {}}},
+      {.owner = "failover/\"quoted\"", .signal = otlp::Signal::kLogs, .levels = {{}, {}}},
+      {.owner = "failover/well", .active = 0, .levels = {{}, {}}},
+      {.owner = "otlp", .levels = {{}}},
+  };
   const std::string body = StatusBody(health, WallTime(std::chrono::seconds(1001)), true);
   EXPECT_NE(body.find(R"("degraded":true,"reasons":["failover (traces): on level 1 since 5s",)"),
             std::string::npos);
-  EXPECT_NE(body.find(R"("a \"quoted\" name"])"), std::string::npos);
+  EXPECT_NE(body.find(R"("failover/\"quoted\" (logs): no level is usable since 1s"])"),
+            std::string::npos);
 }
 
 TEST(HealthCheckTest, ListensWhereUpstreamDoes) {
