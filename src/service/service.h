@@ -6,7 +6,7 @@
 
 #include "service/collector.h"
 #include "service/load.h"
-#include "service/metrics_server.h"
+#include "service/own_metrics.h"
 #include "telemetry/log_core.h"
 #include "telemetry/process_metrics.h"
 
@@ -36,7 +36,7 @@ class Service {
   Status Start();
   // Reads the configuration again. A bad one changes nothing and is logged as an error; the status
   // says why.
-  Status Reload();
+  Result<ReloadReport> Reload();
   // `done` hears how many items were left in memory that no destination took.
   void Shutdown(Duration timeout, std::move_only_function<void(uint64_t items_left)> done);
 
@@ -44,8 +44,11 @@ class Service {
   const Collector& collector() const { return *collector_; }
 
  private:
+  // Our own logs and metrics as configured; on an error they stay as they were.
+  Status SetUpTelemetry(const TelemetryConfig& config);
   Status SetUpLogs(const TelemetryConfig& config);
-  Status SetUpMetrics(const TelemetryConfig& config);
+  telemetry::Labels ResourceOf(const TelemetryConfig& config) const;
+  Result<ReloadReport> Apply(Loaded loaded);
   void LogWarnings(const Loaded& loaded) const;
   void WatchHealth();
 
@@ -55,8 +58,8 @@ class Service {
   telemetry::Logger log_;
   telemetry::Registry registry_;
   std::unique_ptr<telemetry::ProcessMetrics> process_metrics_;
-  std::unique_ptr<MetricsServer> metrics_server_;
-  config::Node metrics_config_;  // as printed: what the server was made from
+  OwnMetrics metrics_;
+  TelemetryConfig telemetry_;  // what runs
   std::unique_ptr<Collector> collector_;
   Timer health_timer_;
 };
