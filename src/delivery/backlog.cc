@@ -12,6 +12,8 @@ constexpr uint32_t kBacklogShare = 4;
 // Records looked at for one unit; records of other metadata values are passed over.
 constexpr size_t kScanMax = 4096;
 
+}  // namespace
+
 bool SameMetadata(const journal::RecordInfo& a, const journal::RecordInfo& b) {
   if (a.metadata == b.metadata) {
     return true;
@@ -19,8 +21,6 @@ bool SameMetadata(const journal::RecordInfo& a, const journal::RecordInfo& b) {
   static const otlp::Metadata empty;
   return (a.metadata ? *a.metadata : empty) == (b.metadata ? *b.metadata : empty);
 }
-
-}  // namespace
 
 void Backlog::Refresh() {
   while (const auto info = journal_.NextPending(next_)) {

@@ -18,6 +18,9 @@ namespace gapless::delivery {
 
 enum class Order : uint8_t { kFifo, kLiveFirst };
 
+// Whether two records may go into one unit: the same values of the kept metadata.
+bool SameMetadata(const journal::RecordInfo& a, const journal::RecordInfo& b);
+
 class Backlog {
  public:
   struct Options {

@@ -1,7 +1,6 @@
 // Which unit goes to which level: the router's actions carried out, and sending.
 #include "delivery/path_client.h"
 #include "delivery/sending_queue.h"
-#include "otlp/split.h"
 
 #include <algorithm>
 
@@ -54,6 +53,9 @@ void SendingQueue::Act(const RouterAction& action) {
   switch (action.kind) {
     case RouterAction::Kind::kTransition:
       LogTransition(action);
+      if (action.after == LevelState::kHealthy && *action.level < backfills_.size()) {
+        backfills_[*action.level]->Wake();
+      }
       break;
     case RouterAction::Kind::kActivate:
       if (!action.from || (action.level && *action.level < *action.from)) {
@@ -162,6 +164,7 @@ void SendingQueue::Dispatch() {
     DispatchFresh();
   } while (dispatch_again_);
   dispatching_ = false;
+  PumpBackfills();
   // On a later turn: this may run inside a callback of the path's own sender.
   for (auto& path : old_paths_) {
     if (path->idle()) {
@@ -324,16 +327,13 @@ void SendingQueue::Assign(Unit& unit, size_t level) {
 }
 
 void SendingQueue::Load(Unit& unit) {
-  struct Loading {
-    std::vector<std::optional<otlp::Batch>> batches;
-    size_t waiting = 0;
-  };
   ++levels_[*unit.level].loading;
   unit.loading = true;
-  auto loading = std::make_shared<Loading>();
-  loading->batches.resize(unit.parts.size());
-  loading->waiting = unit.parts.size();
-  const auto finish = [this, id = unit.id, level = *unit.level, config = config_epoch_, loading] {
+  const auto finish = [this, id = unit.id, level = *unit.level, config = config_epoch_,
+                       alive = alive_](ReadBatches batches) {
+    if (!*alive) {
+      return;
+    }
     if (config == config_epoch_) {
       --levels_[level].loading;
     }
@@ -343,66 +343,27 @@ void SendingQueue::Load(Unit& unit) {
       return;
     }
     it->second.loading = false;
-    Assemble(it->second, std::move(loading->batches));
+    OnLoaded(it->second, std::move(batches));
   };
-  // Parts by value: a read may answer at once, and the last answer may end the unit.
-  const std::vector<UnitPart> parts = unit.parts;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    journal_->Read(parts[i].position,
-                   [i, loading, finish, alive = alive_](Result<otlp::Batch> batch) {
-                     if (!*alive) {
-                       return;
-                     }
-                     if (batch.ok()) {
-                       loading->batches[i] = std::move(batch).value();
-                     }
-                     if (--loading->waiting == 0) {
-                       finish();
-                     }
-                   });
-  }
+  ReadParts(*journal_, unit.parts, finish);
 }
 
-// Glues what was read to one payload: cut to the unit's ranges, uncompressed where it must be
-// merged or cut.
-void SendingQueue::Assemble(Unit& unit, std::vector<std::optional<otlp::Batch>> batches) {
-  std::vector<UnitPart> parts;
-  std::vector<otlp::Batch> pieces;
-  for (size_t i = 0; i < batches.size(); ++i) {
-    if (!batches[i]) {
-      Forget(unit.parts[i].position);  // damaged: the journal has settled and counted it
-      continue;
-    }
-    const UnitPart& part = unit.parts[i];
-    Result<otlp::Batch> piece = std::move(*batches[i]);
-    if (unit.parts.size() > 1 || !part.whole) {
-      piece = otlp::Inflate(*piece);
-    }
-    if (piece.ok() && !part.whole) {
-      auto cut = otlp::SliceItems(piece->body, piece->signal, part.first, part.count);
-      if (cut.ok()) {
-        piece->body = std::move(cut->request);
-        piece->raw_size = piece->body.size();
-        piece->items = static_cast<uint32_t>(cut->items);
-      } else {
-        piece = cut.status();
-      }
-    }
-    if (!piece.ok()) {
-      journal::Settlement share;
-      share.dropped[static_cast<size_t>(journal::DropReason::kDamaged)] = part.count;
-      BookPart(part, share, piece.status());
-      continue;
-    }
-    parts.push_back(part);
-    pieces.push_back(std::move(piece).value());
+void SendingQueue::OnLoaded(Unit& unit, ReadBatches batches) {
+  Assembled made = Assemble(unit.parts, std::move(batches));
+  for (const UnitPart& part : made.unread) {
+    Forget(part.position);  // damaged: the journal has settled and counted it
   }
-  if (pieces.empty()) {
+  for (const auto& [part, status] : made.damaged) {
+    journal::Settlement share;
+    share.dropped[static_cast<size_t>(journal::DropReason::kDamaged)] = part.count;
+    BookPart(part, share, status);
+  }
+  if (made.parts.empty()) {
     Erase(unit.id);
     return;
   }
-  unit.parts = std::move(parts);
-  unit.batch = pieces.size() == 1 ? std::move(pieces.front()) : otlp::Merge(std::move(pieces));
+  unit.parts = std::move(made.parts);
+  unit.batch = std::move(made.batch);
   unit.items = unit.batch.items;
   unit.loaded = true;
   if (unit.level) {
@@ -446,7 +407,10 @@ void SendingQueue::SendOnPath(Unit& unit, size_t index) {
     batch = std::move(**processed);
   }
   unit.paths[index].sent_items = batch.items;
-  SendRequest request{.batch = std::move(batch), .once = unit.trial, .deadline = std::nullopt};
+  SendRequest request{.batch = std::move(batch),
+                      .once = unit.trial,
+                      .alone = unit.tracks[*unit.level].suspected,
+                      .deadline = std::nullopt};
   if (options_.withdraw) {
     request.share = ShareOf(unit);
     request.once = request.once || ChooseNextAfter(unit).has_value();
@@ -493,6 +457,9 @@ void SendingQueue::TakeBack(size_t level) {
     returned_.push_back(id);
   }
   std::ranges::sort(returned_);
+  if (level < backfills_.size()) {
+    backfills_[level]->TakeBack();
+  }
   if (items > 0) {
     handed_over_items_ += items;
     stats_->HandedOver(router_.active(), items);
@@ -511,13 +478,34 @@ void SendingQueue::Return(Unit& unit, bool front) {
 }
 
 void SendingQueue::StartProbe(size_t level) {
-  // The round is as good as its worst member.
+  ProbePaths(level, [this, level](AttemptResult result) {
+    Feed({.kind = RouterEvent::Kind::kProbe,
+          .level = level,
+          .outcome = result.outcome,
+          .error = result.status.message()});
+  });
+}
+
+void SendingQueue::Probe(size_t level, AttemptCallback done) {
+  ProbePaths(level, [this, level, done = std::move(done)](AttemptResult result) mutable {
+    Feed({.kind = RouterEvent::Kind::kOperatorProbe,
+          .level = level,
+          .outcome = result.outcome,
+          .error = result.status.message()});
+    done(std::move(result));
+  });
+}
+
+// The round is as good as its worst member.
+void SendingQueue::ProbePaths(size_t level, AttemptCallback done) {
   struct Round {
     size_t waiting = 0;
     AttemptResult worst;
+    AttemptCallback done;
   };
   auto round = std::make_shared<Round>();
   round->waiting = levels_[level].paths.size();
+  round->done = std::move(done);
   for (const auto& path : levels_[level].paths) {
     path->sender().Probe(
         [this, level, round, config = config_epoch_, alive = alive_](AttemptResult result) {
@@ -531,10 +519,7 @@ void SendingQueue::StartProbe(size_t level) {
             return;
           }
           stats_->Probed(level, round->worst.outcome);
-          Feed({.kind = RouterEvent::Kind::kProbe,
-                .level = level,
-                .outcome = round->worst.outcome,
-                .error = round->worst.status.message()});
+          round->done(std::move(round->worst));
         });
   }
 }

@@ -12,10 +12,10 @@ namespace gapless::delivery {
 
 class Exporter : public pipeline::Component {
  public:
-  // Called on the control worker, once per signal that the exporter serves, after Start. The
-  // transport lives on `home` and is used and destroyed there; it may outlive Shutdown's call but
-  // not the exporter. `suspect_after`: how long a connection may show no sign of life before it is
-  // dialled anew.
+  // Called after Start: on the control worker, once per signal that the exporter serves, and later
+  // on `home` for one more connection of the same kind. The transport lives on `home` and is used
+  // and destroyed there; it may outlive Shutdown's call but not the exporter. `suspect_after`: how
+  // long a connection may show no sign of life before it is dialled anew.
   virtual std::unique_ptr<Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
                                                      Duration suspect_after) = 0;
 };

@@ -3,6 +3,7 @@
 #include "delivery/sending_queue.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gapless::delivery {
 namespace {
@@ -27,6 +28,9 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
   Unit& unit = it->second;
   if (result.outcome == OutcomeClass::kOk) {
     ++levels_[level].successes;
+    if (level < backfills_.size()) {
+      backfills_[level]->OnLiveSuccess();
+    }
   } else {
     unit.last_error = result.status;
     unit.copies += (result.unknown ? 1 : 0) + (result.resent ? 1 : 0);
@@ -39,7 +43,7 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
   if (unit.trial) {
     return;  // OnEnd tells the router
   }
-  const bool poison = IsPoisonHere(unit, level, result.outcome);
+  const bool suspected = IsSuspected(unit, level, result.outcome);
   Feed({.kind = RouterEvent::Kind::kAttempt,
         .level = level,
         .member = path,
@@ -49,21 +53,29 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
         .delay = result.status.retry_after().value_or(Duration::zero()),
         .backlog_grows = !backlog_.empty(),
         .error = result.status.message()});
-  if (!poison || !units_.contains(unit_id) || unit.level != level) {
+  if (!suspected || !units_.contains(unit_id) || unit.level != level) {
     return;
   }
-  OnPoison(unit, result);
+  OnSuspected(unit, path, result);
 }
 
-// A unit that fails while others get through: cut, so that only one record is suspected, then tried
-// on other levels; if there is none it goes on here until its series is over.
-void SendingQueue::OnPoison(Unit& unit, const AttemptResult& result) {
+// A unit that fails while others get through: cut, so that only one record is suspected, and sent
+// over a connection of its own. What the peer itself fails is tried on other levels; if there is
+// none it goes on here until its series is over.
+void SendingQueue::OnSuspected(Unit& unit, size_t path, const AttemptResult& result) {
   if (unit.parts.size() > 1) {
     ReleasePaths(unit);
-    OnRejected(unit, result);
+    CutToRecords(unit);
     return;
   }
-  unit.tracks[*unit.level].failing = true;
+  UnitTrack& track = unit.tracks[*unit.level];
+  if (!std::exchange(track.suspected, true)) {
+    levels_[*unit.level].paths[path]->Isolate(unit.paths[path].delivery);
+  }
+  if (result.outcome != OutcomeClass::kFaulty) {
+    return;
+  }
+  track.failing = true;
   const auto other = ChooseLevel(unit);
   if (other && Reluctance(unit, *other) == 0) {
     ReleasePaths(unit);
@@ -71,7 +83,7 @@ void SendingQueue::OnPoison(Unit& unit, const AttemptResult& result) {
   }
 }
 
-bool SendingQueue::IsPoisonHere(Unit& unit, size_t level, OutcomeClass outcome) {
+bool SendingQueue::IsSuspected(Unit& unit, size_t level, OutcomeClass outcome) {
   if (outcome == OutcomeClass::kOk || outcome == OutcomeClass::kThrottled) {
     return false;
   }
@@ -80,7 +92,7 @@ bool SendingQueue::IsPoisonHere(Unit& unit, size_t level, OutcomeClass outcome) 
     track.successes_before = levels_[level].successes;
   }
   track.others_succeeded = levels_[level].successes > track.successes_before;
-  return outcome == OutcomeClass::kFaulty && track.others_succeeded &&
+  return outcome != OutcomeClass::kRejected && track.others_succeeded &&
          track.failures >= options_.router.fall;
 }
 
@@ -135,17 +147,9 @@ void SendingQueue::OnUnitDelivered(Unit& unit, const AttemptResult& result) {
     refused = std::min(refused, path.refused_items);
   }
   levels_[*unit.level].delivered_items += sent;
-  CountDuplicates(unit, unit.copies + (result.resent ? 1 : 0));
-  BookUnit(unit, unit.items - std::min<uint64_t>(sent, unit.items), refused, std::nullopt,
-           OkStatus());
+  CountDuplicates(unit.items * (unit.copies + (result.resent ? 1 : 0)));
+  BookUnit(unit, unit.items - std::min<uint64_t>(sent, unit.items), refused, unit.level);
   Erase(unit.id);
-}
-
-void SendingQueue::CountDuplicates(const Unit& unit, uint64_t copies) {
-  if (copies > 0) {
-    possible_duplicates_ += unit.items * copies;
-    stats_->PossibleDuplicates(unit.items * copies);
-  }
 }
 
 // An attempt that was handed over has ended after all. An OK settles the unit, and what was sent
@@ -154,6 +158,7 @@ void SendingQueue::OnLate(std::optional<size_t> level, bool alone, uint64_t unit
                           const AttemptResult& result) {
   const auto it = units_.find(unit_id);
   if (it == units_.end()) {
+    OnLateOfSettled(level, unit_id, alone && result.outcome == OutcomeClass::kOk);
     return;
   }
   Unit& unit = it->second;
@@ -168,13 +173,13 @@ void SendingQueue::OnLate(std::optional<size_t> level, bool alone, uint64_t unit
     return;
   }
   ReleasePaths(unit);  // what runs elsewhere is one copy more
-  CountDuplicates(unit, unit.copies - (result.resent ? 0 : 1));
+  CountDuplicates(unit.items * (unit.copies - (result.resent ? 0 : 1)));
   const uint64_t refused = std::min<uint64_t>(result.rejected_items, unit.items);
   if (level) {
     levels_[*level].delivered_items += unit.items;
     stats_->Sent(*level, 0, unit.items - refused);
   }
-  BookUnit(unit, 0, refused, std::nullopt, OkStatus());
+  BookUnit(unit, 0, refused, level);
   Erase(unit.id);
 }
 
@@ -304,8 +309,8 @@ void SendingQueue::Drop(Unit& unit, journal::DropReason reason) {
                      {"reason", ToString(reason)},
                      {"dropped_items", unit.items}});
   const Status verdict = unit.last_error.ok() ? Unavailable("dropped") : unit.last_error;
-  CountDuplicates(unit, unit.copies - std::min<uint32_t>(unit.copies, 1));
-  BookUnit(unit, 0, 0, reason, verdict);
+  CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
+  BookDrop(unit, reason, verdict);
   Erase(unit.id);
 }
 

@@ -44,6 +44,7 @@ class SendingQueue::PathClient final : public SenderClient {
     }
     return unknown;
   }
+  void Isolate(DeliveryId id) { path_.sender->Isolate(id); }
   void Cancel(DeliveryId id) {
     units_.erase(id);
     path_.sender->Cancel(id);

@@ -69,6 +69,7 @@ QueueStats::QueueStats(telemetry::Registry& registry, Identity identity)
   oldest_age_ =
       registry_.GetGauge(Metric("otelcol_connector_failover_backlog_oldest_age_seconds"), base);
   drain_eta_ = registry_.GetGauge(Metric("otelcol_connector_failover_drain_eta_seconds"), base);
+  owed_items_ = registry_.GetGauge(Metric("otelcol_connector_failover_backfill_owed_items"), base);
 }
 
 telemetry::Labels QueueStats::Base() const {
@@ -167,6 +168,19 @@ void QueueStats::PossibleDuplicates(uint64_t items) {
   }
 }
 
+void QueueStats::Backfilled(size_t to_level, uint64_t items) {
+  telemetry::Labels labels = Base();
+  labels.emplace_back("to_level", levels_[to_level].name);
+  registry_.GetCounter(Metric("otelcol_connector_failover_backfilled_items"), labels).Add(items);
+}
+
+void QueueStats::BackfillGivenUp(std::string_view reason, uint64_t items) {
+  telemetry::Labels labels = Base();
+  labels.emplace_back("reason", reason);
+  registry_.GetCounter(Metric("otelcol_connector_failover_backfill_given_up_items"), labels)
+      .Add(items);
+}
+
 void QueueStats::Probed(size_t level, OutcomeClass outcome) {
   if (!identity_.is_failover) {
     return;
@@ -209,6 +223,12 @@ void QueueStats::PublishFailover(const QueueStatus& status, WallTime now) {
     drain_eta_.Set(static_cast<double>(status.ledger.pending.items) / (-gained / elapsed));
   }
   last_publish_ = now;
+  owed_items_.Set(static_cast<double>(status.journal.owed.items));
+  if (const uint64_t given_up = status.journal.debts_given_up.items;
+      given_up > published_no_room_) {
+    BackfillGivenUp("no_room", given_up - published_no_room_);
+    published_no_room_ = given_up;
+  }
 }
 
 void QueueStats::PublishLedger(const journal::Ledger& ledger) {

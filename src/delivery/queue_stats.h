@@ -43,6 +43,8 @@ class QueueStats {
   // `to_level`: the level that is active now.
   void HandedOver(std::optional<size_t> to_level, uint64_t items);
   void PossibleDuplicates(uint64_t items);
+  void Backfilled(size_t to_level, uint64_t items);
+  void BackfillGivenUp(std::string_view reason, uint64_t items);
   void Probed(size_t level, OutcomeClass outcome);
   // Everything that is a level and not an event; called now and then.
   void Publish(const QueueStatus& status, const Admission& admission, WallTime now);
@@ -66,10 +68,12 @@ class QueueStats {
   telemetry::Gauge backlog_bytes_;
   telemetry::Gauge oldest_age_;
   telemetry::Gauge drain_eta_;
+  telemetry::Gauge owed_items_;
   telemetry::Gauge pending_items_;
   telemetry::Gauge pending_bytes_;
   telemetry::Gauge pending_requests_;
   journal::Ledger published_;
+  uint64_t published_no_room_ = 0;
   WallTime last_publish_{};
 };
 

@@ -113,6 +113,9 @@ std::vector<RouterAction> Router::Step(const RouterEvent& event, TimePoint now) 
     case RouterEvent::Kind::kOperator:
       OnOperator(event, now, actions);
       break;
+    case RouterEvent::Kind::kOperatorProbe:
+      OnOperatorProbe(event, now, actions);
+      break;
     case RouterEvent::Kind::kTick:
       break;
   }
@@ -273,6 +276,22 @@ void Router::OnProbe(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   level.probe_at = now + kRiseProbeGap;
+}
+
+// It tells as much as one of our own, which may be under way beside it. Asking is also the word that
+// the level need not wait any longer.
+void Router::OnOperatorProbe(const RouterEvent& event, TimePoint now, Actions& actions) {
+  Level& level = levels_[event.level];
+  if (level.word != Override::kAuto || level.state == LevelState::kTrial) {
+    return;
+  }
+  const bool running = level.probe_running;
+  if (level.state != LevelState::kHealthy) {
+    level.state = LevelState::kProbing;  // not a transition: the outage goes on
+    level.hold_until = std::min(level.hold_until, now);
+  }
+  OnProbe(event, now, actions);
+  level.probe_running = running;
 }
 
 void Router::OnBadProbe(const RouterEvent& event, TimePoint now, Actions& actions) {

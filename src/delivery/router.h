@@ -57,6 +57,7 @@ struct RouterEvent {
     kTrial,           // the trial unit ended: level, outcome
     kNothingToTry,    // no pending unit could serve as a trial: level
     kOperator,        // level, word
+    kOperatorProbe,   // a probe that the operator asked for ended: level, outcome; ends a hold
     kTick,            // time passed
   };
   Kind kind = Kind::kTick;
@@ -163,6 +164,7 @@ class Router {
   void OnFailure(const RouterEvent& event, TimePoint now);
   void OnDialFailed(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnProbe(const RouterEvent& event, TimePoint now, Actions& actions);
+  void OnOperatorProbe(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint now);
   void OnBadProbe(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnTrial(const RouterEvent& event, TimePoint now, Actions& actions);

@@ -519,6 +519,38 @@ TEST(RouterTest, DrainingALevelInTrialTakesTheTrialBack) {
   EXPECT_NE(bench.Find(Kind::kHandOver), nullptr);
 }
 
+TEST(RouterTest, AGoodProbeThatTheOperatorAskedForEndsTheHold) {
+  RouterConfig config = RouterBench::Config({1, 1});
+  config.hold = minutes(5);
+  RouterBench bench(config);
+  bench.DialDown(0);
+  bench.Advance(seconds(1));
+  const auto ask = [&](OutcomeClass outcome) {
+    bench.Take(bench.router.Step(
+        {.kind = RouterEvent::Kind::kOperatorProbe, .level = 0, .outcome = outcome, .error = {}},
+        bench.now));
+  };
+  ask(OutcomeClass::kTransport);
+  EXPECT_EQ(bench.router.state(0), LevelState::kDown);
+  bench.answer_probes = kOk;
+  bench.answer_trials = kOk;
+  ask(OutcomeClass::kOk);
+  bench.Advance(seconds(1));
+  EXPECT_EQ(bench.router.active(), 0U) << "it waits for the hold to pass";
+}
+
+TEST(RouterTest, AProbeThatTheOperatorAskedForChangesNoOverride) {
+  RouterBench bench;
+  bench.Word(0, Override::kDrained);
+  for (const OutcomeClass outcome : {OutcomeClass::kOk, OutcomeClass::kTransport}) {
+    bench.Take(bench.router.Step(
+        {.kind = RouterEvent::Kind::kOperatorProbe, .level = 0, .outcome = outcome, .error = {}},
+        bench.now));
+    EXPECT_EQ(bench.router.override_word(0), Override::kDrained);
+    EXPECT_EQ(bench.router.active(), 1U);
+  }
+}
+
 // --- reload and restart ---
 
 TEST(RouterTest, AReloadKeepsWhatItKnowsByName) {

@@ -28,7 +28,7 @@ Sender::Sender(Loop& loop, std::string name, std::unique_ptr<Transport> transpor
 Sender::~Sender() {
   transport_->SetObserver(nullptr);
   for (auto& [id, delivery] : deliveries_) {
-    transport_->Cancel(delivery->attempt);
+    Via(*delivery).Cancel(delivery->attempt);
   }
 }
 
@@ -65,8 +65,13 @@ DeliveryId Sender::Send(SendRequest request, SenderClient* client) {
                                           .client = client,
                                           .request = std::move(request),
                                           .schedule = RetrySchedule(settings_.retry, loop_.Now()),
-                                          .timer = {}});
+                                          .timer = {},
+                                          .own = {}});
+  const bool alone = delivery->request.alone;
   deliveries_.emplace(id, std::move(delivery));
+  if (alone) {
+    Isolate(id);
+  }
   ready_.push_back(id);
   Pump();
   return id;
@@ -90,13 +95,22 @@ bool Sender::Release(DeliveryId id) {
   return true;
 }
 
+void Sender::Isolate(DeliveryId id) {
+  Delivery& delivery = *deliveries_.at(id);
+  if (delivery.own == nullptr && make_spare_) {
+    // Nobody observes it: what happens to this connection says nothing about the destination.
+    delivery.own = make_spare_();
+    delivery.own->Start();
+  }
+}
+
 void Sender::Cancel(DeliveryId id) {
   const auto it = deliveries_.find(id);
   if (it == deliveries_.end()) {
     return;
   }
   if (it->second->state == State::kInFlight || it->second->state == State::kReleased) {
-    transport_->Cancel(it->second->attempt);
+    Via(*it->second).Cancel(it->second->attempt);
   }
   Forget(id);
   TellRoom();
@@ -136,7 +150,8 @@ void Sender::StartAttempt(Delivery& delivery) {
   const Duration timeout = AttemptTimeout(delivery, &is_share);
   if (timeout > Duration::zero()) {
     delivery.timer = loop_.RunAfter(timeout, [this, id, timeout, is_share] {
-      transport_->Cancel(deliveries_.at(id)->attempt);
+      Delivery& late = *deliveries_.at(id);
+      Via(late).Cancel(late.attempt);
       if (is_share) {
         OnShareExpired(id);
         return;
@@ -152,8 +167,8 @@ void Sender::StartAttempt(Delivery& delivery) {
     });
   }
   delivery.attempt =
-      transport_->Attempt(delivery.request.batch, timeout,
-                          [this, id](AttemptResult result) { OnResult(id, std::move(result)); });
+      Via(delivery).Attempt(delivery.request.batch, timeout,
+                            [this, id](AttemptResult result) { OnResult(id, std::move(result)); });
 }
 
 void Sender::OnShareExpired(DeliveryId id) {
@@ -267,6 +282,9 @@ void Sender::Forget(DeliveryId id) {
     case State::kReleased:
       --stats_.released;
       break;
+  }
+  if (it->second->own) {
+    loop_.DeferDelete(std::move(it->second->own));  // this may be its callback
   }
   deliveries_.erase(it);
 }

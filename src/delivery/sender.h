@@ -53,6 +53,8 @@ struct SendRequest {
   otlp::Batch batch;
   // One attempt only (a trial; a level of a queue-off failover that is not the last).
   bool once = false;
+  // On a connection of its own: a batch that is suspected to kill connections harms nobody else's.
+  bool alone = false;
   // More than the exporter's timeout may not be spent on an attempt; a share that ran out is not an
   // outcome. Zero: only the exporter's timeout counts.
   Duration share{};
@@ -76,6 +78,12 @@ class Sender final : public TransportObserver {
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
+  // How one more transport to the same destination is made, for batches that are sent alone;
+  // without it they share the connection.
+  void SetSpare(std::move_only_function<std::unique_ptr<Transport>()> make) {
+    make_spare_ = std::move(make);
+  }
+
   void AddClient(SenderClient* client);
   void RemoveClient(SenderClient* client);
 
@@ -87,6 +95,9 @@ class Sender final : public TransportObserver {
   // without a slot until its timeout and ends as kLate. True if an attempt was in flight: its
   // outcome is unknown.
   bool Release(DeliveryId id);
+  // Further attempts of this delivery go over a connection of their own. Not while one is in
+  // flight.
+  void Isolate(DeliveryId id);
   // Ends the delivery and its attempt; nothing is told.
   void Cancel(DeliveryId id);
 
@@ -114,9 +125,11 @@ class Sender final : public TransportObserver {
     RetrySchedule schedule;
     State state = State::kReady;
     AttemptId attempt = 0;
-    Timer timer;  // attempt timeout or back-off
+    Timer timer;                     // attempt timeout or back-off
+    std::unique_ptr<Transport> own;  // of a batch that is sent alone
   };
 
+  Transport& Via(Delivery& delivery) { return delivery.own ? *delivery.own : *transport_; }
   void Pump();
   void StartAttempt(Delivery& delivery);
   Duration AttemptTimeout(const Delivery& delivery, bool* is_share) const;
@@ -133,6 +146,7 @@ class Sender final : public TransportObserver {
   const std::string name_;
   const DeliverySettings settings_;
   std::unique_ptr<Transport> transport_;
+  std::move_only_function<std::unique_ptr<Transport>()> make_spare_;
   Rng rng_;
   std::vector<SenderClient*> clients_;
   std::unordered_map<DeliveryId, std::unique_ptr<Delivery>> deliveries_;

@@ -15,6 +15,8 @@ constexpr Duration kFullRetryDelay = std::chrono::seconds(1);
 constexpr Duration kPublishInterval = std::chrono::milliseconds(500);
 // A durable journal waits this long for attempts in flight when the process leaves.
 constexpr Duration kExpireAgain = std::chrono::seconds(1);
+// How late a queue that is off may notice that a client left.
+constexpr Duration kWatchInterval = std::chrono::milliseconds(50);
 constexpr Duration kDurableGrace = std::chrono::seconds(2);
 
 RouterConfig WithLevels(RouterConfig config, const std::vector<QueueLevel>& levels) {
@@ -25,12 +27,12 @@ RouterConfig WithLevels(RouterConfig config, const std::vector<QueueLevel>& leve
   return config;
 }
 
-Backlog::Options BacklogOptions(const SendingQueueOptions& options) {
+}  // namespace
+
+Backlog::Options SendingQueue::BacklogOptionsOf(const SendingQueueOptions& options) {
   // A request that fails over inside the client's call is never merged with another's.
   return {.batch = options.withdraw ? std::nullopt : options.queue.batch, .order = options.order};
 }
-
-}  // namespace
 
 SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal,
                            SendingQueueOptions options, telemetry::Logger log,
@@ -43,9 +45,11 @@ SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal
       rng_(seed),
       router_(WithLevels(options_.router, options_.levels), home.Now()),
       admission_(options_.queue),
-      backlog_(*journal_, BacklogOptions(options_)) {
+      backlog_(*journal_, BacklogOptionsOf(options_)) {
   activated_ = home_.Now();
   BuildLevels();
+  BuildBackfills();
+  journal_->ForgetUnregisteredReaders();
   Recount();
   journal_->SetListener([this] { OnReadable(); });
   for (const RouterAction& action : router_.Restore(journal_->user_state(), home_.Now())) {
@@ -204,9 +208,33 @@ void SendingQueue::AwaitSettlement(journal::Position position, const otlp::Batch
       Withdraw(position, DeadlineExceeded("the client's deadline passed"));
     });
   }
+  if (options_.withdraw) {
+    WatchClients();
+  }
   if (const Duration longest = LongestSeries(); !options_.withdraw && longest > Duration::zero()) {
     waiter.deadline = home_.RunAfter(longest, [this, position] { Expire(position); });
   }
+}
+
+// Queue off: a client that left takes its record along. Polled, as another thread knows of it.
+void SendingQueue::WatchClients() {
+  if (watch_.armed()) {
+    return;
+  }
+  watch_ = home_.RunAfter(kWatchInterval, [this] {
+    std::vector<journal::Position> gone;
+    for (const auto& [position, waiter] : waiters_) {
+      if (waiter.context && waiter.context->cancelled) {
+        gone.push_back(position);
+      }
+    }
+    for (const journal::Position position : gone) {
+      Withdraw(position, Cancelled("the client left"));
+    }
+    if (!waiters_.empty()) {
+      WatchClients();
+    }
+  });
 }
 
 // max_elapsed_time of the most patient sender; zero: one waits for ever.
@@ -332,20 +360,26 @@ void SendingQueue::OnReadable() {
 // Distributes what became of a unit over its records: refused items (partial success) are taken
 // from the front, as nobody tells which they were.
 void SendingQueue::BookUnit(const Unit& unit, uint64_t filtered, uint64_t refused,
-                            std::optional<journal::DropReason> drop, const Status& verdict) {
+                            std::optional<size_t> by) {
+  const std::vector<journal::ReaderId> owed = OwedOf(unit, by);
   for (const UnitPart& part : unit.parts) {
     journal::Settlement share;
-    if (drop) {
-      share.dropped[static_cast<size_t>(*drop)] = part.count;
-    } else {
-      share.filtered = static_cast<uint32_t>(std::min<uint64_t>(part.count, filtered));
-      filtered -= share.filtered;
-      const auto lost =
-          static_cast<uint32_t>(std::min<uint64_t>(part.count - share.filtered, refused));
-      refused -= lost;
-      share.dropped[static_cast<size_t>(journal::DropReason::kPartialSuccess)] = lost;
-      share.delivered = part.count - share.filtered - lost;
-    }
+    share.filtered = static_cast<uint32_t>(std::min<uint64_t>(part.count, filtered));
+    filtered -= share.filtered;
+    const auto lost =
+        static_cast<uint32_t>(std::min<uint64_t>(part.count - share.filtered, refused));
+    refused -= lost;
+    share.dropped[static_cast<size_t>(journal::DropReason::kPartialSuccess)] = lost;
+    share.delivered = part.count - share.filtered - lost;
+    NoteDebt(Open(part.position), part, owed, by);
+    BookPart(part, share, OkStatus());
+  }
+}
+
+void SendingQueue::BookDrop(const Unit& unit, journal::DropReason reason, const Status& verdict) {
+  for (const UnitPart& part : unit.parts) {
+    journal::Settlement share;
+    share.dropped[static_cast<size_t>(reason)] = part.count;
     BookPart(part, share, verdict);
   }
 }
@@ -368,7 +402,7 @@ void SendingQueue::BookPart(const UnitPart& part, const journal::Settlement& sha
   const OpenRecord done = record;
   records_.erase(part.position);
   admission_.Remove(done.items, done.bytes);
-  journal_->Settle(part.position, done.settlement);
+  SettleRecord(part.position, done);
   if (auto waiter = waiters_.extract(part.position)) {
     waiter.mapped().completion(waiter.mapped().verdict);
   }
@@ -414,8 +448,9 @@ void SendingQueue::Reconfigure(SendingQueueOptions options) {
   options_ = std::move(options);
   ++config_epoch_;
   Recount();
-  backlog_.SetOptions(BacklogOptions(options_));
+  backlog_.SetOptions(BacklogOptionsOf(options_));
   BuildLevels();
+  BuildBackfills();
   accepting_ = true;
   retiring_ = false;
   on_shutdown_ = nullptr;
@@ -478,8 +513,9 @@ void SendingQueue::FinishShutdown() {
   for (const uint64_t id : ids) {
     Unit& unit = units_.at(id);
     ReleasePaths(unit);
-    CountDuplicates(unit, unit.copies - std::min<uint32_t>(unit.copies, 1));
+    CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
   }
+  EndBackfills();
   if (journal_->tier() == "memory") {
     left = journal_->stats().pending;
     left.items = 0;
@@ -519,6 +555,9 @@ QueueStatus SendingQueue::status() const {
                      .journal = journal_->stats(),
                      .possible_duplicates = possible_duplicates_,
                      .handed_over_items = handed_over_items_};
+  for (const auto& backfill : backfills_) {
+    status.backfilled_items += backfill->delivered_items();
+  }
   for (size_t i = 0; i < levels_.size(); ++i) {
     status.levels.push_back({.name = options_.levels[i].name,
                              .state = router_.state(i),

@@ -16,7 +16,9 @@
 #include "base/loop.h"
 #include "base/rng.h"
 #include "delivery/admission.h"
+#include "delivery/backfill.h"
 #include "delivery/backlog.h"
+#include "delivery/queue_level.h"
 #include "delivery/queue_stats.h"
 #include "delivery/router.h"
 #include "delivery/sender.h"
@@ -43,16 +45,6 @@ namespace gapless::delivery {
 enum class Ack : uint8_t {
   kStored,   // in the journal's tier
   kSettled,  // a destination confirmed it (wait_for_result, and queues that are off)
-};
-
-// One level of a queue. It completes a unit when all its paths did.
-struct QueueLevel {
-  struct Path {
-    std::vector<std::shared_ptr<pipeline::Processor>> processors;
-    std::shared_ptr<Sender> sender;
-  };
-  std::string name;
-  std::vector<Path> paths;
 };
 
 struct SendingQueueOptions {
@@ -90,6 +82,7 @@ struct QueueStatus {
   journal::JournalStats journal;
   uint64_t possible_duplicates = 0;
   uint64_t handed_over_items = 0;
+  uint64_t backfilled_items = 0;
 };
 
 class SendingQueue final {
@@ -118,6 +111,9 @@ class SendingQueue final {
 
   // The operator's word on a level.
   void SetOverride(size_t level, Override word);
+  // Asks the level's destinations now; `done` hears the worst answer, unless a Reconfigure comes
+  // first. A good one ends the level's hold.
+  void Probe(size_t level, AttemptCallback done);
 
   QueueStatus status() const;
   bool empty() const { return journal_->stats().pending.requests == 0; }
@@ -137,6 +133,9 @@ class SendingQueue final {
     uint32_t booked = 0;
     uint64_t bytes = 0;
     journal::Settlement settlement;
+    // Backfill: who shall also get it, and which items of a cut record a reader has already.
+    std::vector<journal::ReaderId> owed;
+    std::vector<std::pair<journal::ReaderId, uint32_t>> held;
   };
   struct Waiter {
     pipeline::Completion completion;
@@ -151,6 +150,7 @@ class SendingQueue final {
   };
 
   // sending_queue.cc: in, settle, life.
+  static Backlog::Options BacklogOptionsOf(const SendingQueueOptions& options);
   void BuildLevels();
   void Admit(otlp::Batch batch, pipeline::Completion completion);
   void OnFull(otlp::Batch batch, pipeline::Completion completion);
@@ -160,6 +160,7 @@ class SendingQueue final {
   void AwaitSettlement(journal::Position position, const otlp::Batch& batch,
                        pipeline::Completion completion);
   void Withdraw(journal::Position position, Status status);
+  void WatchClients();
   void Expire(journal::Position position);
   void BookUnsent(journal::Position position, journal::DropReason reason, const Status& verdict);
   Duration LongestSeries() const;
@@ -168,12 +169,24 @@ class SendingQueue final {
   void Forget(journal::Position position);
   void Recount();
   void OnReadable();
-  void BookUnit(const Unit& unit, uint64_t filtered, uint64_t refused,
-                std::optional<journal::DropReason> drop, const Status& verdict);
+  // What level `by` (none: one that left the configuration) made of the unit.
+  void BookUnit(const Unit& unit, uint64_t filtered, uint64_t refused, std::optional<size_t> by);
+  void BookDrop(const Unit& unit, journal::DropReason reason, const Status& verdict);
   void BookPart(const UnitPart& part, const journal::Settlement& share, const Status& verdict);
   void CheckFailbackComplete();
   void CheckDrained();
   void FinishShutdown();
+
+  // debts.cc: backfill.
+  void BuildBackfills();
+  void PumpBackfills();
+  void EndBackfills();
+  std::vector<journal::ReaderId> OwedOf(const Unit& unit, std::optional<size_t> by);
+  void NoteDebt(OpenRecord& record, const UnitPart& part,
+                const std::vector<journal::ReaderId>& owed, std::optional<size_t> by);
+  void SettleRecord(journal::Position position, const OpenRecord& record);
+  void OnLateOfSettled(std::optional<size_t> level, uint64_t unit_id, bool delivered);
+  void CountDuplicates(uint64_t items);
 
   // dispatch.cc: router and sending.
   void Feed(const RouterEvent& event);
@@ -195,7 +208,7 @@ class SendingQueue final {
   Unit& NewUnit(std::vector<UnitPart> parts);
   void Assign(Unit& unit, size_t level);
   void Load(Unit& unit);
-  void Assemble(Unit& unit, std::vector<std::optional<otlp::Batch>> batches);
+  void OnLoaded(Unit& unit, ReadBatches batches);
   void SendUnit(Unit& unit);
   void SendOnPath(Unit& unit, size_t path);
   std::optional<size_t> ChooseNextAfter(const Unit& unit) const;
@@ -203,6 +216,7 @@ class SendingQueue final {
   void TakeBack(size_t level);
   void Return(Unit& unit, bool front);
   void StartProbe(size_t level);
+  void ProbePaths(size_t level, AttemptCallback done);
   void StartTrial(size_t level, bool desperate);
   Unit* TrialCandidate(size_t level, bool desperate);
   void AbandonTrial(Unit& unit);
@@ -217,12 +231,11 @@ class SendingQueue final {
   // path.
   void OnLate(std::optional<size_t> level, bool alone, uint64_t unit_id,
               const AttemptResult& result);
-  void CountDuplicates(const Unit& unit, uint64_t copies);
   void OnRejected(Unit& unit, const AttemptResult& result);
   void OnGaveUp(Unit& unit, const AttemptResult& result);
   void OnTrialEnd(Unit& unit, size_t path, DeliveryEnd end, const AttemptResult& result);
-  bool IsPoisonHere(Unit& unit, size_t level, OutcomeClass outcome);
-  void OnPoison(Unit& unit, const AttemptResult& result);
+  bool IsSuspected(Unit& unit, size_t level, OutcomeClass outcome);
+  void OnSuspected(Unit& unit, size_t path, const AttemptResult& result);
   void CutToRecords(Unit& unit);
   void Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces);
   std::optional<size_t> ChooseLevelNotTried(const Unit& unit) const;
@@ -242,6 +255,7 @@ class SendingQueue final {
   std::vector<LevelRuntime> levels_;
   std::vector<std::unique_ptr<PathClient>>
       old_paths_;  // of a former configuration, until their late answers are in
+  std::vector<std::unique_ptr<Backfill>> backfills_;  // by level; none without backfill
 
   std::map<uint64_t, Unit> units_;
   std::deque<uint64_t> returned_;  // units that wait to be sent again, oldest first
@@ -267,6 +281,7 @@ class SendingQueue final {
   Timer retry_;
   Timer publish_;
   Timer shutdown_;
+  Timer watch_;
   telemetry::Sampled failures_log_{2, std::chrono::seconds(10)};
   // Last: callbacks into a queue that is gone are ignored.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -237,6 +237,24 @@ TEST(SendingQueueTest, ABatchThatAloneMakesThePeerFailGoesElsewhereAndTakesNothi
   EXPECT_EQ(bench.peers[1]->received.size(), 1U);
 }
 
+TEST(SendingQueueTest, ABatchThatKillsItsConnectionIsSentAloneAndHarmsNobody) {
+  BenchSettings settings;
+  settings.delivery.retry.initial_interval = milliseconds(200);
+  settings.delivery.retry.max_interval = seconds(1);
+  QueueBench bench(settings);
+  bench.peers[0]->crashing = {7};
+  bench.Load(100, milliseconds(50));
+  ASSERT_GT(bench.log.Count("connection failed"), 0U);
+  bench.peers[0]->latency = milliseconds(20);  // a shared connection would lose what is in flight
+  const uint64_t before = bench.queue->status().possible_duplicates;
+  bench.Load(400, milliseconds(5));
+  bench.Run(milliseconds(100));
+  EXPECT_EQ(bench.active(), 0U);
+  EXPECT_EQ(bench.Missing(), 1U);
+  EXPECT_EQ(bench.ledger().pending.items, 1U);
+  EXPECT_LE(bench.queue->status().possible_duplicates, before + 1);
+}
+
 TEST(SendingQueueTest, ABackendThatStumblesAtRandomLosesNothing) {
   QueueBench bench(Plain());
   bench.peers[0]->failure_rate = 0.3;
@@ -391,6 +409,20 @@ TEST(SendingQueueTest, QueueOffWithdrawsAtTheDeadline) {
   EXPECT_FALSE(bench.answers[index]->ok());
   EXPECT_EQ(bench.ledger().pending.items, 0U);
   EXPECT_EQ(bench.ledger().dropped_total().items, 1U);
+  EXPECT_TRUE(bench.ledger().Balanced());
+}
+
+TEST(SendingQueueTest, QueueOffWithdrawsWhenTheClientLeaves) {
+  QueueBench bench(QueueOff());
+  bench.peers[0]->mode = SimPeer::Mode::kHangs;
+  const size_t index = bench.Put(1, minutes(1));
+  bench.Run(milliseconds(200));
+  EXPECT_EQ(bench.ledger().pending.items, 1U);
+  bench.contexts[index]->cancelled = true;
+  bench.Run(milliseconds(60));
+  EXPECT_EQ(bench.answers[index]->code(), Code::kCancelled);
+  EXPECT_EQ(bench.ledger().pending.items, 0U);
+  EXPECT_EQ(bench.Dropped(DropReason::kWithdrawn), 1U);
   EXPECT_TRUE(bench.ledger().Balanced());
 }
 

@@ -40,6 +40,18 @@ struct BatchSettings {
   bool operator==(const BatchSettings&) const = default;
 };
 
+// What a level also gets, once it is well again, of what was delivered elsewhere meanwhile. A key
+// of the failover connector.
+struct BackfillSettings {
+  Duration max_age = std::chrono::hours(24);  // 0: any age
+  // Bytes that records may take which are kept for this alone; 0: 64 MiB in memory, half of the
+  // free space on disk.
+  uint64_t max_size = 0;
+  uint64_t rate = uint64_t{8} << 20;  // bytes per second beside live data; 0: no limit
+
+  bool operator==(const BackfillSettings&) const = default;
+};
+
 struct QueueSettings {
   bool enabled = true;
   uint32_t num_consumers = 10;
@@ -51,6 +63,7 @@ struct QueueSettings {
   std::optional<BatchSettings> batch;
   OnFull on_full = OnFull::kReject;
   OnExpiry on_expiry = OnExpiry::kKeep;
+  std::optional<BackfillSettings> backfill = std::nullopt;  // failover connectors only
 
   bool operator==(const QueueSettings&) const = default;
 };

@@ -27,7 +27,8 @@ struct UnitPart {
 struct UnitTrack {
   bool rejected = false;  // the level called it invalid
   bool failed_trial = false;
-  bool failing = false;           // failed `fall` times here while other units got through
+  bool suspected = false;         // failed `fall` times here while other units got through …
+  bool failing = false;           // … answered by the peer each time
   bool gave_up = false;           // a whole back-off series failed here
   bool others_succeeded = false;  // … while other units got through
   uint32_t failures = 0;

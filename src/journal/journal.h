@@ -126,6 +126,9 @@ class Journal {
   virtual ReaderId RegisterReader(std::string_view name) = 0;
   virtual std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const = 0;
   virtual void SettleDebt(ReaderId reader, Position position) = 0;
+  // Bytes that records may take which are held only as debts; 0: the default of the implementation.
+  // The oldest are given up beyond it.
+  virtual void SetBackfillMaxSize(uint64_t bytes) = 0;
   // To call once after a start, when every reader of the configuration is registered: what is owed
   // to a name of an earlier configuration is given up.
   virtual void ForgetUnregisteredReaders() = 0;

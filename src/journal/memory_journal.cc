@@ -9,7 +9,8 @@ namespace gapless::journal {
 MemoryJournal::MemoryJournal(MemoryOptions options, Loop& home)
     : options_(std::move(options)),
       home_(home),
-      account_(options_.budget ? options_.budget->Open() : nullptr) {}
+      account_(options_.budget ? options_.budget->Open() : nullptr),
+      backfill_max_size_(options_.backfill_max_size) {}
 
 void MemoryJournal::Append(otlp::Batch batch, AppendCallback done) {
   CopyOutOfWastedSlabs(batch);
@@ -96,9 +97,18 @@ void MemoryJournal::Settle(Position position, const Settlement& settlement,
     return;
   }
   owed_charged_ += record.charged;
-  while (owed_charged_ > options_.backfill_max_size) {
+  LimitDebts();
+}
+
+void MemoryJournal::LimitDebts() {
+  while (owed_charged_ > backfill_max_size_) {
     GiveUpOldestDebt();
   }
+}
+
+void MemoryJournal::SetBackfillMaxSize(uint64_t bytes) {
+  backfill_max_size_ = bytes > 0 ? bytes : options_.backfill_max_size;
+  LimitDebts();
 }
 
 ReaderId MemoryJournal::RegisterReader(std::string_view name) {

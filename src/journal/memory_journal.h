@@ -20,7 +20,7 @@ namespace gapless::journal {
 struct MemoryOptions {
   // Shared by all memory journals; null: no limit.
   std::shared_ptr<Budget> budget = nullptr;
-  // backfill.max_size: memory held by records that are only owed. Bytes.
+  // SetBackfillMaxSize(0): memory held by records that are only owed. Bytes.
   uint64_t backfill_max_size = uint64_t{64} << 20;
   // What a client is told to wait when there is no room.
   Duration retry_delay = std::chrono::seconds(1);
@@ -42,6 +42,7 @@ class MemoryJournal final : public Journal {
   ReaderId RegisterReader(std::string_view name) override;
   std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const override;
   void SettleDebt(ReaderId reader, Position position) override;
+  void SetBackfillMaxSize(uint64_t bytes) override;
   void ForgetUnregisteredReaders() override {}
   Position head() const override { return next_; }
   const Ledger& ledger() const override { return book_.ledger(); }
@@ -58,6 +59,7 @@ class MemoryJournal final : public Journal {
     uint64_t charged = 0;
   };
 
+  void LimitDebts();
   bool Charge(uint64_t bytes);
   void Release(Position position, const Record& record);
   void GiveUpOldestDebt();
@@ -71,6 +73,7 @@ class MemoryJournal final : public Journal {
   Position next_ = 1;
   uint64_t charged_ = 0;
   uint64_t owed_charged_ = 0;
+  uint64_t backfill_max_size_ = 0;
   std::string user_state_;
   std::move_only_function<void()> listener_;
 };

@@ -46,7 +46,7 @@ struct SegmentJournalOptions {
   bool pack = false;
   // How long to wait for another process that still holds the journal.
   Duration lock_timeout = std::chrono::seconds(1);
-  // backfill.max_size, bytes on disk; 0: half of the space above the reserve.
+  // SetBackfillMaxSize(0), bytes on disk; 0: half of the space above the reserve.
   uint64_t backfill_max_size = 0;
   // Recent records that stay in memory, bytes.
   uint64_t cache_size = uint64_t{32} << 20;
@@ -81,6 +81,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   ReaderId RegisterReader(std::string_view name) override;
   std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const override;
   void SettleDebt(ReaderId reader, Position position) override;
+  void SetBackfillMaxSize(uint64_t bytes) override;
   void ForgetUnregisteredReaders() override;
   Position head() const override { return next_position_; }
   const Ledger& ledger() const override { return book_.ledger(); }
@@ -157,6 +158,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   RecordInfo InfoOf(Position position) const;
   void AddToSegment(Segment& segment, Position position, uint64_t size, bool moved);
   void Release(Position position);
+  void LimitDebts();
   void GiveUpOldestDebt();
   void GiveUpDebts(uint64_t bytes);
 

@@ -63,10 +63,20 @@ void SegmentJournal::Settle(Position position, const Settlement& settlement,
     Release(position);
   } else {
     owed_bytes_ += size;
-    while (owed_bytes_ > backfill_max_size_) {
-      GiveUpOldestDebt();
-    }
+    LimitDebts();
   }
+  MarkDirty();
+}
+
+void SegmentJournal::LimitDebts() {
+  while (owed_bytes_ > backfill_max_size_) {
+    GiveUpOldestDebt();
+  }
+}
+
+void SegmentJournal::SetBackfillMaxSize(uint64_t bytes) {
+  backfill_max_size_ = bytes > 0 ? bytes : options_.backfill_max_size;
+  LimitDebts();
   MarkDirty();
 }
 

@@ -27,7 +27,7 @@ inline constexpr std::array kByteBounds = {
 inline constexpr std::array kSecondBounds = {0.00001, 0.0001, 0.001, 0.005, 0.01, 0.025, 0.05,
                                              0.1,     0.25,   0.5,   1.0,   2.5,  5.0,   10.0};
 
-inline constexpr std::array<MetricDef, 80> kInventory = {{
+inline constexpr std::array<MetricDef, 82> kInventory = {{
     // Receivers.
     MetricDef{.name = "otelcol_receiver_accepted_spans",
               .kind = MetricKind::kCounter,
@@ -344,6 +344,16 @@ inline constexpr std::array<MetricDef, 80> kInventory = {{
               .unit = "{item}",
               .labels = "connector, signal, to_level",
               .help = "Items delivered afterwards to a level that had missed them."},
+    MetricDef{.name = "otelcol_connector_failover_backfill_owed_items",
+              .kind = MetricKind::kGauge,
+              .unit = "{item}",
+              .labels = "connector, signal",
+              .help = "Items that a level above the one that delivered them is still to get."},
+    MetricDef{.name = "otelcol_connector_failover_backfill_given_up_items",
+              .kind = MetricKind::kCounter,
+              .unit = "{item}",
+              .labels = "connector, signal, reason",
+              .help = "Items that a level was to get afterwards and does not, by reason."},
     MetricDef{.name = "otelcol_connector_failover_possible_duplicates",
               .kind = MetricKind::kCounter,
               .unit = "{item}",

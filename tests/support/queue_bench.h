@@ -7,6 +7,7 @@
 #include "telemetry/log_capture.h"
 #include "tests/support/sim_transport.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,8 +51,10 @@ class QueueBench {
   }
 
   std::shared_ptr<delivery::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer) {
-    return std::make_shared<delivery::Sender>(
+    auto sender = std::make_shared<delivery::Sender>(
         loop, peer->name(), std::make_unique<SimTransport>(loop, peer), settings.delivery, seed_++);
+    sender->SetSpare([this, peer] { return std::make_unique<SimTransport>(loop, peer); });
+    return sender;
   }
 
   delivery::SendingQueueOptions Options() const {
@@ -84,6 +87,7 @@ class QueueBench {
     if (deadline) {
       auto context = std::make_shared<otlp::RequestContext>();
       context->deadline = loop.Now() + *deadline;
+      contexts[answers.size()] = context;
       batch.context = std::move(context);
     }
     const size_t index = answers.size();
@@ -145,6 +149,7 @@ class QueueBench {
   std::unique_ptr<delivery::SendingQueue> queue;
   uint64_t next_item = 0;
   std::vector<std::optional<Status>> answers;
+  std::map<size_t, std::shared_ptr<otlp::RequestContext>> contexts;  // of what has a deadline
 
  private:
   uint64_t seed_ = 1;

@@ -43,10 +43,11 @@ class SimPeer {
   Duration latency = std::chrono::milliseconds(2);
   Duration throttle_delay = std::chrono::seconds(1);
   size_t max_bytes = SIZE_MAX;
-  uint64_t refused_items = 0;  // of each unit, as partial success
-  std::set<uint64_t> poison;   // units with one of these are rejected …
-  std::set<uint64_t> faulty;   // … or fail
-  double failure_rate = 0;     // of the units, at random, with INTERNAL
+  uint64_t refused_items = 0;   // of each unit, as partial success
+  std::set<uint64_t> poison;    // units with one of these are rejected …
+  std::set<uint64_t> faulty;    // … or fail
+  std::set<uint64_t> crashing;  // … or reset the connection that brings them
+  double failure_rate = 0;      // of the units, at random, with INTERNAL
   Rng rng{1};
 
   // What it has.
@@ -62,6 +63,9 @@ class SimPeer {
   void SetLink(Link link);
   // Resets every connection; the next dial is answered.
   void Reset();
+  bool Crashes(const otlp::Batch& data) const {
+    return !crashing.empty() && AnyOf(crashing, NumbersIn(data.body.ToString()));
+  }
   bool Has(uint64_t number) const { return received.contains(number); }
   uint64_t Duplicates() const {
     uint64_t more = 0;

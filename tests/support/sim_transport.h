@@ -111,6 +111,10 @@ class SimTransport final : public delivery::Transport {
       return;
     }
     exchange.swallowed = false;
+    if (exchange.data && peer_->Crashes(*exchange.data)) {
+      OnReset();
+      return;
+    }
     auto answer = peer_->Answer(exchange.data ? &*exchange.data : nullptr);
     if (!answer) {
       return;

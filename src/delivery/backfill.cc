@@ -1,0 +1,327 @@
+// What is sent, and when. What the answers mean: backfill_outcomes.cc.
+#include "delivery/backfill.h"
+
+#include "delivery/backfill_path.h"
+
+#include <algorithm>
+
+namespace gapless::delivery {
+namespace {
+
+// Units that failed and wait; with so many of them nothing new is begun.
+constexpr size_t kWaitingMax = 1024;
+
+}  // namespace
+
+Backfill::Backfill(Loop& loop, journal::Journal& journal, QueueStats& stats, telemetry::Logger log,
+                   Options options, Owner owner)
+    : loop_(loop),
+      journal_(journal),
+      stats_(stats),
+      log_(std::move(log)),
+      options_(std::move(options)),
+      owner_(std::move(owner)),
+      debts_(journal, options_.to.name),
+      pacer_(options_.settings.rate) {
+  BuildPaths();
+}
+
+Backfill::~Backfill() { *alive_ = false; }
+
+void Backfill::BuildPaths() {
+  for (size_t i = 0; i < options_.to.paths.size(); ++i) {
+    paths_.push_back(std::make_unique<Path>(*this, i, options_.to));
+  }
+}
+
+void Backfill::Reconfigure(Options options) {
+  TakeBack();
+  std::ranges::move(paths_, std::back_inserter(old_paths_));
+  paths_.clear();
+  options_ = std::move(options);
+  pacer_.SetRate(options_.settings.rate);
+  BuildPaths();
+}
+
+void Backfill::Add(journal::Position position) { debts_.Add(position); }
+
+void Backfill::Await(uint64_t live_unit, const std::vector<UnitPart>& parts, uint32_t attempts) {
+  for (const UnitPart& part : parts) {
+    debts_.Hold(part.position);
+  }
+  awaited_[live_unit] = {.parts = parts, .attempts = attempts};
+}
+
+void Backfill::OnLiveLate(uint64_t live_unit, bool delivered) {
+  const auto it = awaited_.find(live_unit);
+  if (it == awaited_.end()) {
+    return;
+  }
+  if (!delivered && --it->second.attempts > 0) {
+    return;
+  }
+  for (const UnitPart& part : it->second.parts) {
+    if (delivered && part.whole) {
+      debts_.Arrived(part.position);
+    }
+    debts_.ReleaseHold(part.position);
+  }
+  awaited_.erase(it);
+  Wake();
+}
+
+void Backfill::Wake() { WakeAt(loop_.Now()); }
+
+void Backfill::Pump(bool may_send) {
+  Expire();
+  if (debts_.empty() && units_.empty()) {
+    EndRun();
+    return;
+  }
+  while (may_send && HasRoom() && pacer_.Ready(loop_.Now())) {
+    Unit* unit = Next();
+    if (unit == nullptr) {
+      break;
+    }
+    Start(*unit);
+  }
+  for (auto& path : old_paths_) {
+    if (path->idle()) {
+      loop_.DeferDelete(std::move(path));
+    }
+  }
+  std::erase(old_paths_, nullptr);
+  ArmWake(may_send);
+}
+
+// Half of the slots stay free for live data.
+bool Backfill::HasRoom() const {
+  return std::ranges::all_of(paths_, [this](const auto& path) {
+    const size_t slots = path->sender().settings().queue.num_consumers;
+    return path->sender().HasRoom() && under_way_ < std::max<size_t>(1, slots / 2);
+  });
+}
+
+Unit* Backfill::Next() {
+  for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
+    Unit& unit = units_.at(*it);
+    if (unit.tracks[0].late == 0 && (!unit.not_before || *unit.not_before <= loop_.Now())) {
+      waiting_.erase(it);
+      return &unit;
+    }
+  }
+  if (waiting_.size() >= kWaitingMax) {
+    return nullptr;
+  }
+  auto parts = debts_.Take(options_.batch);
+  if (parts.empty()) {
+    return nullptr;
+  }
+  CutToSize(parts);
+  return &NewUnit(std::move(parts));
+}
+
+// A record with more items than a unit may have: the first piece stays, the others wait.
+void Backfill::CutToSize(std::vector<UnitPart>& parts) {
+  const bool limited = options_.batch && options_.batch->sizer == Sizer::kItems;
+  const auto max = static_cast<uint32_t>(limited ? options_.batch->max_size : 0);
+  if (max == 0 || parts.size() > 1 || parts.front().count <= max) {
+    return;
+  }
+  const UnitPart whole = parts.front();
+  for (uint32_t first = 0; first < whole.count; first += max) {
+    const UnitPart piece{.position = whole.position,
+                         .first = first,
+                         .count = std::min(max, whole.count - first),
+                         .whole = false};
+    if (first == 0) {
+      parts = {piece};
+    } else {
+      Wait(NewUnit({piece}), /*front=*/false);
+    }
+  }
+}
+
+Unit& Backfill::NewUnit(std::vector<UnitPart> parts) {
+  const uint64_t id = next_unit_++;
+  Unit& unit = units_[id];
+  unit.id = id;
+  unit.parts = std::move(parts);
+  for (const UnitPart& part : unit.parts) {
+    unit.items += part.count;
+  }
+  unit.tracks.resize(1);
+  return unit;
+}
+
+void Backfill::Start(Unit& unit) {
+  if (!run_) {
+    run_ = Run{.began = loop_.Now()};
+    const journal::Amount owed = journal_.stats().owed;
+    log_.Info("backfill: started", {{"level", options_.level},
+                                    {"destination", name()},
+                                    {"owed_requests", owed.requests},
+                                    {"owed_items", owed.items}});
+  }
+  unit.level = 0;
+  unit.not_before.reset();
+  ++under_way_;
+  if (unit.loaded) {
+    Send(unit);
+    return;
+  }
+  if (std::exchange(unit.loading, true)) {
+    return;
+  }
+  ReadParts(journal_, unit.parts, [this, id = unit.id, alive = alive_](ReadBatches batches) {
+    if (*alive) {
+      OnLoaded(id, std::move(batches));
+    }
+  });
+}
+
+void Backfill::OnLoaded(uint64_t unit_id, ReadBatches batches) {
+  const auto it = units_.find(unit_id);
+  if (it == units_.end()) {
+    return;
+  }
+  Unit& unit = it->second;
+  Assembled made = Assemble(unit.parts, std::move(batches));
+  // Given up by the journal meanwhile, or damaged: it has counted them.
+  debts_.Settle(made.unread);
+  for (const auto& [part, status] : made.damaged) {
+    debts_.Settle({part});
+    CountGivenUp(part.count, "damaged");
+  }
+  unit.loading = false;
+  if (made.parts.empty()) {
+    Erase(unit_id);
+    return;
+  }
+  unit.parts = std::move(made.parts);
+  unit.batch = std::move(made.batch);
+  unit.items = unit.batch.items;
+  unit.loaded = true;
+  if (unit.level) {
+    Send(unit);
+  }
+}
+
+void Backfill::Send(Unit& unit) {
+  pacer_.Spend(unit.batch.raw_size, loop_.Now());
+  unit.paths.assign(paths_.size(), {});
+  const uint64_t id = unit.id;
+  for (size_t i = 0; i < paths_.size(); ++i) {
+    // Processors may refuse the batch or leave nothing of it, and that may end the unit.
+    if (!SendOnPath(unit, i) || !units_.contains(id)) {
+      return;
+    }
+  }
+}
+
+bool Backfill::SendOnPath(Unit& unit, size_t index) {
+  Path& path = *paths_[index];
+  otlp::Batch batch = unit.batch;
+  batch.context.reset();  // its client is long gone
+  for (const auto& processor : path.processors()) {
+    auto processed = processor->Process(std::move(batch));
+    if (!processed.ok()) {
+      Release(unit);
+      OnRejected(unit,
+                 {.outcome = OutcomeClass::kRejected, .status = processed.status(), .warning = {}});
+      return false;
+    }
+    if (!*processed) {
+      OnPathDone(unit, index, {.warning = {}});
+      return true;
+    }
+    batch = std::move(**processed);
+  }
+  unit.paths[index].sent_items = batch.items;
+  unit.paths[index].delivery =
+      path.Send({.batch = std::move(batch), .deadline = std::nullopt}, unit.id);
+  return true;
+}
+
+void Backfill::TakeBack() {
+  for (auto& [id, unit] : units_) {
+    if (unit.level) {
+      Release(unit);
+      Wait(unit, /*front=*/true);
+    }
+  }
+  std::ranges::sort(waiting_);
+}
+
+void Backfill::Forget() {
+  const uint64_t items = debts_.Forget();
+  CountGivenUp(items, "level_gone");
+}
+
+// The unit is not under way any more; attempts that run on may still deliver it.
+void Backfill::Release(Unit& unit) {
+  if (!unit.level) {
+    return;
+  }
+  unit.level.reset();
+  --under_way_;
+  for (size_t i = 0; i < unit.paths.size(); ++i) {
+    const Unit::Path& path = unit.paths[i];
+    if (path.delivery == 0) {
+      continue;
+    }
+    if (path.done) {
+      ++unit.copies;  // another path of the level has it already
+    } else if (paths_[i]->Release(path.delivery)) {
+      ++unit.copies;
+      ++unit.tracks[0].late;
+    }
+  }
+  unit.paths.clear();
+}
+
+void Backfill::Wait(Unit& unit, bool front) {
+  unit.batch = {};  // read again when its turn comes: many may wait
+  unit.loaded = false;
+  if (front) {
+    waiting_.push_front(unit.id);
+  } else {
+    waiting_.push_back(unit.id);
+  }
+  WakeAt(unit.not_before.value_or(loop_.Now()));
+}
+
+void Backfill::Expire() {
+  const Duration max_age = options_.settings.max_age;
+  if (max_age > Duration::zero()) {
+    CountGivenUp(debts_.ExpireBefore(loop_.WallNow() - max_age), "too_old");
+  }
+}
+
+void Backfill::WakeAt(TimePoint when) {
+  if (wake_.armed() && *wake_at_ <= when) {
+    return;
+  }
+  wake_at_ = when;
+  wake_ = loop_.RunAt(when, [this] { owner_.wake(); });
+}
+
+void Backfill::ArmWake(bool may_send) {
+  if (may_send && !pacer_.Ready(loop_.Now())) {
+    WakeAt(pacer_.next());
+  }
+  if (may_send) {
+    for (const uint64_t id : waiting_) {
+      if (const auto at = units_.at(id).not_before; at && *at > loop_.Now()) {
+        WakeAt(*at);
+      }
+    }
+  }
+  const auto oldest = debts_.oldest();
+  if (oldest && options_.settings.max_age > Duration::zero()) {
+    const Duration left = *oldest + options_.settings.max_age - loop_.WallNow();
+    WakeAt(loop_.Now() + std::max<Duration>(left, std::chrono::seconds(1)));
+  }
+}
+
+}  // namespace gapless::delivery

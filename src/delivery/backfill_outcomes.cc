@@ -1,0 +1,219 @@
+// What the answers to old data mean: paid, cut, tried again, or given up for a named reason.
+#include "delivery/backfill.h"
+#include "delivery/backfill_path.h"
+
+#include <algorithm>
+
+namespace gapless::delivery {
+
+void Backfill::OnAttempt(uint64_t unit_id, const AttemptResult& result) {
+  const auto it = units_.find(unit_id);
+  if (it == units_.end()) {
+    return;
+  }
+  if (result.outcome == OutcomeClass::kOk) {
+    ++successes_;
+    return;
+  }
+  Unit& unit = it->second;
+  unit.copies += (result.unknown ? 1 : 0) + (result.resent ? 1 : 0);
+  failures_log_.Log(log_, telemetry::LogLevel::kInfo, loop_.Now(),
+                    "backfill: an attempt failed and is made again",
+                    {{"destination", name()},
+                     {"class", ToString(result.outcome)},
+                     {"cause", result.status.message()}});
+  if (result.outcome == OutcomeClass::kThrottled || result.outcome == OutcomeClass::kRejected) {
+    return;
+  }
+  UnitTrack& track = unit.tracks[0];
+  if (track.failures++ == 0) {
+    track.successes_before = successes_;
+  }
+  track.others_succeeded = successes_ > track.successes_before;
+  const bool suspected = track.others_succeeded && track.failures >= options_.fall;
+  if (suspected && result.outcome == OutcomeClass::kFaulty && unit.parts.size() > 1) {
+    Release(unit);
+    CutInTwo(unit);
+  }
+}
+
+void Backfill::OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end, const AttemptResult& result) {
+  const auto it = units_.find(unit_id);
+  if (it == units_.end()) {
+    return;
+  }
+  Unit& unit = it->second;
+  switch (end) {
+    case DeliveryEnd::kDelivered:
+      OnPathDone(unit, path, result);
+      return;
+    case DeliveryEnd::kRejected:
+      Release(unit);
+      OnRejected(unit, result);
+      return;
+    case DeliveryEnd::kGaveUp:
+      Release(unit);
+      OnGaveUp(unit);
+      return;
+    case DeliveryEnd::kLate:
+      return;
+  }
+}
+
+void Backfill::OnPathDone(Unit& unit, size_t path, const AttemptResult& result) {
+  Unit::Path& state = unit.paths[path];
+  state.done = true;
+  state.refused_items = std::min<uint64_t>(result.rejected_items, state.sent_items);
+  unit.copies += result.resent ? 1 : 0;
+  if (state.sent_items > 0) {
+    stats_.Sent(options_.level, path, state.sent_items - state.refused_items);
+  }
+  if (!std::ranges::all_of(unit.paths, &Unit::Path::done)) {
+    return;
+  }
+  uint64_t sent = 0;
+  uint64_t refused = unit.items;
+  for (const Unit::Path& each : unit.paths) {
+    sent = std::max<uint64_t>(sent, each.sent_items);
+    refused = std::min(refused, each.refused_items);
+  }
+  CountGivenUp(std::min(refused, sent), "partial_success");
+  Paid(unit, sent - std::min(refused, sent), unit.copies);
+}
+
+// An attempt that went on after its unit was taken back has ended.
+void Backfill::OnLate(uint64_t unit_id, bool alone, const AttemptResult& result) {
+  const auto it = units_.find(unit_id);
+  if (it == units_.end()) {
+    return;
+  }
+  Unit& unit = it->second;
+  if (unit.tracks[0].late > 0) {
+    --unit.tracks[0].late;
+  }
+  if (result.outcome == OutcomeClass::kOk && alone && !unit.level) {
+    std::erase(waiting_, unit_id);
+    stats_.Sent(options_.level, 0, unit.items);
+    Paid(unit, unit.items, unit.copies - (result.resent ? 0 : 1));
+    return;
+  }
+  if (result.outcome != OutcomeClass::kOk && !result.unknown && !result.resent) {
+    --unit.copies;  // it did not deliver, that is known now
+  }
+  Wake();
+}
+
+void Backfill::OnRejected(Unit& unit, const AttemptResult& result) {
+  if (unit.parts.size() > 1 || (result.too_large && unit.items > 1)) {
+    CutInTwo(unit);
+    return;
+  }
+  failures_log_.Log(
+      log_, telemetry::LogLevel::kWarn, loop_.Now(),
+      "backfill: the level rejects what comes late, it is skipped",
+      {{"destination", name()}, {"skipped_items", unit.items}, {"cause", result.status.message()}});
+  GiveUp(unit, "rejected");
+}
+
+// The whole back-off series failed.
+void Backfill::OnGaveUp(Unit& unit) {
+  UnitTrack& track = unit.tracks[0];
+  if (unit.parts.size() > 1 && track.others_succeeded) {
+    CutInTwo(unit);
+    return;
+  }
+  if (track.others_succeeded) {
+    GiveUp(unit, "poison");
+    return;
+  }
+  unit.not_before = loop_.Now() + options_.max_interval;
+  track.failures = 0;
+  Wait(unit, /*front=*/false);
+}
+
+void Backfill::Paid(Unit& unit, uint64_t items, uint64_t copies) {
+  CountDuplicates(unit.items * copies);
+  delivered_items_ += items;
+  stats_.Backfilled(options_.level, items);
+  if (run_) {
+    run_->items += items;
+  }
+  debts_.Settle(unit.parts);
+  Erase(unit.id);
+  LogProgress();
+}
+
+void Backfill::GiveUp(Unit& unit, std::string_view reason) {
+  CountGivenUp(unit.items, reason);
+  CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
+  debts_.Settle(unit.parts);
+  Erase(unit.id);
+}
+
+// Two units in its place; they keep in mind who got through since it first failed.
+void Backfill::CutInTwo(Unit& unit) {
+  std::pair<std::vector<UnitPart>, std::vector<UnitPart>> halves;
+  if (unit.parts.size() > 1) {
+    const auto middle = unit.parts.begin() + static_cast<ptrdiff_t>(unit.parts.size() / 2);
+    halves = {{unit.parts.begin(), middle}, {middle, unit.parts.end()}};
+  } else {
+    halves = CutInHalf(unit.parts);
+  }
+  const UnitTrack before = unit.tracks[0];
+  const uint32_t copies = unit.copies;
+  Erase(unit.id);
+  for (auto* half : {&halves.second, &halves.first}) {
+    Unit& piece = NewUnit(std::move(*half));
+    piece.copies = copies;
+    piece.tracks[0].failures = before.failures > 0 ? 1 : 0;
+    piece.tracks[0].successes_before = before.successes_before;
+    Wait(piece, /*front=*/true);
+  }
+}
+
+void Backfill::Erase(uint64_t unit_id) {
+  const auto it = units_.find(unit_id);
+  under_way_ -= it->second.level ? 1 : 0;
+  units_.erase(it);
+  Wake();
+}
+
+void Backfill::CountGivenUp(uint64_t items, std::string_view reason) {
+  if (items == 0) {
+    return;
+  }
+  stats_.BackfillGivenUp(reason, items);
+  if (run_) {
+    run_->given_up += items;
+  }
+}
+
+void Backfill::CountDuplicates(uint64_t items) {
+  if (items > 0) {
+    owner_.duplicates(items);
+  }
+}
+
+void Backfill::LogProgress() {
+  if (run_ && loop_.Now() - run_->began >= std::chrono::seconds(30)) {
+    progress_log_.Log(log_, telemetry::LogLevel::kInfo, loop_.Now(), "backfill: goes on",
+                      {{"destination", name()},
+                       {"delivered_items", run_->items},
+                       {"owed_items", journal_.stats().owed.items},
+                       {"for", loop_.Now() - run_->began}});
+  }
+}
+
+void Backfill::EndRun() {
+  if (!run_) {
+    return;
+  }
+  log_.Info("backfill: complete", {{"level", options_.level},
+                                   {"destination", name()},
+                                   {"delivered_items", run_->items},
+                                   {"given_up_items", run_->given_up},
+                                   {"took", loop_.Now() - run_->began}});
+  run_.reset();
+}
+
+}  // namespace gapless::delivery

@@ -1,0 +1,118 @@
+// Debts of the queue: what a level is owed that another one took in its place. They are paid by
+// backfill.h.
+#include "delivery/sending_queue.h"
+
+#include <algorithm>
+
+namespace gapless::delivery {
+
+// One backfill per level; of those that stay the state is kept.
+void SendingQueue::BuildBackfills() {
+  std::vector<std::unique_ptr<Backfill>> old = std::move(backfills_);
+  backfills_.clear();
+  for (size_t i = 0; options_.queue.backfill && i < options_.levels.size(); ++i) {
+    Backfill::Options options{.settings = *options_.queue.backfill,
+                              .batch = BacklogOptionsOf(options_).batch,
+                              .fall = options_.router.fall,
+                              .max_interval = options_.max_interval,
+                              .level = i,
+                              .to = options_.levels[i]};
+    const auto known = std::ranges::find_if(old, [&](const auto& backfill) {
+      return backfill && backfill->name() == options_.levels[i].name;
+    });
+    if (known != old.end()) {
+      (*known)->Reconfigure(std::move(options));
+      backfills_.push_back(std::move(*known));
+      continue;
+    }
+    backfills_.push_back(std::make_unique<Backfill>(
+        home_, *journal_, *stats_, log_, std::move(options),
+        Backfill::Owner{.wake = [this] { OnReadable(); },
+                        .duplicates = [this](uint64_t items) { CountDuplicates(items); }}));
+  }
+  if (options_.queue.backfill) {
+    journal_->SetBackfillMaxSize(options_.queue.backfill->max_size);
+  }
+  for (const auto& gone : old) {
+    if (gone) {
+      gone->Forget();
+    }
+  }
+}
+
+void SendingQueue::PumpBackfills() {
+  for (size_t i = 0; i < backfills_.size(); ++i) {
+    backfills_[i]->Pump(!on_shutdown_ && router_.Usable(i) &&
+                        router_.state(i) == LevelState::kHealthy);
+  }
+}
+
+// What is owed once `by` has settled the unit; none: a level that left the configuration.
+// Attempts of it that still run on such a level are waited for.
+std::vector<journal::ReaderId> SendingQueue::OwedOf(const Unit& unit, std::optional<size_t> by) {
+  if (backfills_.empty()) {
+    return {};
+  }
+  std::vector<journal::ReaderId> readers;
+  for (const auto& backfill : backfills_) {
+    readers.push_back(backfill->reader());
+  }
+  std::vector<journal::ReaderId> owed =
+      OwedAfter(readers, unit.tracks, by.value_or(readers.size()));
+  for (size_t i = 0; i < backfills_.size(); ++i) {
+    if (unit.tracks[i].late > 0 && std::ranges::find(owed, readers[i]) != owed.end()) {
+      backfills_[i]->Await(unit.id, unit.parts, unit.tracks[i].late);
+    }
+  }
+  return owed;
+}
+
+// Parts of one record may have been settled by different levels: it is owed as a whole where any of
+// them is, and what a level has of it already comes there twice.
+void SendingQueue::NoteDebt(OpenRecord& record, const UnitPart& part,
+                            const std::vector<journal::ReaderId>& owed, std::optional<size_t> by) {
+  for (const journal::ReaderId reader : owed) {
+    if (std::ranges::find(record.owed, reader) == record.owed.end()) {
+      record.owed.push_back(reader);
+    }
+  }
+  if (!part.whole && by && *by < backfills_.size()) {
+    record.held.emplace_back(backfills_[*by]->reader(), part.count);
+  }
+}
+
+void SendingQueue::SettleRecord(journal::Position position, const OpenRecord& record) {
+  journal_->Settle(position, record.settlement, record.owed);
+  for (const auto& backfill : backfills_) {
+    if (std::ranges::find(record.owed, backfill->reader()) == record.owed.end()) {
+      continue;
+    }
+    backfill->Add(position);
+    for (const auto& [reader, items] : record.held) {
+      CountDuplicates(reader == backfill->reader() ? items : 0);
+    }
+  }
+}
+
+void SendingQueue::OnLateOfSettled(std::optional<size_t> level, uint64_t unit_id, bool delivered) {
+  if (level && *level < backfills_.size()) {
+    backfills_[*level]->OnLiveLate(unit_id, delivered);
+  }
+}
+
+void SendingQueue::EndBackfills() {
+  if (const uint64_t owed = journal_->stats().owed.items;
+      owed > 0 && journal_->tier() == "memory") {
+    log_.Warn("backfill: what was still owed ends with the process", {{"owed_items", owed}});
+  }
+  backfills_.clear();
+}
+
+void SendingQueue::CountDuplicates(uint64_t items) {
+  if (items > 0) {
+    possible_duplicates_ += items;
+    stats_->PossibleDuplicates(items);
+  }
+}
+
+}  // namespace gapless::delivery
