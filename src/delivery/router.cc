@@ -278,8 +278,8 @@ void Router::OnProbe(const RouterEvent& event, TimePoint now, Actions& actions) 
   level.probe_at = now + kRiseProbeGap;
 }
 
-// It tells as much as one of our own, which may be under way beside it. Asking is also the word that
-// the level need not wait any longer.
+// It tells as much as one of our own, which may be under way beside it. Asking is also the word
+// that the level need not wait any longer.
 void Router::OnOperatorProbe(const RouterEvent& event, TimePoint now, Actions& actions) {
   Level& level = levels_[event.level];
   if (level.word != Override::kAuto || level.state == LevelState::kTrial) {

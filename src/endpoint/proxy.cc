@@ -1,29 +1,12 @@
 #include "endpoint/proxy.h"
 
+#include "endpoint/query.h"
 #include "fmt/format.h"
 #include "net/http.h"
 #include "wire/base64.h"
 
-#include <charconv>
-
 namespace gapless::endpoint {
 namespace {
-
-std::string PercentDecode(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr ==
-            text.data() + i + 3) {
-      out.push_back(static_cast<char>(value));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
 
 std::string Lower(std::string_view text) {
   std::string out(text);

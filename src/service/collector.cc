@@ -20,6 +20,7 @@ Collector::~Collector() {
   receivers_.clear();
   queues_.clear();
   retired_.clear();
+  leaving_.clear();
   for (auto* senders : {&senders_, &old_senders_}) {
     for (auto& [key, running] : *senders) {
       RunOn(HomeOf(key.signal), [&sender = running.sender] { sender.reset(); });
@@ -54,22 +55,39 @@ Status Collector::Start(Config config, Plan plan) {
 
 Result<ReloadReport> Collector::Reload(Config config, Plan plan) {
   ReloadReport report;
-  RETURN_IF_ERROR(Apply(std::move(config), std::move(plan), report));
+  Config former = config_;
+  Plan former_plan = plan_;
+  Status status = Apply(std::move(config), std::move(plan), report);
+  if (!status.ok()) {
+    ReloadReport back;
+    Status restored = Apply(std::move(former), std::move(former_plan), back);
+    if (!restored.ok()) {
+      options_.log.Error("The former configuration could not be brought back as a whole",
+                         {{"error", restored.message()}});
+    }
+  }
   PublishStatus();
+  if (!status.ok()) {
+    return status;
+  }
   return report;
 }
 
-// Consumers before producers: when a receiver sends, everything behind it stands.
+// Consumers before producers: when a receiver sends, everything behind it stands. What left or
+// changed gives its ports back before others want them.
 Status Collector::Apply(Config config, Plan plan, ReloadReport& report) {
   config_ = std::move(config);
   plan_ = std::move(plan);
+  StopExtensions(report);
   RETURN_IF_ERROR(StartExtensions(report));
   RETURN_IF_ERROR(StartStorages());
   RETURN_IF_ERROR(StartExporters(report));
-  RETURN_IF_ERROR(StartProcessors());
+  RETURN_IF_ERROR(StartProcessors(report));
   RETURN_IF_ERROR(StartSenders());
   RETURN_IF_ERROR(StartQueues(report));
   ConnectReceivers();
+  RetireUnused(report);
+  StopReceivers(report);
   RETURN_IF_ERROR(StartReceivers(report));
   StopUnused(report);
   return OkStatus();

@@ -10,6 +10,7 @@
 #include "service/config.h"
 #include "service/health.h"
 #include "service/ingest.h"
+#include "service/operator.h"
 #include "service/planner.h"
 #include "service/queue_host.h"
 #include "telemetry/log.h"
@@ -18,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,12 +53,20 @@ class Collector {
   // Extensions, exporters, queues, processors, and receivers last. On an error everything that had
   // started is stopped by the destructor.
   Status Start(Config config, Plan plan);
-  // Precondition: `config` and `plan` have no errors. An error here is of the kind that only
-  // running shows (a port that is taken): what could be kept of the old configuration runs on.
+  // Precondition: `config` and `plan` have no errors, and IsClosing does not hold. An error here is
+  // of the kind that only running shows (a port that is taken): the former configuration is brought
+  // back; queues keep their journals and failover state either way.
   Result<ReloadReport> Reload(Config config, Plan plan);
+  // The journal of a queue that left is being closed this moment and could not be opened anew.
+  bool IsClosing() const;
   // Receivers first, then queues until they are empty or `deadline` passed, then the rest. `done`
   // hears what was left in memory that no destination took.
   void Shutdown(TimePoint deadline, std::move_only_function<void(journal::Amount left)> done);
+
+  // Obeys; `done` is called on the control worker, for a probe once its destinations answered.
+  // Errors: NOT_FOUND (no such connector), INVALID_ARGUMENT (no such level).
+  void Operate(const OperatorWish& wish,
+               std::move_only_function<void(const Result<OperatorAnswer>&)> done);
 
   std::vector<delivery::QueueStatus> status() const;
   // Reads every queue and publishes the whole for status(); not once Shutdown has begun.
@@ -75,7 +85,7 @@ class Collector {
     std::shared_ptr<pipeline::Component> component;
     pipeline::ComponentConfigPtr config;
     std::array<bool, 3> signals{};
-    std::unique_ptr<std::array<Junction, 3>> junctions;
+    std::shared_ptr<std::array<Junction, 3>> junctions;
   };
   struct RunningSender {
     std::shared_ptr<delivery::Sender> sender;
@@ -88,25 +98,31 @@ class Collector {
   net::Worker& HomeOf(otlp::Signal signal) const;
 
   Status Apply(Config config, Plan plan, ReloadReport& report);
+  void StopExtensions(ReloadReport& report);
   Status StartExtensions(ReloadReport& report);
   Status StartStorages();
   Status StartExporters(ReloadReport& report);
-  Status StartProcessors();
+  Status StartProcessors(ReloadReport& report);
   Status StartSenders();
   Status StartQueues(ReloadReport& report);
   Status CreateQueue(const QueuePlan& plan);
   Result<std::unique_ptr<journal::Journal>> OpenJournal(const QueuePlan& plan, net::Worker& home);
   delivery::SendingQueueOptions QueueOptions(const QueuePlan& plan) const;
   bool SameSenders(const QueuePlan& plan) const;
+  void RetireUnused(ReloadReport& report);
+  void StopReceivers(ReloadReport& report);
   Status StartReceivers(ReloadReport& report);
-  Status StartReceiver(const ReceiverPlan& plan);
   void ConnectReceivers();
   std::shared_ptr<pipeline::Consumer> BuildPipeline(
       const ComponentId& id, std::map<ComponentId, std::shared_ptr<pipeline::Consumer>>& built);
   std::shared_ptr<pipeline::Processor> ProcessorOf(const ProcessorPlan& plan) const;
+  void ReleaseOldSenders();
   void StopUnused(ReloadReport& report);
+  void ForgetMetrics();
   bool AdoptRetired(const QueuePlan& plan);
-  void RetireQueue(const QueueKey& key);
+  Result<std::vector<std::shared_ptr<QueueHost>>> QueuesOf(const OperatorWish& wish) const;
+  void TakeOut(const QueueKey& key);
+  void Retire(const std::shared_ptr<QueueHost>& host);
   void StopComponent(std::shared_ptr<pipeline::Component> component);
   void LogPlan() const;
 
@@ -124,13 +140,18 @@ class Collector {
   std::map<ComponentId, Running<delivery::Exporter>> exporters_;
   std::map<ProcessorPlan, Running<pipeline::Processor>> processors_;
   std::map<SenderKey, RunningSender> senders_;
-  std::map<SenderKey, RunningSender>
-      old_senders_;  // of the configuration before, while a reload goes on
+  // Of the configuration before, while a reload goes on.
+  std::map<SenderKey, RunningSender> old_senders_;
+  std::vector<std::shared_ptr<pipeline::Processor>> old_processors_;
   std::map<QueueKey, std::shared_ptr<QueueHost>> queues_;
   // Queues that left the configuration and still have records, with everything that they send
   // through.
   std::vector<std::shared_ptr<QueueHost>> retired_;
+  // Of these, those that are to be retired once the receivers no longer know them.
+  std::vector<std::shared_ptr<QueueHost>> leaving_;
   std::map<ComponentId, RunningReceiver> receivers_;
+  // Label and ID of what has series in the registry.
+  std::set<std::pair<std::string_view, std::string>> measured_;
 
   TimePoint deadline_{};
   size_t waiting_ = 0;

@@ -89,6 +89,10 @@ void QueueHost::Shutdown(net::Worker& control, TimePoint deadline,
   });
 }
 
+void QueueHost::With(std::move_only_function<void(delivery::SendingQueue&)> task) const {
+  RunOn(home_, [&] { task(*entry_->queue); });
+}
+
 delivery::QueueStatus QueueHost::status() const {
   delivery::QueueStatus status;
   RunOn(home_, [&] {

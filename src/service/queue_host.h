@@ -38,6 +38,8 @@ class QueueHost {
   const std::shared_ptr<pipeline::Consumer>& consumer() const { return consumer_; }
   const QueuePlan& plan() const { return plan_; }
   net::Worker& home() const { return home_; }
+  // Runs `task` on the home worker and waits for it.
+  void With(std::move_only_function<void(delivery::SendingQueue&)> task) const;
   // Read on the home worker; without levels once the journal is being closed.
   delivery::QueueStatus status() const;
   std::string tier() const;

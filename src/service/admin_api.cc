@@ -1,0 +1,149 @@
+#include "service/admin_api.h"
+
+#include "endpoint/query.h"
+#include "service/admin_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace gapless::service {
+namespace {
+
+using endpoint::QueryValue;
+using net::HttpResponder;
+using net::HttpResponse;
+
+constexpr std::string_view kFailoverPath = "/failover/";
+constexpr std::string_view kUsage =
+    "GET  /status\n"
+    "GET  /failover/status[?connector=ID]\n"
+    "POST /failover/switch|drain|force?connector=ID&level=LEVEL[&signal=SIGNAL]\n"
+    "POST /failover/auto|probe?connector=ID[&level=LEVEL][&signal=SIGNAL]\n"
+    "POST /-/reload\n";
+
+// How the client wants its answer.
+struct Form {
+  bool text = false;
+
+  HttpResponse Make(int status, std::string body) const {
+    HttpResponse response = net::TextResponse(status, body);
+    if (!text) {
+      response.headers.Set("content-type", "application/json");
+    }
+    return response;
+  }
+  HttpResponse Failure(int status, const Status& error) const {
+    return Make(status, text ? error.message() + "\n" : ErrorJson(error));
+  }
+};
+
+int HttpStatusOf(const Status& error) {
+  return error.code() == Code::kNotFound ? 404
+                                         : (error.code() == Code::kInvalidArgument ? 400 : 503);
+}
+
+Result<OperatorWish> ReadWish(std::string_view verb, std::string_view query) {
+  const auto parsed = ParseOperatorVerb(verb);
+  if (!parsed) {
+    return NotFound(
+        fmt::format("no operation \"{}\": expected {}", verb, fmt::join(kOperatorVerbs, ", ")));
+  }
+  OperatorWish wish{.verb = *parsed,
+                    .connector = QueryValue(query, "connector").value_or(""),
+                    .signal = std::nullopt,
+                    .level = QueryValue(query, "level")};
+  if (wish.connector.empty()) {
+    return InvalidArgument("connector=ID is missing");
+  }
+  if (const auto signal = QueryValue(query, "signal")) {
+    wish.signal = otlp::ParseSignal(*signal);
+    if (!wish.signal) {
+      return InvalidArgument(
+          fmt::format("unknown signal \"{}\": expected traces, metrics or logs", *signal));
+    }
+  }
+  const bool all = wish.verb == OperatorVerb::kAuto || wish.verb == OperatorVerb::kProbe;
+  if (!wish.level && !all) {
+    return InvalidArgument("level=INDEX or level=NAME is missing");
+  }
+  return wish;
+}
+
+class AdminHandler final : public net::HttpHandler {
+ public:
+  explicit AdminHandler(AdminActions& actions) : actions_(actions) {}
+
+  void Handle(net::HttpCall call) override {
+    const net::HttpRequest& request = call.request;
+    const auto accept = request.headers.Find("accept");
+    const Form form{.text = accept && accept->starts_with("text/plain")};
+    const std::string_view path = request.path();
+    const bool changes =
+        path == "/-/reload" || (path.starts_with(kFailoverPath) && path != "/failover/status");
+    if (request.headers.Has("origin")) {
+      call.responder.Send(form.Failure(403, InvalidArgument("not for browsers")));
+    } else if (request.method != (changes ? "POST" : "GET")) {
+      HttpResponse response = form.Failure(
+          405, InvalidArgument(fmt::format("{} wants {}", path, changes ? "POST" : "GET")));
+      response.headers.Add("allow", changes ? "POST" : "GET");
+      call.responder.Send(std::move(response));
+    } else if (path == "/-/reload") {
+      Reload(form, std::move(call.responder));
+    } else if (changes) {
+      Operate(form, request, std::move(call.responder));
+    } else {
+      call.responder.Send(Show(form, request));
+    }
+  }
+
+ private:
+  HttpResponse Show(const Form& form, const net::HttpRequest& request) const {
+    if (request.path() == "/status") {
+      return Form().Make(200, StatusJson(*actions_.Read()));
+    }
+    if (request.path() == "/failover/status") {
+      const std::string connector = QueryValue(request.query(), "connector").value_or("");
+      const auto status = actions_.Read();
+      return form.Make(
+          200, form.text ? FailoverText(*status, connector) : FailoverJson(*status, connector));
+    }
+    return Form{.text = true}.Make(request.path() == "/" ? 200 : 404, std::string(kUsage));
+  }
+
+  void Reload(const Form& form, HttpResponder responder) {
+    actions_.Reload(
+        [form, responder = std::move(responder)](const Result<ReloadReport>& report) mutable {
+          if (report.ok()) {
+            responder.Send(form.Make(200, form.text ? ReloadText(*report) : ReloadJson(*report)));
+          } else {
+            responder.Send(form.Failure(400, report.status()));
+          }
+        });
+  }
+
+  void Operate(const Form& form, const net::HttpRequest& request, HttpResponder responder) {
+    const auto wish = ReadWish(request.path().substr(kFailoverPath.size()), request.query());
+    if (!wish.ok()) {
+      responder.Send(form.Failure(HttpStatusOf(wish.status()), wish.status()));
+      return;
+    }
+    actions_.Operate(*wish, [form, responder = std::move(responder)](
+                                const Result<OperatorAnswer>& answer) mutable {
+      if (answer.ok()) {
+        responder.Send(form.Make(200, form.text ? AnswerText(*answer) : AnswerJson(*answer)));
+      } else {
+        responder.Send(form.Failure(HttpStatusOf(answer.status()), answer.status()));
+      }
+    });
+  }
+
+  AdminActions& actions_;
+};
+
+}  // namespace
+
+std::shared_ptr<net::HttpHandler> MakeAdminHandler(AdminActions& actions) {
+  return std::make_shared<AdminHandler>(actions);
+}
+
+}  // namespace gapless::service

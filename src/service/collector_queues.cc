@@ -1,0 +1,185 @@
+// The queues of a configuration: created, changed in place, retired, adopted again.
+#include "base/rng.h"
+#include "journal/memory_journal.h"
+#include "service/collector.h"
+#include "service/part_names.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace gapless::service {
+namespace {
+
+bool SameJournal(const QueuePlan& a, const QueuePlan& b) {
+  return a.queue.storage == b.queue.storage && a.queue.enabled == b.queue.enabled;
+}
+
+}  // namespace
+
+bool Collector::SameSenders(const QueuePlan& plan) const {
+  for (const LevelPlan& level : plan.levels) {
+    for (const PathPlan& path : level.paths) {
+      const SenderKey key{.exporter = path.exporter, .signal = plan.key.signal};
+      const auto old = old_senders_.find(key);
+      if (old == old_senders_.end() || old->second.sender != senders_.at(key).sender) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+delivery::SendingQueueOptions Collector::QueueOptions(const QueuePlan& plan) const {
+  const bool settled = !plan.queue.enabled || plan.queue.wait_for_result;
+  delivery::SendingQueueOptions options{
+      .name = plan.key.owner.ToString(),
+      .signal = plan.key.signal,
+      .is_failover = plan.is_failover,
+      .queue = plan.queue,
+      .max_interval = plan.max_interval,
+      .ack = settled ? delivery::Ack::kSettled : delivery::Ack::kStored,
+      .withdraw = !plan.queue.enabled,
+      .order = plan.order,
+      .router = plan.router};
+  for (const LevelPlan& level : plan.levels) {
+    delivery::QueueLevel& built = options.levels.emplace_back();
+    built.name = level.name;
+    for (const PathPlan& path : level.paths) {
+      delivery::QueueLevel::Path& way = built.paths.emplace_back();
+      for (const ProcessorPlan& processor : path.processors) {
+        way.processors.push_back(ProcessorOf(processor));
+      }
+      way.sender = senders_.at({.exporter = path.exporter, .signal = plan.key.signal}).sender;
+    }
+  }
+  return options;
+}
+
+Result<std::unique_ptr<journal::Journal>> Collector::OpenJournal(const QueuePlan& plan,
+                                                                 net::Worker& home) {
+  if (plan.queue.storage && plan.queue.enabled) {
+    return storages_.at(*plan.queue.storage).component->Open(JournalName(plan), home);
+  }
+  std::unique_ptr<journal::Journal> journal =
+      std::make_unique<journal::MemoryJournal>(journal::MemoryOptions{.budget = memory_}, home);
+  return journal;
+}
+
+Status Collector::CreateQueue(const QueuePlan& plan) {
+  net::Worker& home = HomeOf(plan.key.signal);
+  auto host = std::make_shared<QueueHost>(home, plan);
+  const Kind kind = plan.is_failover ? Kind::kConnector : Kind::kExporter;
+  auto settings = SettingsFor(kind, plan.key.owner, otlp::Names(plan.key.signal).name);
+  auto options = QueueOptions(plan);
+  Status status = host->Create([&]() -> Result<std::unique_ptr<delivery::SendingQueue>> {
+    ASSIGN_OR_RETURN(auto journal, OpenJournal(plan, home));
+    auto stats = std::make_unique<delivery::QueueStats>(
+        options_.metrics, delivery::QueueStats::Identity{.name = plan.key.owner.ToString(),
+                                                         .signal = plan.key.signal,
+                                                         .is_failover = plan.is_failover});
+    return std::make_unique<delivery::SendingQueue>(home, std::move(journal), std::move(options),
+                                                    settings.log, std::move(stats), RandomSeed());
+  });
+  if (!status.ok()) {
+    return status.Annotate(
+        fmt::format("failed to start \"{}\" {}", plan.key.owner.ToString(), NameOf(kind)));
+  }
+  queues_[plan.key] = std::move(host);
+  return OkStatus();
+}
+
+Status Collector::StartQueues(ReloadReport& report) {
+  for (const QueuePlan& plan : plan_.queues) {
+    const auto running = queues_.find(plan.key);
+    if (running == queues_.end()) {
+      if (AdoptRetired(plan)) {
+        report.changed.push_back(Called(plan.key));
+        continue;
+      }
+      RETURN_IF_ERROR(CreateQueue(plan));
+      report.started.push_back(Called(plan.key));
+      continue;
+    }
+    const QueuePlan& before = running->second->plan();
+    if (before == plan && SameSenders(plan)) {
+      report.kept.push_back(Called(plan.key));
+      continue;
+    }
+    if (SameJournal(before, plan)) {
+      report.changed.push_back(Called(plan.key));
+      running->second->Reconfigure(plan, QueueOptions(plan));
+      continue;
+    }
+    // Another kind of journal: the old one empties itself.
+    report.restarted.push_back(Called(plan.key));
+    TakeOut(plan.key);
+    if (!AdoptRetired(plan)) {
+      RETURN_IF_ERROR(CreateQueue(plan));
+    }
+  }
+  return OkStatus();
+}
+
+void Collector::RetireUnused(ReloadReport& report) {
+  std::vector<QueueKey> unused;
+  for (const auto& [key, host] : queues_) {
+    if (std::ranges::find(plan_.queues, key, &QueuePlan::key) == plan_.queues.end()) {
+      unused.push_back(key);
+    }
+  }
+  for (const QueueKey& key : unused) {
+    report.stopped.push_back(Called(key));
+    TakeOut(key);
+  }
+  if (leaving_.empty()) {
+    return;
+  }
+  // Requests that found the way to them before it was changed are with them after this turn.
+  for (net::Worker* worker : options_.workers) {
+    RunOn(*worker, [] {});
+  }
+  for (const auto& host : std::exchange(leaving_, {})) {
+    Retire(host);
+  }
+}
+
+// A queue whose owner is back in the configuration goes on where it was.
+bool Collector::AdoptRetired(const QueuePlan& plan) {
+  for (const auto& host : retired_) {
+    const QueuePlan& before = host->plan();
+    if (before.key == plan.key && SameJournal(before, plan) &&
+        host->Reconfigure(plan, QueueOptions(plan))) {
+      const std::shared_ptr<QueueHost> adopted = host;  // outlives its place in the lists
+      queues_[plan.key] = adopted;
+      std::erase(retired_, adopted);
+      std::erase(leaving_, adopted);
+      return true;
+    }
+  }
+  return false;
+}
+
+// It goes on until nothing is given to it any more; then it is retired.
+void Collector::TakeOut(const QueueKey& key) {
+  auto node = queues_.extract(key);
+  retired_.push_back(node.mapped());
+  leaving_.push_back(std::move(node.mapped()));
+}
+
+void Collector::Retire(const std::shared_ptr<QueueHost>& host) {
+  const QueueKey& key = host->plan().key;
+  options_.log.Info("Queue left the configuration and goes on until it is empty",
+                    {{"owner", key.owner.ToString()}, {"signal", otlp::Names(key.signal).name}});
+  host->Retire(*options_.workers.front(), [this, raw = host.get()] {
+    std::erase_if(retired_, [raw](const auto& retired) { return retired.get() == raw; });
+    ForgetMetrics();
+  });
+}
+
+bool Collector::IsClosing() const {
+  return std::ranges::any_of(retired_,
+                             [](const auto& host) { return host->status().levels.empty(); });
+}
+
+}  // namespace gapless::service

@@ -1,0 +1,143 @@
+// Components for tests of the collector: a receiver that claims a port of a pretended machine and
+// an exporter whose peer is a list, with a record of what happened to them.
+#pragma once
+
+#include "config/fields.h"
+#include "delivery/factory.h"
+#include "pipeline/factory.h"
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace gapless::service::fake {
+
+// What the components of one test did; begun anew by Reset.
+struct World {
+  std::vector<std::string> events;
+  std::set<std::string> ports;
+  std::map<std::string, pipeline::Outputs> receivers;
+  uint64_t delivered_items = 0;
+  bool peer_up = true;
+};
+inline World& TheWorld() {
+  static World world;
+  return world;
+}
+inline void Reset() { TheWorld() = World(); }
+
+struct ReceiverConfig {
+  std::string port = "1";
+};
+inline const config::Table<ReceiverConfig>& ReceiverTable() {
+  static const config::Table<ReceiverConfig> table = {
+      config::Field("port", &ReceiverConfig::port, "A port that only one may have.")};
+  return table;
+}
+
+class Receiver final : public pipeline::Component {
+ public:
+  Receiver(std::string id, std::string port, const pipeline::Outputs& outputs)
+      : id_(std::move(id)), port_(std::move(port)), outputs_(outputs) {}
+
+  Status Start() override {
+    if (!TheWorld().ports.insert(port_).second) {
+      return Unavailable("port " + port_ + " is taken");
+    }
+    started_ = true;
+    TheWorld().events.push_back("start " + id_);
+    TheWorld().receivers[id_] = outputs_;
+    return OkStatus();
+  }
+  void Shutdown(TimePoint, std::move_only_function<void()> done) override {
+    if (std::exchange(started_, false)) {
+      TheWorld().ports.erase(port_);
+      TheWorld().events.push_back("stop " + id_);
+    }
+    done();
+  }
+
+ private:
+  const std::string id_;
+  const std::string port_;
+  const pipeline::Outputs outputs_;
+  bool started_ = false;
+};
+
+struct ExporterConfig {
+  std::string endpoint;
+};
+inline const config::Table<ExporterConfig>& ExporterTable() {
+  static const config::Table<ExporterConfig> table = {
+      config::Field("endpoint", &ExporterConfig::endpoint, "Means nothing.")};
+  return table;
+}
+
+// Answers on a later turn: OK, or a failure while the peer is away.
+class Transport final : public delivery::Transport {
+ public:
+  explicit Transport(Loop& home) : loop_(home) {}
+
+  void SetObserver(delivery::TransportObserver*) override {}
+  void Start() override {}
+  void Stop() override {}
+  delivery::AttemptId Attempt(const otlp::Batch& batch, Duration,
+                              delivery::AttemptCallback done) override {
+    return Answer(batch.items, std::move(done));
+  }
+  void Cancel(delivery::AttemptId id) override { waiting_.erase(id); }
+  void Probe(Duration, delivery::AttemptCallback done) override { Answer(0, std::move(done)); }
+
+ private:
+  delivery::AttemptId Answer(uint64_t items, delivery::AttemptCallback done) {
+    const delivery::AttemptId id = next_id_++;
+    waiting_[id] = loop_.RunAfter(Duration::zero(), [items, done = std::move(done)]() mutable {
+      if (TheWorld().peer_up) {
+        TheWorld().delivered_items += items;
+        done({});
+      } else {
+        done(delivery::LocalFailure(Unavailable("the peer is away")));
+      }
+    });
+    return id;
+  }
+
+  Loop& loop_;
+  std::map<delivery::AttemptId, Timer> waiting_;
+  delivery::AttemptId next_id_ = 1;
+};
+
+class Exporter final : public delivery::Exporter {
+ public:
+  Status Start() override { return OkStatus(); }
+  void Shutdown(TimePoint, std::move_only_function<void()> done) override { done(); }
+  std::unique_ptr<delivery::Transport> CreateTransport(otlp::Signal, net::Worker& home,
+                                                       Duration) override {
+    return std::make_unique<Transport>(home);
+  }
+};
+
+inline pipeline::ReceiverFactory ReceiverFactory() {
+  return {.info = {.type = "fake", .config = pipeline::SpecOf<ReceiverConfig, ReceiverTable>()},
+          .create = [](pipeline::Settings settings, pipeline::ComponentConfigPtr config,
+                       const pipeline::Outputs& outputs) -> std::unique_ptr<pipeline::Component> {
+            return std::make_unique<Receiver>(
+                settings.id.ToString(), pipeline::ValueOf<ReceiverConfig>(*config).port, outputs);
+          }};
+}
+
+inline delivery::ExporterFactory ExporterFactory() {
+  return {.info = {.type = "fake", .config = pipeline::SpecOf<ExporterConfig, ExporterTable>()},
+          .create = [](pipeline::Settings, pipeline::ComponentConfigPtr)
+              -> std::unique_ptr<delivery::Exporter> { return std::make_unique<Exporter>(); },
+          .delivery =
+              [](const pipeline::ComponentConfig&) {
+                delivery::DeliverySettings settings;
+                settings.retry.initial_interval = std::chrono::milliseconds(10);
+                return settings;
+              }};
+}
+
+}  // namespace gapless::service::fake

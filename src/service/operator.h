@@ -1,0 +1,47 @@
+// What an operator may wish of a failover connector, and what came of it.
+#pragma once
+
+#include "delivery/router.h"
+#include "otlp/signal.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gapless::service {
+
+enum class OperatorVerb : uint8_t {
+  kSwitch,  // new data goes to this level alone, whatever its state, until `auto`
+  kDrain,   // the level is not used
+  kForce,   // the level is used, whatever its state; the first of several
+  kAuto,    // back to what health says
+  kProbe,   // ask the level's destinations now; a good answer ends its hold
+};
+inline constexpr std::string_view kOperatorVerbs[] = {"switch", "drain", "force", "auto", "probe"};
+std::optional<OperatorVerb> ParseOperatorVerb(std::string_view name);
+
+struct OperatorWish {
+  OperatorVerb verb = OperatorVerb::kAuto;
+  std::string connector;
+  std::optional<otlp::Signal> signal;  // none: every signal that the connector has
+  // Index or name. None: every level (auto, probe only).
+  std::optional<std::string> level;
+};
+
+struct OperatorAnswer {
+  struct Level {
+    otlp::Signal signal = otlp::Signal::kTraces;
+    size_t index = 0;
+    std::string name;
+    // Of a probe: its outcome and the error; else what was asked for.
+    std::string result;
+    std::string error;
+  };
+  std::vector<Level> levels;
+};
+
+// The level that `text` means, or why there is none: INVALID_ARGUMENT.
+Result<size_t> FindLevel(const std::vector<std::string>& names, const std::string& text);
+
+}  // namespace gapless::service
