@@ -1,0 +1,23 @@
+// Configuration of the `zpages` extension.
+#pragma once
+
+#include "config/fields.h"
+#include "endpoint/server.h"
+
+namespace gapless::extension::zpages {
+
+// Shows Go's variables upstream.
+struct Expvar {
+  bool enabled = false;
+};
+
+struct Config {
+  Config() { server.listen.endpoint = "localhost:55679"; }
+
+  endpoint::HttpServerConfig server;
+  Expvar expvar;
+};
+
+const config::Table<Config>& ConfigTable();
+
+}  // namespace gapless::extension::zpages
