@@ -32,6 +32,8 @@ struct TypeInfo {
   SignalSet signals = kAllSignals;
   std::string_view stability = "beta";
   ConfigSpec config;
+  // Whether a valid configuration suits the signal of a pipeline that uses it; null: always.
+  Status (*check)(const ComponentConfig& config, otlp::Signal signal) = nullptr;
 };
 
 // Where a receiver sends each signal; null: no pipeline uses it. The consumers outlive the receiver
@@ -51,6 +53,9 @@ struct ProcessorFactory {
   // delivery::Merging).
   std::unique_ptr<Processor> (*create)(Settings settings, ComponentConfigPtr config,
                                        otlp::Signal signal) = nullptr;
+  // Refuses what clients may send again later: left out behind a journal, where a refusal would
+  // lose what they were told is safe.
+  bool only_before_journals = false;
 };
 
 struct ExtensionFactory {

@@ -77,32 +77,16 @@ HealthCheck::HealthCheck(pipeline::Settings settings, Config config,
 
 Status HealthCheck::Start() {
   // One worker is enough for probes, and the control worker is the one that must be alive.
-  const std::vector<net::Worker*> workers = {settings_.workers.front()};
   ASSIGN_OR_RETURN(auto options, endpoint::MakeServerOptions(config_.server));
   const endpoint::ListenConfig& listen = config_.server.listen;
-  ASSIGN_OR_RETURN(
-      listener_, net::ListenerPool::Process().Take(workers, listen.transport, listen.endpoint, {}));
-  server_ = net::HttpServer::Create(workers, std::move(options),
-                                    std::make_shared<Handler>(config_, health_));
-  listener_->SetAcceptor(server_);
-  settings_.log.Info("Starting health_check extension",
-                     {{"endpoint", listener_->address().ToString()}});
+  RETURN_IF_ERROR(service_.Start(*settings_.workers.front(), listen.transport, listen.endpoint,
+                                 std::move(options), std::make_shared<Handler>(config_, health_)));
+  settings_.log.Info("Starting health_check extension", {{"endpoint", service_.address()}});
   return OkStatus();
 }
 
 void HealthCheck::Shutdown(TimePoint deadline, std::move_only_function<void()> done) {
-  if (!server_) {
-    done();
-    return;
-  }
-  listener_->ClearAcceptor(server_.get());
-  net::ListenerPool::Process().Give(std::move(listener_));
-  // The server lives until a turn after it has called back.
-  server_->Drain(deadline, [server = std::exchange(server_, nullptr), done = std::move(done),
-                            worker = settings_.workers.front()]() mutable {
-    worker->Post([server = std::move(server)] {});
-    done();
-  });
+  service_.Shutdown(deadline, std::move(done));
 }
 
 }  // namespace gapless::extension::health_check

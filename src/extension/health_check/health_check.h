@@ -3,11 +3,9 @@
 #pragma once
 
 #include "extension/health_check/config.h"
-#include "net/http_server.h"
-#include "net/listener_pool.h"
+#include "net/http_service.h"
 #include "pipeline/factory.h"
 
-#include <memory>
 #include <string>
 
 namespace gapless::extension::health_check {
@@ -26,8 +24,7 @@ class HealthCheck final : public pipeline::Component {
   const pipeline::Settings settings_;
   const Config config_;
   const pipeline::StatusSource& health_;
-  std::shared_ptr<net::Listener> listener_;
-  std::shared_ptr<net::HttpServer> server_;
+  net::HttpService service_;
 };
 
 // The body of an answer without configured bodies: upstream's fields, and `degraded` when asked.
