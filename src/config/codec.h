@@ -21,8 +21,9 @@ enum class Secrets : uint8_t { kRedacted, kRevealed };
 // Where decoding or checking stands, and where its problems go.
 class Context {
  public:
-  // `path`: of the value at the top, e.g. "exporters::otlp/a".
-  Context(Errors& errors, std::string_view path) : errors_(errors), path_(path) {}
+  // `path`: of the value at the top, e.g. "exporters::otlp/a". `stage`: of the problems.
+  Context(Errors& errors, std::string_view path, Stage stage)
+      : errors_(errors), stage_(stage), path_(path) {}
 
   // "exporters::otlp/a::tls"
   const std::string& path() const { return path_; }
@@ -31,7 +32,9 @@ class Context {
   const std::string& name() const { return name_; }
   Errors& errors() { return errors_; }
 
-  void Fail(const Mark& mark, std::string message) { errors_.Add(path_, mark, std::move(message)); }
+  void Fail(const Mark& mark, std::string message) {
+    errors_.Add(path_, mark, std::move(message), stage_);
+  }
   // "'name' expected type 'int', got unconvertible type 'string'"
   void FailType(const Node& node, std::string_view expected);
   // The nearest place known, for problems of what was not written.
@@ -58,6 +61,7 @@ class Context {
 
  private:
   Errors& errors_;
+  const Stage stage_;
   std::string path_;
   std::string name_;
   Mark place_;

@@ -258,7 +258,8 @@ void DecodeHeader(const Node& node, HeaderMap& out, Context& context) {
   if (header.name.empty()) {
     context.Fail(node.mark(), Quote(context, "a header needs a non-empty name"));
   } else if (out.Find(header.name) != nullptr) {
-    context.Fail(node.mark(), Quote(context, fmt::format("duplicate name \"{}\"", header.name)));
+    context.Fail(node.mark(), Quote(context, fmt::format("duplicate keys in map-style list: [{}]",
+                                                         header.name)));
   } else {
     out.items.push_back(std::move(header));
   }
@@ -290,6 +291,35 @@ void DecodeHeaders(const Node& node, HeaderMap& out, Context& context) {
 Node EncodeSecret(const Secret& secret, Secrets secrets) {
   const bool hide = secrets == Secrets::kRedacted && !secret.empty();
   return Node::String(hide ? kRedacted : secret.Reveal());
+}
+
+// Whether a key of a raw value holds secrets: the field tables are not there to tell.
+bool NamesSecret(std::string_view key) {
+  constexpr std::string_view kWords[] = {"headers",       "password", "secret", "token",
+                                         "authorization", "api_key",  "apikey", "pem"};
+  return std::ranges::any_of(
+      kWords, [key](std::string_view word) { return key == word || key.ends_with(word); });
+}
+
+void Redact(Node& node, bool secret) {
+  if (secret && node.is_scalar() && !node.text().empty()) {
+    node = Node::String(kRedacted, node.mark());
+  }
+  for (Node& item : node.list()) {
+    Redact(item, secret);
+  }
+  for (MapEntry& entry : node.map()) {
+    // In the list form of headers the name is no secret.
+    Redact(entry.value, (secret && entry.key != "name") || NamesSecret(entry.key));
+  }
+}
+
+Node EncodeNode(const Node& value, Secrets secrets) {
+  Node node = value;
+  if (secrets == Secrets::kRedacted) {
+    Redact(node, false);
+  }
+  return node;
 }
 
 Node EncodeHeaders(const HeaderMap& headers, Secrets secrets) {
@@ -433,7 +463,7 @@ CodecPtr BuiltinCodec(std::type_identity<Percent>) {
 CodecPtr BuiltinCodec(std::type_identity<Node>) {
   return MakeScalar<Node>({.type_name = "any",
                            .decode = [](const Node& node, Node& out, Context&) { out = node; },
-                           .encode = [](const Node& value, Secrets) { return value; }});
+                           .encode = EncodeNode});
 }
 
 CodecPtr MakeEnumCodec(EnumOps ops, std::vector<EnumName> names, EnumStyle style) {

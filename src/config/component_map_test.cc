@@ -30,7 +30,7 @@ TEST(ComponentMapTest, NullSectionIsEmptyAndOthersAreRefused) {
   EXPECT_TRUE(errors.ok());
   const Node list = Node::List();
   EXPECT_TRUE(ParseComponentMap(&list, "exporters", errors).empty());
-  EXPECT_EQ(errors.ToString(), "exporters: 'exporters' expected a map, got '[]interface {}'");
+  EXPECT_EQ(errors.ToString(), "exporters: 'exporters' expected a map or struct, got \"slice\"");
 }
 
 }  // namespace

@@ -239,13 +239,11 @@ class SectionCodec final : public Wrapper {
     if (entry.value.kind() == Kind::kBool) {
       return entry.value.bool_value();
     }
-    if (!entry.value.is_null()) {
-      context.Fail(
-          entry.value.mark(),
-          fmt::format("unexpected type {} for 'enabled': got '{}' value expected 'true' or "
-                      "'false'",
-                      GoTypeName(entry.value.kind()), entry.value.text()));
-    }
+    const std::string_view type = GoTypeName(entry.value.kind());
+    context.Fail(entry.value.mark(),
+                 fmt::format("unexpected type {} for 'enabled': got '{}' value expected 'true' or "
+                             "'false'",
+                             type, entry.value.is_null() ? type : entry.value.text()));
     return true;
   }
   const SectionState& State(const void* value) const {

@@ -16,12 +16,13 @@ std::string Issue::ToString() const {
   return text;
 }
 
-void Errors::Add(std::string_view path, const Mark& mark, std::string message) {
+void Errors::Add(std::string_view path, const Mark& mark, std::string message, Stage stage) {
   if (errors_.size() >= kIssuesMax) {
     ++left_out_;
     return;
   }
-  errors_.push_back({.path = std::string(path), .mark = mark, .message = std::move(message)});
+  errors_.push_back(
+      {.path = std::string(path), .mark = mark, .message = std::move(message), .stage = stage});
 }
 
 void Errors::Warn(std::string_view path, const Mark& mark, std::string message) {
@@ -32,7 +33,7 @@ void Errors::Warn(std::string_view path, const Mark& mark, std::string message) 
 
 void Errors::Append(const Errors& other) {
   for (const Issue& issue : other.errors_) {
-    Add(issue.path, issue.mark, issue.message);
+    Add(issue.path, issue.mark, issue.message, issue.stage);
   }
   for (const Issue& issue : other.warnings_) {
     Warn(issue.path, issue.mark, issue.message);

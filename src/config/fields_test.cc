@@ -163,6 +163,11 @@ const MistakeCase kMistakes[] = {
     {"sending_queue: {enabled: maybe}",
      "1:26: exporters::x::sending_queue: unexpected type string for 'enabled': got 'maybe' value "
      "expected 'true' or 'false'"},
+    {"sending_queue: {enabled: }",
+     "1:26: exporters::x::sending_queue: unexpected type <nil> for 'enabled': got '<nil>' value "
+     "expected 'true' or 'false'"},
+    {"sending_queue: [5]",
+     "1:16: exporters::x::sending_queue: 'sending_queue' expected a map or struct, got \"slice\""},
     {"wholly_unknown: 5", "1:1: exporters::x: '' has invalid keys: wholly_unknown"},
     {"Endpoint: a",
      "1:1: exporters::x: '' has invalid keys: Endpoint (did you mean \"endpoint\"?)"},
@@ -174,7 +179,7 @@ const MistakeCase kMistakes[] = {
     {"share: 101%",
      "1:8: exporters::x::share: 'share' invalid percentage \"101%\": expected 0% to 100%"},
     {"headers: [{name: a, value: x}, {name: a, value: y}]",
-     "1:32: exporters::x::headers[1]: 'headers[1]' duplicate name \"a\""},
+     "1:32: exporters::x::headers[1]: 'headers[1]' duplicate keys in map-style list: [a]"},
     {"headers: [{value: x}]",
      "1:11: exporters::x::headers[0]: 'headers[0]' a header needs a non-empty name"},
     {"headers: {a: 5}",
@@ -250,7 +255,6 @@ TEST(SectionTest, StateFollowsWhatWasWritten) {
       {"sending_queue: {enabled: true, batch: }", true, true},
       {"sending_queue: {batch: {}}", true, true},
       {"sending_queue: {batch: {enabled: false}}", true, false},
-      {"sending_queue: {batch: {enabled: }}", true, true},
   };
   for (const Case& c : cases) {
     const Decoded decoded = DecodeText(c.yaml);
@@ -299,6 +303,23 @@ TEST(PrintTest, ShowsDefaultsAndHidesSecrets) {
   EXPECT_EQ(hidden.Find("target"), nullptr);
   EXPECT_EQ(Print(EverythingTable(), decoded.value, Secrets::kRevealed).Find("token")->text(),
             "t0p");
+}
+
+TEST(PrintTest, HidesWhatLooksLikeASecretInRawValues) {
+  const Decoded decoded = DecodeText(
+      "{endpoint: a, raw: [{headers: {k: t0p}}, {headers: [{name: who, value: t0p}]}, {api_token: "
+      "t0p, certificate: file}]}");
+  EXPECT_EQ(ToText(*Print(EverythingTable(), decoded.value, Secrets::kRedacted).Find("raw")),
+            "[{headers: {k: \"[REDACTED]\"}}, {headers: [{name: who, value: \"[REDACTED]\"}]}, "
+            "{api_token: \"[REDACTED]\", certificate: file}]");
+}
+
+TEST(ErrorsTest, KnowTheStepTheyBelongTo) {
+  Decoded decoded = DecodeText("{endpoint: a, bogus: 1, sending_queue: {queue_size: 0}}");
+  Validate(EverythingTable(), decoded.value, decoded.node, "exporters::x", decoded.errors);
+  ASSERT_EQ(decoded.errors.errors().size(), 2u);
+  EXPECT_EQ(decoded.errors.errors()[0].stage, Stage::kDecode);
+  EXPECT_EQ(decoded.errors.errors()[1].stage, Stage::kValidate);
 }
 
 TEST(PrintTest, ReadsBackAsTheSameConfig) {

@@ -35,6 +35,17 @@ std::string_view GoTypeName(Kind kind) {
   return "";
 }
 
+std::string_view GoKindName(Kind kind) {
+  switch (kind) {
+    case Kind::kList:
+      return "slice";
+    case Kind::kMap:
+      return "map";
+    default:
+      return GoTypeName(kind);
+  }
+}
+
 // Here, where MapEntry is complete.
 Node::Node() = default;
 Node::Node(const Node&) = default;

@@ -35,6 +35,8 @@ enum class Kind : uint8_t { kNull, kBool, kInt, kFloat, kString, kList, kMap };
 // The names that upstream's errors use: "<nil>", "bool", "int", "float64", "string", "[]interface
 // {}", "map[string]interface {}".
 std::string_view GoTypeName(Kind kind);
+// Go's name of the kind alone: "slice" for every list, "map" for every map, else as GoTypeName.
+std::string_view GoKindName(Kind kind);
 
 struct MapEntry;
 

@@ -142,7 +142,7 @@ void TableBase::DecodeInto(const Node& node, void* out, Context& context) const 
   }
   if (!node.is_map()) {
     context.Fail(node.mark(), fmt::format("'{}' expected a map or struct, got \"{}\"",
-                                          context.name(), GoTypeName(node.kind())));
+                                          context.name(), GoKindName(node.kind())));
     return;
   }
   for (const size_t offset : written_offsets_) {
@@ -222,13 +222,13 @@ Node TableBase::Encode(const void* value, Secrets secrets) const {
 
 void DecodeStruct(const TableBase& table, const Node& node, std::string_view path, void* out,
                   Errors& errors) {
-  Context context(errors, path);
+  Context context(errors, path, Stage::kDecode);
   table.DecodeInto(node, out, context);
 }
 
 void ValidateStruct(const TableBase& table, const void* value, const Node& node,
                     std::string_view path, Errors& errors) {
-  Context context(errors, path);
+  Context context(errors, path, Stage::kValidate);
   table.ValidateValue(value, &node, context);
 }
 
