@@ -9,7 +9,12 @@
 #include "exporter/otlp_http/factory.h"
 #include "extension/file_storage/factory.h"
 #include "extension/health_check/factory.h"
+#include "extension/pprof/factory.h"
+#include "extension/zpages/factory.h"
+#include "processor/attributes/factory.h"
 #include "processor/batch/factory.h"
+#include "processor/memory_limiter/factory.h"
+#include "processor/queuebatch/factory.h"
 #include "receiver/otlp/factory.h"
 
 namespace gapless::cli {
@@ -17,13 +22,16 @@ namespace gapless::cli {
 service::Factories Components() {
   return {
       .receivers = {otlp_receiver::Factory()},
-      .processors = {processor::batch::Factory()},
-      .merging = {processor::batch::Merging()},
+      .processors = {processor::batch::Factory(), processor::queuebatch::Factory(),
+                     processor::memory_limiter::Factory(), processor::attributes::Factory(),
+                     processor::attributes::ResourceFactory()},
+      .merging = {processor::batch::Merging(), processor::queuebatch::Merging()},
       .exporters = {exporter::otlp_grpc::Factory(), exporter::otlp_http::Factory(),
                     exporter::debug::Factory(), exporter::nop::Factory(),
                     exporter::file::Factory()},
       .connectors = {connector::failover::Factory(), connector::forward::Factory()},
-      .extensions = {extension::health_check::Factory()},
+      .extensions = {extension::health_check::Factory(), extension::zpages::Factory(),
+                     extension::pprof::Factory()},
       .storages = {extension::file_storage::Factory()},
   };
 }
