@@ -172,7 +172,7 @@ bool Editor::Walk(Message type, ByteSpan body) {
 void AttributeList::Read(ByteSpan message, uint32_t number) {
   number_ = number;
   entries_.clear();
-  changed_ = false;
+  changed_ = rewritten_ = false;
   FieldReader reader(message);
   for (Field field; reader.Next(&field);) {
     if (field.is(number, WireType::kBytes)) {
@@ -198,12 +198,12 @@ void AttributeList::SetAt(size_t index, ByteSpan value) {
   }
   entry.value = value;
   entry.state = entry.state == State::kAdded ? State::kAdded : State::kSet;
-  changed_ = true;
+  changed_ = rewritten_ = true;
 }
 
 void AttributeList::RemoveAt(size_t index) {
   entries_[index].state = State::kRemoved;
-  changed_ = true;
+  changed_ = rewritten_ = true;
 }
 
 void AttributeList::Set(std::string_view key, ByteSpan value) {
@@ -230,8 +230,11 @@ void AttributeList::WriteEntry(const Entry& entry) const {
 }
 
 void AttributeList::Write(ByteSpan message) const {
+  if (!rewritten_) {
+    patch_.Keep(message);
+  }
   size_t index = 0;
-  FieldReader reader(message);
+  FieldReader reader(rewritten_ ? message : ByteSpan());
   for (Field field; reader.Next(&field);) {
     const Entry* entry = field.is(number_, WireType::kBytes) ? &entries_[index++] : nullptr;
     if (entry == nullptr || entry->state == State::kAsRead) {

@@ -63,6 +63,7 @@ class AttributeList {
   uint32_t number_ = 0;
   std::vector<Entry> entries_;
   bool changed_ = false;
+  bool rewritten_ = false;  // an attribute that was read has changed
 };
 
 // Serialized messages around the attributes.

@@ -190,8 +190,10 @@ std::string EncodeValue(const config::Node& value) {
 struct Actions::Action {
   Verb verb = Verb::kInsert;
   std::string key;
-  // insert, update, upsert: where the value comes from; one of the three.
-  std::optional<std::string> value;  // serialized AnyValue
+  // insert, update, upsert: where the value comes from; at most one of value, from_attribute and
+  // from_context.
+  std::optional<std::string> value;          // serialized AnyValue
+  std::optional<std::string> default_value;  // where that gives none
   std::string from_attribute;
   std::string from_context;
   // extract; and for delete and hash, what keys match; null: none.
@@ -233,8 +235,11 @@ void Actions::Action::Put(const std::optional<std::string>& context,
     source = AsBytes(*value);
   } else if (!from_context.empty()) {
     source = context ? std::optional(AsBytes(*context)) : std::nullopt;
-  } else {
+  } else if (!from_attribute.empty()) {
     source = attributes.Find(from_attribute);
+  }
+  if (!source && default_value) {
+    source = AsBytes(*default_value);
   }
   if (!source) {
     return;
@@ -314,13 +319,13 @@ Status CheckUnused(const ActionConfig& config, Verb verb, std::string_view name,
 
 Status CheckSources(const ActionConfig& config, size_t index) {
   const size_t sources = SourcesOf(config);
-  if (sources == 0) {
+  if (sources == 0 && config.default_value.is_null()) {
     return InvalidArgument(fmt::format(
         "error creating AttrProc. Either field \"value\", \"from_attribute\" or \"from_context\" "
         "setting must be specified for {}-th action",
         index));
   }
-  return sources == 1
+  return sources <= 1
              ? OkStatus()
              : InvalidArgument(fmt::format("error creating AttrProc due to multiple value sources "
                                            "being set at the {}-th actions",
@@ -399,6 +404,9 @@ Result<Actions> Actions::Compile(const std::vector<ActionConfig>& configs) {
     action.from_context = config.from_context;
     if (!config.value.is_null()) {
       action.value = EncodeValue(config.value);
+    }
+    if (puts && !config.default_value.is_null()) {
+      action.default_value = EncodeValue(config.default_value);
     }
     if (*verb == Verb::kExtract && config.pattern.empty()) {
       return InvalidArgument(

@@ -147,6 +147,16 @@ TEST(AttributesProcessorTest, FromAttributeCopiesAndActionsRunInOrder) {
   EXPECT_EQ(Apply("[{key: b, from_attribute: absent, action: insert}]", ""), Found());
 }
 
+TEST(AttributesProcessorTest, ADefaultValueStandsInForWhatIsNotFound) {
+  const std::string actions =
+      "[{key: region, from_attribute: cloud.region, default_value: us-east-1, action: insert},"
+      " {key: tenant, from_context: metadata.tenant, default_value: 7, action: upsert},"
+      " {key: only, default_value: true, action: insert}]";
+  EXPECT_EQ(Apply(actions, ""),
+            (Found{{"region", "Str us-east-1"}, {"tenant", "Int 7"}, {"only", "Bool true"}}));
+  EXPECT_EQ(Apply(actions, b::StringAttribute(9, "cloud.region", "eu")).at("region"), "Str eu");
+}
+
 TEST(AttributesProcessorTest, DeleteAndHashTakeKeysAndPatterns) {
   const std::string attributes =
       b::StringAttribute(9, "user.email", "a@b.c") + b::StringAttribute(9, "user.name", "ann") +

@@ -60,6 +60,8 @@ const Table<ActionConfig>& ActionTable() {
             "insert, update, upsert: the attribute to copy."),
       Field("from_context", &ActionConfig::from_context,
             "insert, update, upsert: metadata.NAME, a header of the request."),
+      Field("default_value", &ActionConfig::default_value,
+            "insert, update, upsert: the value where from_attribute or from_context finds none."),
       Field("pattern", &ActionConfig::pattern,
             "extract: RE2 with named groups; delete, hash: RE2 that keys match."),
       Field("converted_type", &ActionConfig::converted_type, "convert: int, double or string."),

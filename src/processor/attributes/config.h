@@ -13,7 +13,8 @@ namespace gapless::processor::attributes {
 // One action as written. Which keys go together: actions.h.
 struct ActionConfig {
   std::string key;
-  config::Node value;  // any type; null: not given
+  config::Node value;          // any type; null: not given
+  config::Node default_value;  // where the other sources give none
   std::string pattern;
   std::string from_attribute;
   std::string from_context;

@@ -5,8 +5,12 @@ namespace {
 
 // What a queue of its own would mean is the business of the journal behind.
 void Check(const Config& config, config::Checker& checker) {
-  for (const char* key : {"storage", "wait_for_result"}) {
-    if (config.queue.written.IsSet(key)) {
+  const std::pair<const char*, bool> keys[] = {
+      {"storage", config.queue.storage.has_value()},
+      {"wait_for_result", config.queue.wait_for_result},
+  };
+  for (const auto& [key, is_set] : keys) {
+    if (is_set) {
       checker.Warn(key, std::string(key) +
                             " has no effect here: the queue is the journal of the exporter or "
                             "failover connector behind; set it in its sending_queue");

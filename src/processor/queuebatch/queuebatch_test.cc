@@ -46,7 +46,9 @@ TEST(QueuebatchTest, WithoutBatchEveryRequestGoesAsItCame) {
 
 TEST(QueuebatchTest, SaysWhichKeysTheJournalBehindHas) {
   config::Errors errors;
-  SettingsOf("{wait_for_result: false, storage: file_storage}", &errors);
+  SettingsOf("storage: file_storage", &errors);
+  SettingsOf("wait_for_result: true", &errors);
+  EXPECT_TRUE(errors.ok()) << errors.ToString();
   EXPECT_EQ(errors.warnings().size(), 2U);
   config::Errors bad;
   SettingsOf("batch: {min_size: 10, max_size: 5}", &bad);
