@@ -185,14 +185,31 @@ def test_a_level_of_a_failover_has_attributes_of_its_own(make_backend, make_coll
     assert marks == [None, "secondary"]
 
 
-def test_queuebatch_merges_what_the_journal_sends(make_backend, make_collector, client_of):
+@pytest.mark.parametrize("processor", [
+    {"queuebatch/x": {"batch": {"flush_timeout": "1h", "min_size": 12}}},
+    {"batch/x": {"timeout": "1h", "send_batch_size": 12}},
+])
+def test_journals_merge_what_they_send(processor, make_backend, make_collector, client_of):
     backend = make_backend()
-    collector = make_collector(with_processors(backend, {"queuebatch": {
-        "batch": {"flush_timeout": "500ms", "min_size": 12}}}, signals=("logs",)))
+    collector = make_collector(with_processors(backend, processor, signals=("logs",)))
     client = client_of(collector)
     ids = [number for _ in range(6) for number in client.send("logs", 2)]
     backend.wait_for_ids(ids)
-    assert len(backend.received) < 6
+    assert len(backend.received) == 1
+    labels = {"processor": next(iter(processor))}
+    prefix = "otelcol_processor_batch"
+    assert collector.metric(f"{prefix}_batch_size_trigger_send", **labels) == 1
+    assert collector.metric(f"{prefix}_timeout_trigger_send", **labels) == 0
+    assert collector.metric(f"{prefix}_batch_send_size_count", **labels) == 1
+    assert collector.metric(f"{prefix}_batch_send_size_sum", **labels) == 12
+
+
+def test_a_batch_timer_that_runs_out_is_counted(make_backend, make_collector, client_of):
+    backend = make_backend()
+    collector = make_collector(with_processors(
+        backend, {"batch": {"timeout": "200ms", "send_batch_size": 1000}}, signals=("traces",)))
+    backend.wait_for_ids(client_of(collector).send("traces", 5))
+    assert collector.metric("otelcol_processor_batch_timeout_trigger_send", processor="batch") == 1
 
 
 @pytest.mark.parametrize("section, message", [
