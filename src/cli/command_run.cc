@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/components.h"
 #include "cli/default_config.h"
+#include "cli/file_watch.h"
 #include "cli/pid_file.h"
 #include "cli/signals.h"
 #include "service/service.h"
@@ -39,12 +40,15 @@ class Process {
  private:
   void StartWorkers();
   void OnSignal(int number);
+  void Reload();
+  void Watch(const std::vector<std::string>& files);
   void Stop();
 
   const RunOptions options_;
   const service::Factories factories_;
   std::vector<std::unique_ptr<net::Worker>> workers_;
-  SignalWatch signals_;  // ends before its worker
+  SignalWatch signals_;               // ends before its worker
+  std::unique_ptr<FileWatch> watch_;  // as well
   std::unique_ptr<service::Service> service_;
   bool stopping_ = false;
   TimePoint stopping_since_{};
@@ -69,13 +73,14 @@ int Process::Run() {
   }
   net::Worker& control = *workers.front();
   config::Sources sources = config::SystemSources();
-  service_ =
-      std::make_unique<service::Service>(service::ServiceOptions{.factories = factories_,
-                                                                 .resolve = options_.resolve,
-                                                                 .sources = std::move(sources),
-                                                                 .command = std::string(kCommand),
-                                                                 .version = std::string(kVersion),
-                                                                 .workers = workers});
+  service_ = std::make_unique<service::Service>(service::ServiceOptions{
+      .factories = factories_,
+      .resolve = options_.resolve,
+      .sources = std::move(sources),
+      .command = std::string(kCommand),
+      .version = std::string(kVersion),
+      .workers = workers,
+      .on_loaded = [this](const std::vector<std::string>& files) { Watch(files); }});
   auto pid_file = PidFile::Create(options_.pid_file);
   if (!pid_file.ok()) {
     return Fail(pid_file.status());
@@ -100,7 +105,7 @@ void Process::OnSignal(int number) {
   if (number == SIGHUP) {
     service_->log().Info("Received signal from OS", {{"signal", "hangup"}});
     if (!stopping_) {
-      service_->Reload().ok();  // logged by the service; the old configuration runs on
+      Reload();
     }
     return;
   }
@@ -116,6 +121,33 @@ void Process::OnSignal(int number) {
     _exit(1);
   }
   Stop();
+}
+
+void Process::Reload() {
+  // What came of it is logged by the service.
+  service_->Reload([](const auto&) {});
+}
+
+// --watch: the files that the running configuration was read from.
+void Process::Watch(const std::vector<std::string>& files) {
+  if (!options_.watch) {
+    return;
+  }
+  Status status;
+  if (!watch_) {
+    auto opened = FileWatch::Open(*workers_.front(), [this] {
+      service_->log().Info("A configuration file changed");
+      Reload();
+    });
+    status = opened.status();
+    watch_ = opened.ok() ? *std::move(opened) : nullptr;
+  }
+  if (watch_) {
+    status = watch_->SetFiles(files);
+  }
+  if (!status.ok()) {
+    service_->log().Warn("Configuration files are not watched", {{"cause", status.message()}});
+  }
 }
 
 void Process::Stop() {

@@ -54,6 +54,7 @@ connectors:
     hold: 1s
 service:
   telemetry: {{metrics: {{level: none, readers: []}}}}
+  admin: {{endpoint: ""}}
   pipelines:
     traces/in: {{receivers: [otlp], exporters: [failover]}}
     traces/primary: {{receivers: [failover], exporters: [otlp/primary]}}

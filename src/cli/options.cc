@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/demo.h"
+#include "cli/failover_commands.h"
 #include "config/units.h"
 
 #include <CLI/CLI.hpp>
@@ -81,6 +82,7 @@ int Main(int argc, char** argv) {
   AddDuration(app, "--shutdown-timeout", options.shutdown_timeout,
               "How long SIGTERM drains what is in memory (default 25s).");
   app.add_option("--workers", options.workers, "Threads; default one per processor.");
+  app.add_flag("--watch", options.watch, "Reload when a configuration file changes.");
 
   const CLI::App* validate = app.add_subcommand("validate", "Check the configuration.");
   const CLI::App* components = app.add_subcommand("components", "What this binary contains.");
@@ -96,6 +98,7 @@ int Main(int argc, char** argv) {
   AddSink(app, sink);
   LoadOptions load;
   AddSend(app, load);
+  const FailoverCommands failover_commands(app);
 
   try {
     app.parse(argc, argv);
@@ -111,6 +114,9 @@ int Main(int argc, char** argv) {
   }
   if (print->parsed()) {
     return PrintConfigCommand(options, mode == "redacted", format == "json");
+  }
+  if (const auto status = failover_commands.Run()) {
+    return *status;
   }
   if (app.got_subcommand("demo")) {
     return DemoCommand();

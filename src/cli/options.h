@@ -20,6 +20,7 @@ struct RunOptions {
   std::string pid_file;
   Duration shutdown_timeout = std::chrono::seconds(25);
   size_t workers = 0;  // 0: one per processor
+  bool watch = false;  // reload when a configuration file changes
 };
 
 // Parses and carries out one command; gives the exit status of the process.

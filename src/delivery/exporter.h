@@ -18,6 +18,9 @@ class Exporter : public pipeline::Component {
   // long a connection may show no sign of life before it is dialled anew.
   virtual std::unique_ptr<Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
                                                      Duration suspect_after) = 0;
+  // What counters of sent items carry beside the exporter's ID: server_address, server_port and
+  // url_path, as far as there are such. Any thread.
+  virtual telemetry::Labels PeerLabels(otlp::Signal /*signal*/) const { return {}; }
 };
 
 }  // namespace gapless::delivery

@@ -87,9 +87,8 @@ void QueueStats::SetLevels(const std::vector<Level>& levels) {
   states_.clear();
   for (size_t i = 0; i < levels_.size(); ++i) {
     std::vector<telemetry::Counter> counters;
-    for (const std::string& exporter : levels_[i].exporters) {
-      counters.push_back(
-          registry_.GetCounter(Of(kSent, identity_.signal), {{"exporter", exporter}}));
+    for (const telemetry::Labels& exporter : levels_[i].exporters) {
+      counters.push_back(registry_.GetCounter(Of(kSent, identity_.signal), exporter));
     }
     sent_.push_back(std::move(counters));
     if (identity_.is_failover) {
@@ -108,9 +107,7 @@ void QueueStats::RejectedBy(size_t level, uint64_t items) {
   if (!identity_.is_failover) {
     return;  // Dropped counts it
   }
-  registry_
-      .GetCounter(Of(kSendFailed, identity_.signal),
-                  {{"exporter", levels_[level].exporters.front()}})
+  registry_.GetCounter(Of(kSendFailed, identity_.signal), levels_[level].exporters.front())
       .Add(items);
 }
 
@@ -121,7 +118,7 @@ void QueueStats::EnqueueFailed(uint64_t items) {
 
 void QueueStats::Dropped(journal::DropReason reason, uint64_t items) {
   if (!identity_.is_failover) {
-    registry_.GetCounter(Of(kSendFailed, identity_.signal), {{"exporter", identity_.name}})
+    registry_.GetCounter(Of(kSendFailed, identity_.signal), levels_.front().exporters.front())
         .Add(items);
     return;
   }

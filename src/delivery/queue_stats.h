@@ -29,7 +29,7 @@ class QueueStats {
   // The exporters behind each level, in order of levels and paths.
   struct Level {
     std::string name;
-    std::vector<std::string> exporters;
+    std::vector<telemetry::Labels> exporters;  // of what each sends
   };
   void SetLevels(const std::vector<Level>& levels);
 

@@ -30,6 +30,13 @@ Sender::~Sender() {
   for (auto& [id, delivery] : deliveries_) {
     Via(*delivery).Cancel(delivery->attempt);
   }
+  metrics_.in_flight.Add(-static_cast<double>(deliveries_.size()));
+}
+
+telemetry::Labels Sender::labels() const {
+  telemetry::Labels labels = metrics_.peer;
+  labels.emplace_back("exporter", name_);
+  return labels;
 }
 
 // Dialling begins with the first client: whoever judges this destination hears of every dial.
@@ -60,6 +67,9 @@ bool Sender::HasRoom() const {
 
 DeliveryId Sender::Send(SendRequest request, SenderClient* client) {
   const DeliveryId id = next_id_++;
+  metrics_.in_flight.Add(1);
+  metrics_.size.Observe(request.batch.items);
+  metrics_.bytes.Observe(static_cast<double>(request.batch.raw_size));
   auto delivery =
       std::make_unique<Delivery>(Delivery{.id = id,
                                           .client = client,
@@ -287,6 +297,7 @@ void Sender::Forget(DeliveryId id) {
     loop_.DeferDelete(std::move(it->second->own));  // this may be its callback
   }
   deliveries_.erase(it);
+  metrics_.in_flight.Add(-1);
 }
 
 // Told on a later turn and once for many: clients send from inside OnRoom, and one that takes back

@@ -11,6 +11,7 @@
 #include "delivery/settings.h"
 #include "delivery/transport.h"
 #include "otlp/batch.h"
+#include "telemetry/metrics.h"
 
 #include <cstdint>
 #include <deque>
@@ -70,6 +71,15 @@ struct SenderStats {
   size_t released = 0;  // attempts that run on without a slot
 };
 
+// What a sender shows of itself; a handle that is left out shows nothing. Several senders of one
+// exporter and signal (a reload) add up.
+struct SenderMetrics {
+  telemetry::Labels peer;      // of the destination
+  telemetry::Gauge in_flight;  // deliveries that have not ended, those in back-off included
+  telemetry::Histogram size;   // items of each delivery
+  telemetry::Histogram bytes;  // without compression
+};
+
 class Sender final : public TransportObserver {
  public:
   Sender(Loop& loop, std::string name, std::unique_ptr<Transport> transport,
@@ -83,6 +93,9 @@ class Sender final : public TransportObserver {
   void SetSpare(std::move_only_function<std::unique_ptr<Transport>()> make) {
     make_spare_ = std::move(make);
   }
+
+  // Before the first delivery.
+  void SetMetrics(SenderMetrics metrics) { metrics_ = std::move(metrics); }
 
   void AddClient(SenderClient* client);
   void RemoveClient(SenderClient* client);
@@ -105,6 +118,8 @@ class Sender final : public TransportObserver {
   void Probe(AttemptCallback done);
 
   const std::string& name() const { return name_; }
+  // Of counters of what was sent.
+  telemetry::Labels labels() const;
   const DeliverySettings& settings() const { return settings_; }
   Transport& transport() { return *transport_; }
   SenderStats stats() const;
@@ -153,6 +168,7 @@ class Sender final : public TransportObserver {
   std::deque<DeliveryId> ready_;
   DeliveryId next_id_ = 1;
   SenderStats stats_;
+  SenderMetrics metrics_;
   std::optional<TimePoint> paused_until_;
   Timer pause_;
   bool started_ = false;

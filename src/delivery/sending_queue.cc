@@ -70,7 +70,7 @@ void SendingQueue::BuildLevels() {
     names.name = options_.levels[i].name;
     for (size_t j = 0; j < options_.levels[i].paths.size(); ++j) {
       level.paths.push_back(std::make_unique<PathClient>(*this, i, j, options_.levels[i]));
-      names.exporters.push_back(options_.levels[i].paths[j].sender->name());
+      names.exporters.push_back(options_.levels[i].paths[j].sender->labels());
     }
     levels_.push_back(std::move(level));
   }

@@ -109,6 +109,7 @@ void Collector::LogPlan() const {
 
 void Collector::Shutdown(TimePoint deadline, std::move_only_function<void(journal::Amount)> done) {
   health_.SetReady(false, {});
+  alive_.reset();
   deadline_ = deadline;
   on_shutdown_ = std::move(done);
   waiting_ = 1;

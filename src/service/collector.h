@@ -103,6 +103,7 @@ class Collector {
   Status StartStorages();
   Status StartExporters(ReloadReport& report);
   Status StartProcessors(ReloadReport& report);
+  delivery::SenderMetrics MetricsOf(const SenderKey& key) const;
   Status StartSenders();
   Status StartQueues(ReloadReport& report);
   Status CreateQueue(const QueuePlan& plan);
@@ -157,6 +158,8 @@ class Collector {
   size_t waiting_ = 0;
   journal::Amount left_;
   std::move_only_function<void(journal::Amount)> on_shutdown_;
+  // Ends when the collector does, or begins to.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace gapless::service

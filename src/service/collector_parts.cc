@@ -4,6 +4,7 @@
 #include "pipeline/metered_processor.h"
 #include "service/collector.h"
 #include "service/part_names.h"
+#include "telemetry/inventory.h"
 
 #include <algorithm>
 #include <set>
@@ -169,6 +170,19 @@ Status Collector::StartProcessors(ReloadReport& report) {
   return OkStatus();
 }
 
+delivery::SenderMetrics Collector::MetricsOf(const SenderKey& key) const {
+  using telemetry::Metric;
+  const std::string exporter = key.exporter.ToString();
+  return {.peer = exporters_.at(key.exporter).component->PeerLabels(key.signal),
+          .in_flight = options_.metrics.GetGauge(
+              Metric("otelcol_exporter_in_flight_requests"),
+              {{"exporter", exporter}, {"data_type", std::string(otlp::Names(key.signal).name)}}),
+          .size = options_.metrics.GetHistogram(Metric("otelcol_exporter_queue_batch_send_size"),
+                                                {{"exporter", exporter}}),
+          .bytes = options_.metrics.GetHistogram(
+              Metric("otelcol_exporter_queue_batch_send_size_bytes"), {{"exporter", exporter}})};
+}
+
 Status Collector::StartSenders() {
   // What a reload that failed half-way left behind still runs.
   senders_.merge(old_senders_);
@@ -198,6 +212,7 @@ Status Collector::StartSenders() {
       auto kept =
           std::make_shared<SenderWithExporter>(exporter, home, key.exporter.ToString(),
                                                std::move(transport), settings, std::move(spare));
+      kept->sender.SetMetrics(MetricsOf(key));
       running.sender = std::shared_ptr<delivery::Sender>(kept, &kept->sender);
     });
     senders_[key] = std::move(running);

@@ -79,7 +79,8 @@ Status Collector::CreateQueue(const QueuePlan& plan) {
                                                          .signal = plan.key.signal,
                                                          .is_failover = plan.is_failover});
     return std::make_unique<delivery::SendingQueue>(home, std::move(journal), std::move(options),
-                                                    settings.log, std::move(stats), RandomSeed());
+                                                    settings.log.Unsampled(), std::move(stats),
+                                                    RandomSeed());
   });
   if (!status.ok()) {
     return status.Annotate(
@@ -135,13 +136,19 @@ void Collector::RetireUnused(ReloadReport& report) {
   if (leaving_.empty()) {
     return;
   }
-  // Requests that found the way to them before it was changed are with them after this turn.
+  // Requests that found the way to them before it was changed have left every worker after this …
   for (net::Worker* worker : options_.workers) {
     RunOn(*worker, [] {});
   }
-  for (const auto& host : std::exchange(leaving_, {})) {
-    Retire(host);
-  }
+  // … and are ahead of this in the mailbox of every home.
+  options_.workers.front()->Post([this, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) {
+      return;
+    }
+    for (const auto& host : std::exchange(leaving_, {})) {
+      Retire(host);
+    }
+  });
 }
 
 // A queue whose owner is back in the configuration goes on where it was.

@@ -1,12 +1,13 @@
 // Config: a whole decoded configuration, and everything that can be wrong with one.
 //
 // Decode reads the tree that config/resolver.h made: every component section (used or not),
-// service.extensions, service.pipelines, service.telemetry. All errors at once, in upstream's words
-// where it has words. Pure.
+// service.extensions, service.pipelines, service.telemetry, service.admin. All errors at once, in
+// upstream's words where it has words. Pure.
 #pragma once
 
 #include "config/errors.h"
 #include "config/node.h"
+#include "service/admin_config.h"
 #include "service/factories.h"
 #include "service/telemetry_config.h"
 
@@ -52,6 +53,7 @@ struct Config {
   std::vector<Reference> service_extensions;
   std::vector<PipelineDef> pipelines;
   TelemetryConfig telemetry;
+  AdminConfig admin;
 
   const ComponentDefs& Section(Kind kind) const;
   ComponentDefs& Section(Kind kind);

@@ -2,6 +2,8 @@
 
 #include "telemetry/prometheus.h"
 
+#include <memory>
+
 namespace gapless::service {
 namespace {
 
@@ -46,12 +48,11 @@ telemetry::PrometheusOptions TextOptions(const PrometheusConfig& config,
 
 }  // namespace
 
-Result<std::unique_ptr<HttpEndpoint>> OpenMetricsServer(net::Worker& worker,
-                                                        const PrometheusConfig& config,
-                                                        telemetry::Registry& registry,
-                                                        const telemetry::Labels& resource) {
-  return HttpEndpoint::Open(worker, config.Endpoint(),
-                            std::make_shared<Handler>(registry, TextOptions(config, resource)));
+Status StartMetricsServer(net::HttpService& service, net::Worker& worker,
+                          const PrometheusConfig& config, telemetry::Registry& registry,
+                          const telemetry::Labels& resource) {
+  return service.Start(worker, "tcp", config.Endpoint(), {},
+                       std::make_shared<Handler>(registry, TextOptions(config, resource)));
 }
 
 }  // namespace gapless::service

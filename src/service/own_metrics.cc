@@ -6,6 +6,12 @@
 #include <utility>
 
 namespace gapless::service {
+namespace {
+
+// Scrapes in flight are answered within this time.
+constexpr Duration kCloseTime = std::chrono::seconds(2);
+
+}  // namespace
 
 bool OwnMetrics::Reader::IsFor(const MetricsReader& wanted, const telemetry::Labels& of) const {
   const auto print = [](const MetricsReader& reader) {
@@ -33,17 +39,19 @@ Status OwnMetrics::Start(Reader& reader) {
                                                      *reader.config.periodic));
     return OkStatus();
   }
-  ASSIGN_OR_RETURN(reader.server, OpenMetricsServer(*options_.workers.front(),
-                                                    *reader.config.pull->exporter.prometheus,
-                                                    options_.registry, reader.resource));
+  auto server = std::make_unique<net::HttpService>();
+  RETURN_IF_ERROR(StartMetricsServer(*server, *options_.workers.front(),
+                                     *reader.config.pull->exporter.prometheus, options_.registry,
+                                     reader.resource));
+  reader.server = std::move(server);
   options_.log.Info("Serving metrics", {{"endpoint", reader.server->address()}});
   return OkStatus();
 }
 
-void OwnMetrics::Stop(Reader& reader) {
+void OwnMetrics::Stop(Reader& reader) const {
   reader.push.reset();
-  if (reader.server) {
-    HttpEndpoint::Close(std::move(reader.server));
+  if (const auto server = std::exchange(reader.server, nullptr)) {
+    server->Shutdown(options_.workers.front()->Now() + kCloseTime, [] {});
   }
 }
 
@@ -62,11 +70,12 @@ Status OwnMetrics::Configure(const MetricsConfig& config, const telemetry::Label
   }
   // What goes makes room first: the same address may be wanted in another form.
   std::vector<Reader> old = std::exchange(readers_, std::move(next));
-  std::ranges::for_each(old, Stop);
+  const auto stop = [this](Reader& reader) { Stop(reader); };
+  std::ranges::for_each(old, stop);
   for (Reader& reader : fresh) {
     Status status = Start(reader);
     if (!status.ok()) {
-      std::ranges::for_each(fresh, Stop);
+      std::ranges::for_each(fresh, stop);
       for (Reader& former : old) {
         Start(former).ok();  // it had its port a moment ago
         readers_.push_back(std::move(former));

@@ -2,7 +2,7 @@
 // sent.
 #pragma once
 
-#include "service/http_endpoint.h"
+#include "net/http_service.h"
 #include "service/metrics_push.h"
 #include "service/telemetry_config.h"
 
@@ -40,13 +40,13 @@ class OwnMetrics {
   struct Reader {
     MetricsReader config;
     telemetry::Labels resource;
-    std::unique_ptr<HttpEndpoint> server;
+    std::unique_ptr<net::HttpService> server;
     std::unique_ptr<MetricsPush> push;
 
     bool IsFor(const MetricsReader& wanted, const telemetry::Labels& of) const;
   };
   Status Start(Reader& reader);
-  static void Stop(Reader& reader);
+  void Stop(Reader& reader) const;
 
   const Options options_;
   const WallTime start_;

@@ -11,6 +11,11 @@ namespace {
 
 constexpr Duration kHealthInterval = std::chrono::seconds(1);
 constexpr Duration kLastPushTime = std::chrono::seconds(1);
+// Requests in flight are answered within this time.
+constexpr Duration kCloseTime = std::chrono::seconds(2);
+// A journal that is being closed is waited for.
+constexpr Duration kClosingPatience = std::chrono::seconds(5);
+constexpr Duration kClosingLook = std::chrono::milliseconds(10);
 
 // A random UUID, version 4.
 std::string NewInstanceId() {
@@ -37,6 +42,7 @@ Service::Service(ServiceOptions options)
 
 Service::~Service() {
   health_timer_.Cancel();
+  reload_timer_.Cancel();
   collector_.reset();
 }
 
@@ -56,10 +62,13 @@ Status Service::Start() {
                                                               .workers = options_.workers,
                                                               .log = log_,
                                                               .metrics = registry_});
+  const AdminConfig admin = loaded->config.admin;
   if (Status status = collector_->Start(std::move(loaded->config), std::move(loaded->plan));
       !status.ok()) {
     return status.Annotate("cannot start pipelines");
   }
+  SetUpAdmin(admin);
+  TellFiles(loaded->files);
   WatchHealth();
   log_.Info("Everything is ready. Begin running and processing data.");
   return OkStatus();
@@ -109,7 +118,60 @@ void Service::LogWarnings(const Loaded& loaded) const {
   }
 }
 
-Result<ReloadReport> Service::Reload() {
+// A second instance on this machine finds the port taken: that is no reason not to work.
+void Service::SetUpAdmin(const AdminConfig& config) {
+  if (admin_ && admin_endpoint_ == config.endpoint) {
+    return;
+  }
+  net::Worker& control = *options_.workers.front();
+  if (const auto former = std::exchange(admin_, nullptr)) {
+    former->Shutdown(control.Now() + kCloseTime, [] {});
+  }
+  admin_endpoint_ = config.endpoint;
+  if (config.endpoint.empty()) {
+    return;
+  }
+  auto service = std::make_unique<net::HttpService>();
+  if (Status status = service->Start(control, "tcp", config.endpoint, {}, MakeAdminHandler(*this));
+      !status.ok()) {
+    log_.Warn("The admin API is not served; service::admin::endpoint chooses another address",
+              {{"endpoint", config.endpoint}, {"cause", status.message()}});
+    return;
+  }
+  admin_ = std::move(service);
+  log_.Info("Serving the admin API", {{"endpoint", admin_->address()}});
+}
+
+void Service::TellFiles(const std::vector<std::string>& files) {
+  if (options_.on_loaded) {
+    options_.on_loaded(files);
+  }
+}
+
+void Service::Reload(ReloadDone done) {
+  if (stopping_ || !collector_) {
+    done(Unavailable("the process is leaving"));
+    return;
+  }
+  reloads_.push_back(std::move(done));
+  if (reloads_.size() == 1) {
+    TryReload(options_.workers.front()->Now() + kClosingPatience);
+  }
+}
+
+void Service::TryReload(TimePoint patience) {
+  net::Worker& control = *options_.workers.front();
+  if (collector_->IsClosing() && control.Now() < patience) {
+    reload_timer_ = control.RunAfter(kClosingLook, [this, patience] { TryReload(patience); });
+    return;
+  }
+  const Result<ReloadReport> report = ReloadNow();
+  for (ReloadDone& done : std::exchange(reloads_, {})) {
+    done(report);
+  }
+}
+
+Result<ReloadReport> Service::ReloadNow() {
   const TimePoint begin = MonotonicNow();
   log_.Info("Reading the configuration again");
   auto loaded = Load(options_.resolve, options_.sources, options_.factories);
@@ -145,11 +207,14 @@ Result<ReloadReport> Service::Apply(Loaded loaded) {
   for (const config::Issue& warning : loaded.warnings) {
     warnings.push_back(warning.ToString());
   }
+  const AdminConfig admin = loaded.config.admin;
   auto report = collector_->Reload(std::move(loaded.config), std::move(loaded.plan));
   if (!report.ok()) {
     SetUpTelemetry(former).ok();  // it ran a moment ago
     return report.status();
   }
+  SetUpAdmin(admin);
+  TellFiles(loaded.files);
   report->warnings = std::move(warnings);
   return report;
 }
@@ -159,9 +224,30 @@ void Service::WatchHealth() {
   health_timer_ = options_.workers.front()->RunAfter(kHealthInterval, [this] { WatchHealth(); });
 }
 
+std::shared_ptr<const pipeline::ServiceStatus> Service::Read() {
+  if (!stopping_) {
+    collector_->PublishStatus();
+  }
+  return collector_->status_source().status();
+}
+
+void Service::Operate(const OperatorWish& wish,
+                      std::move_only_function<void(const Result<OperatorAnswer>&)> done) {
+  if (stopping_) {
+    done(Unavailable("the process is leaving"));
+    return;
+  }
+  collector_->Operate(wish, std::move(done));
+}
+
 void Service::Shutdown(Duration timeout, std::move_only_function<void(uint64_t)> done) {
   log_.Info("Starting shutdown...");
+  stopping_ = true;
   health_timer_.Cancel();
+  reload_timer_.Cancel();
+  for (ReloadDone& reload : std::exchange(reloads_, {})) {
+    reload(Unavailable("the process is leaving"));
+  }
   net::Worker& control = *options_.workers.front();
   const TimePoint deadline = control.Now() + timeout;
   collector_->Shutdown(deadline, [this, done = std::move(done)](journal::Amount left) mutable {

@@ -1,9 +1,11 @@
-// Service: the life of one process: start, reload, shutdown, and the process's own logs and
-// metrics.
+// Service: the life of one process: start, reload, shutdown, the process's own logs and metrics,
+// and the admin API.
 //
 // Control worker only. What signals and commands mean is cli/'s business.
 #pragma once
 
+#include "net/http_service.h"
+#include "service/admin_api.h"
 #include "service/collector.h"
 #include "service/load.h"
 #include "service/own_metrics.h"
@@ -24,19 +26,22 @@ struct ServiceOptions {
   std::string command = "gapless";
   std::string version;
   std::vector<net::Worker*> workers;
+  // Called on the control worker with the files that the running configuration was read from.
+  std::function<void(const std::vector<std::string>& files)> on_loaded;
 };
 
-class Service {
+class Service final : private AdminActions {
  public:
   explicit Service(ServiceOptions options);
-  ~Service();
+  ~Service() override;
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
   Status Start();
   // Reads the configuration again. A bad one changes nothing and is logged as an error; the status
-  // says why.
-  Result<ReloadReport> Reload();
+  // says why. `done` is called at once, or soon, when a journal must be closed first.
+  using ReloadDone = std::move_only_function<void(const Result<ReloadReport>&)>;
+  void Reload(ReloadDone done) override;
   // `done` hears how many items were left in memory that no destination took.
   void Shutdown(Duration timeout, std::move_only_function<void(uint64_t items_left)> done);
 
@@ -48,9 +53,18 @@ class Service {
   Status SetUpTelemetry(const TelemetryConfig& config);
   Status SetUpLogs(const TelemetryConfig& config);
   telemetry::Labels ResourceOf(const TelemetryConfig& config) const;
+  void SetUpAdmin(const AdminConfig& config);
+  void TellFiles(const std::vector<std::string>& files);
+  void TryReload(TimePoint patience);
+  Result<ReloadReport> ReloadNow();
   Result<ReloadReport> Apply(Loaded loaded);
   void LogWarnings(const Loaded& loaded) const;
   void WatchHealth();
+
+  // AdminActions.
+  std::shared_ptr<const pipeline::ServiceStatus> Read() override;
+  void Operate(const OperatorWish& wish,
+               std::move_only_function<void(const Result<OperatorAnswer>&)> done) override;
 
   const ServiceOptions options_;
   const std::string instance_id_;
@@ -61,6 +75,11 @@ class Service {
   OwnMetrics metrics_;
   TelemetryConfig telemetry_;  // what runs
   std::unique_ptr<Collector> collector_;
+  std::unique_ptr<net::HttpService> admin_;
+  std::string admin_endpoint_;
+  std::vector<ReloadDone> reloads_;  // wishes that one reload will fulfil
+  bool stopping_ = false;
+  Timer reload_timer_;
   Timer health_timer_;
 };
 

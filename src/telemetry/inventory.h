@@ -27,7 +27,7 @@ inline constexpr std::array kByteBounds = {
 inline constexpr std::array kSecondBounds = {0.00001, 0.0001, 0.001, 0.005, 0.01, 0.025, 0.05,
                                              0.1,     0.25,   0.5,   1.0,   2.5,  5.0,   10.0};
 
-inline constexpr std::array<MetricDef, 82> kInventory = {{
+inline constexpr std::array<MetricDef, 73> kInventory = {{
     // Receivers.
     MetricDef{.name = "otelcol_receiver_accepted_spans",
               .kind = MetricKind::kCounter,
@@ -44,11 +44,6 @@ inline constexpr std::array<MetricDef, 82> kInventory = {{
               .unit = "{record}",
               .labels = "receiver, transport",
               .help = "Number of log records successfully pushed into the pipeline."},
-    MetricDef{.name = "otelcol_receiver_accepted_profile_samples",
-              .kind = MetricKind::kCounter,
-              .unit = "{sample}",
-              .labels = "receiver, transport",
-              .help = "Number of profile samples successfully pushed into the pipeline."},
     MetricDef{.name = "otelcol_receiver_refused_spans",
               .kind = MetricKind::kCounter,
               .unit = "{span}",
@@ -64,31 +59,24 @@ inline constexpr std::array<MetricDef, 82> kInventory = {{
               .unit = "{record}",
               .labels = "receiver, transport",
               .help = "Number of log records that could not be pushed into the pipeline."},
-    MetricDef{.name = "otelcol_receiver_refused_profile_samples",
-              .kind = MetricKind::kCounter,
-              .unit = "{sample}",
-              .labels = "receiver, transport",
-              .help = "Number of profile samples that could not be pushed into the pipeline."},
     MetricDef{.name = "otelcol_receiver_failed_spans",
               .kind = MetricKind::kCounter,
               .unit = "{span}",
               .labels = "receiver, transport",
-              .help = "Number of spans that the receiver itself failed to handle."},
+              .help = "Number of spans that the receiver itself failed to handle; 0 as in the "
+                      "Collector by default, where refused counts every failure."},
     MetricDef{.name = "otelcol_receiver_failed_metric_points",
               .kind = MetricKind::kCounter,
               .unit = "{datapoint}",
               .labels = "receiver, transport",
-              .help = "Number of metric points that the receiver itself failed to handle."},
+              .help = "Number of metric points that the receiver itself failed to handle; 0 as in "
+                      "the Collector by default, where refused counts every failure."},
     MetricDef{.name = "otelcol_receiver_failed_log_records",
               .kind = MetricKind::kCounter,
               .unit = "{record}",
               .labels = "receiver, transport",
-              .help = "Number of log records that the receiver itself failed to handle."},
-    MetricDef{.name = "otelcol_receiver_failed_profile_samples",
-              .kind = MetricKind::kCounter,
-              .unit = "{sample}",
-              .labels = "receiver, transport",
-              .help = "Number of profile samples that the receiver itself failed to handle."},
+              .help = "Number of log records that the receiver itself failed to handle; 0 as in "
+                      "the Collector by default, where refused counts every failure."},
     // Exporters.
     MetricDef{.name = "otelcol_exporter_sent_spans",
               .kind = MetricKind::kCounter,
@@ -105,39 +93,24 @@ inline constexpr std::array<MetricDef, 82> kInventory = {{
               .unit = "{record}",
               .labels = "exporter, server_address, server_port, url_path",
               .help = "Number of log records successfully sent to the destination."},
-    MetricDef{.name = "otelcol_exporter_sent_profile_samples",
+    MetricDef{.name = "otelcol_exporter_send_failed_spans",
               .kind = MetricKind::kCounter,
-              .unit = "{sample}",
+              .unit = "{span}",
               .labels = "exporter, server_address, server_port, url_path",
-              .help = "Number of profile samples successfully sent to the destination."},
-    MetricDef{
-        .name = "otelcol_exporter_send_failed_spans",
-        .kind = MetricKind::kCounter,
-        .unit = "{span}",
-        .labels = "exporter, server_address, server_port, url_path, error_type, error_permanent",
-        .help = "Number of spans in failed attempts to send to the destination.",
-        .hidden_while_zero = true},
-    MetricDef{
-        .name = "otelcol_exporter_send_failed_metric_points",
-        .kind = MetricKind::kCounter,
-        .unit = "{datapoint}",
-        .labels = "exporter, server_address, server_port, url_path, error_type, error_permanent",
-        .help = "Number of metric points in failed attempts to send to the destination.",
-        .hidden_while_zero = true},
-    MetricDef{
-        .name = "otelcol_exporter_send_failed_log_records",
-        .kind = MetricKind::kCounter,
-        .unit = "{record}",
-        .labels = "exporter, server_address, server_port, url_path, error_type, error_permanent",
-        .help = "Number of log records in failed attempts to send to the destination.",
-        .hidden_while_zero = true},
-    MetricDef{
-        .name = "otelcol_exporter_send_failed_profile_samples",
-        .kind = MetricKind::kCounter,
-        .unit = "{sample}",
-        .labels = "exporter, server_address, server_port, url_path, error_type, error_permanent",
-        .help = "Number of profile samples in failed attempts to send to the destination.",
-        .hidden_while_zero = true},
+              .help = "Number of spans in failed attempts to send to the destination.",
+              .hidden_while_zero = true},
+    MetricDef{.name = "otelcol_exporter_send_failed_metric_points",
+              .kind = MetricKind::kCounter,
+              .unit = "{datapoint}",
+              .labels = "exporter, server_address, server_port, url_path",
+              .help = "Number of metric points in failed attempts to send to the destination.",
+              .hidden_while_zero = true},
+    MetricDef{.name = "otelcol_exporter_send_failed_log_records",
+              .kind = MetricKind::kCounter,
+              .unit = "{record}",
+              .labels = "exporter, server_address, server_port, url_path",
+              .help = "Number of log records in failed attempts to send to the destination.",
+              .hidden_while_zero = true},
     MetricDef{.name = "otelcol_exporter_enqueue_failed_spans",
               .kind = MetricKind::kCounter,
               .unit = "{span}",
@@ -156,12 +129,6 @@ inline constexpr std::array<MetricDef, 82> kInventory = {{
               .labels = "exporter",
               .help = "Number of log records that the sending queue could not take.",
               .hidden_while_zero = true},
-    MetricDef{.name = "otelcol_exporter_enqueue_failed_profile_samples",
-              .kind = MetricKind::kCounter,
-              .unit = "{sample}",
-              .labels = "exporter",
-              .help = "Number of profile samples that the sending queue could not take.",
-              .hidden_while_zero = true},
     MetricDef{.name = "otelcol_exporter_queue_size",
               .kind = MetricKind::kGauge,
               .unit = "{batch}",
@@ -176,7 +143,8 @@ inline constexpr std::array<MetricDef, 82> kInventory = {{
               .kind = MetricKind::kUpDownCounter,
               .unit = "{request}",
               .labels = "exporter, data_type",
-              .help = "Requests in flight, those that wait for a retry included."},
+              .help = "Requests given to the exporter and not settled, those that wait for a retry "
+                      "included."},
     MetricDef{.name = "otelcol_exporter_queue_batch_send_size",
               .kind = MetricKind::kHistogram,
               .unit = "{unit}",
@@ -224,11 +192,6 @@ inline constexpr std::array<MetricDef, 82> kInventory = {{
               .unit = "{record}",
               .labels = "processor",
               .help = "Number of log records that the memory limiter let pass."},
-    MetricDef{.name = "otelcol_processor_memory_limiter_accepted_profile_samples",
-              .kind = MetricKind::kCounter,
-              .unit = "{sample}",
-              .labels = "processor",
-              .help = "Number of profile samples that the memory limiter let pass."},
     MetricDef{.name = "otelcol_processor_memory_limiter_refused_spans",
               .kind = MetricKind::kCounter,
               .unit = "{span}",
@@ -244,11 +207,6 @@ inline constexpr std::array<MetricDef, 82> kInventory = {{
               .unit = "{record}",
               .labels = "processor",
               .help = "Number of log records that the memory limiter refused."},
-    MetricDef{.name = "otelcol_processor_memory_limiter_refused_profile_samples",
-              .kind = MetricKind::kCounter,
-              .unit = "{sample}",
-              .labels = "processor",
-              .help = "Number of profile samples that the memory limiter refused."},
     MetricDef{.name = "otelcol_processor_batch_batch_send_size",
               .kind = MetricKind::kHistogram,
               .unit = "{unit}",
@@ -274,12 +232,6 @@ inline constexpr std::array<MetricDef, 82> kInventory = {{
               .unit = "{time}",
               .labels = "processor",
               .help = "Times a batch was sent because its timer ran out.",
-              .level = MetricLevel::kNormal},
-    MetricDef{.name = "otelcol_processor_batch_metadata_cardinality",
-              .kind = MetricKind::kUpDownCounter,
-              .unit = "{combination}",
-              .labels = "processor",
-              .help = "Distinct combinations of metadata values being batched.",
               .level = MetricLevel::kNormal},
     // The failover connector; level 0 is the most wanted one.
     MetricDef{.name = "otelcol_connector_failover_active_level",
@@ -485,12 +437,11 @@ consteval const MetricDef& Metric(std::string_view name) {
   throw "no such metric in telemetry/inventory.h";
 }
 
-// The four rows of that prefix in order of signal: traces, metrics, logs, profiles.
+// The three rows of that prefix in order of signal: traces, metrics, logs.
 //   MetricsBySignal("otelcol_exporter_sent_")[0] is otelcol_exporter_sent_spans.
-consteval std::array<const MetricDef*, 4> MetricsBySignal(std::string_view prefix) {
-  constexpr std::array<std::string_view, 4> kSuffixes = {"spans", "metric_points", "log_records",
-                                                         "profile_samples"};
-  std::array<const MetricDef*, 4> found = {};
+consteval std::array<const MetricDef*, 3> MetricsBySignal(std::string_view prefix) {
+  constexpr std::array<std::string_view, 3> kSuffixes = {"spans", "metric_points", "log_records"};
+  std::array<const MetricDef*, 3> found = {};
   for (size_t i = 0; i < found.size(); ++i) {
     bool known = false;
     for (const MetricDef& def : kInventory) {

@@ -51,7 +51,6 @@ TEST(InventoryTest, RowsAreFoundByNameAndBySignal) {
   EXPECT_EQ(kSent[0]->name, "otelcol_exporter_sent_spans");
   EXPECT_EQ(kSent[1]->name, "otelcol_exporter_sent_metric_points");
   EXPECT_EQ(kSent[2]->name, "otelcol_exporter_sent_log_records");
-  EXPECT_EQ(kSent[3]->name, "otelcol_exporter_sent_profile_samples");
 }
 
 // What public dashboards and alert rules read: a name that changes breaks its users.

@@ -1,7 +1,10 @@
 """The collector's own metrics: upstream's names, and a ledger that adds up."""
 
+import re
+
 import requests
 
+from harness.collector import ROOT
 from harness.configs import failover, pass_through
 from harness.items import make_body
 from harness.load import HttpClient
@@ -93,3 +96,72 @@ def test_failover_shows_which_level_is_active(make_backend, make_collector, clie
     wait_until(lambda: collector.metric(active, **labels) == 0, 10, "level 0 again")
     assert collector.metric(switches, to="otlp/primary", **labels) == 1
     conserved(collector)
+
+
+EVERYTHING = """
+processors:
+  memory_limiter: {{check_interval: 1s, limit_mib: 4000}}
+  batch: {{send_batch_size: 10, timeout: 100ms, metadata_keys: [tenant]}}
+exporters:
+  otlp/primary: {{endpoint: "{primary}", tls: {{insecure: true}}}}
+  otlp/secondary: {{endpoint: "{secondary}", tls: {{insecure: true}}}}
+  otlp/picky: {{endpoint: "{picky}", tls: {{insecure: true}}}}
+  otlp/absent:
+    {{endpoint: "127.0.0.1:1", tls: {{insecure: true}}, sending_queue: {{queue_size: 1}}}}
+connectors:
+  failover:
+    priority_levels: [[otlp/primary], [otlp/secondary]]
+    retry_interval: 1s
+    hold: 1s
+    backfill: {{max_size: 16KiB}}
+service:
+  telemetry: {{metrics: {{level: detailed}}}}
+  pipelines:
+"""
+PIPELINES = """
+    {signal}/in: {{receivers: [otlp], processors: [memory_limiter, batch], exporters: [failover]}}
+    {signal}/primary: {{receivers: [failover], exporters: [otlp/primary]}}
+    {signal}/secondary: {{receivers: [failover], exporters: [otlp/secondary]}}
+    {signal}/lost: {{receivers: [otlp], exporters: [otlp/picky, otlp/absent]}}
+"""
+
+
+def test_every_metric_of_the_inventory_appears(make_backend, make_collector, client_of):
+    """Each row of docs/metrics.md has a user: a config with everything, and an eventful life."""
+    rows = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/metrics.md").read_text(), re.M))
+    assert len(rows) > 50
+    primary, secondary, picky = (make_backend(name) for name in ("primary", "secondary", "picky"))
+    picky.behave("INVALID_ARGUMENT")
+    text = EVERYTHING.format(primary=primary.endpoint, secondary=secondary.endpoint,
+                             picky=picky.endpoint)
+    collector = make_collector(text + "".join(PIPELINES.format(signal=signal) for signal in ITEMS))
+    client = client_of(collector)
+    for signal in ITEMS:
+        # Enough to fill the queue of the absent one, and both triggers of the batch.
+        primary.wait_for_ids([n for count in (20, 1, 1, 1) for n in client.send(signal, count)])
+    # Items that every level refuses; then attempts whose outcome stays unknown.
+    for backend in (primary, secondary):
+        backend.behave("INVALID_ARGUMENT")
+    client.send("traces", 3)
+    wait_until(lambda: collector.metric("otelcol_connector_failover_dropped_items") == 3, 10,
+               "the drop")
+    secondary.behave("OK")
+    primary.behave(delay=30)
+    held = client.send("traces", 30)
+    wait_until(lambda: collector.metric("otelcol_exporter_in_flight_requests",
+                                        exporter="otlp/primary") > 0, 10, "an attempt in flight")
+    primary.kill()
+    secondary.wait_for_ids(held)
+    for _ in range(5):
+        secondary.wait_for_ids(client.send("traces", 30))
+    primary.start()
+
+    def missing():
+        seen = {name for name, _ in collector.metrics()}
+        return {row for row in rows if row not in seen and row + "_count" not in seen}
+
+    wait_until(lambda: not missing(), 20, lambda: f"rows that never appear: {sorted(missing())}")
+    sent = "otelcol_exporter_sent_spans"
+    host, port = primary.endpoint.rsplit(":", 1)
+    assert collector.metric(sent, exporter="otlp/primary", server_address=host,
+                            server_port=port) > 0

@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+import requests
 import yaml
 
 from harness.configs import failover, pass_through
@@ -124,3 +125,129 @@ def test_a_signal_that_a_new_config_adds_is_served(make_backend, make_collector,
     collector.reload()
     wait_until(lambda: client.export("logs", body)[0] is grpc.StatusCode.OK, 10, "logs to be taken")
     backend.wait_for_ids(ids)
+
+
+def test_a_receiver_that_is_renamed_on_its_port_refuses_nobody(make_backend, make_collector):
+    backend = make_backend()
+    text = pass_through(backend, signals=("traces",))
+    collector = make_collector(text)
+    base = yaml.safe_load((collector.folder / "base.yaml").read_text())
+    base["receivers"]["otlp/renamed"] = base["receivers"].pop("otlp")
+    with Load(collector.grpc, ("traces",), connections=4, rate=100) as load:
+        wait_until(lambda: len(backend.received) > 20, 10, "the load to run")
+        collector.write_config("base", yaml.safe_dump(base))
+        collector.write_config("config0", text.replace("- otlp\n", "- otlp/renamed\n"))
+        answer = collector.ask_admin("POST", "/-/reload")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["started"] == ["receiver otlp/renamed"]
+        before = load.requests
+        wait_until(lambda: load.requests > before + 50, 10, "the load to go on")
+    assert load.refused == []
+    assert nothing_lost(load.acked, backend).duplicates == 0
+
+
+def test_a_port_that_is_taken_keeps_the_former_configuration(
+        make_backend, make_collector, client_of):
+    backend = make_backend()
+    collector = make_collector(pass_through(backend), "{}\n")
+    taken = {"receivers": {"otlp": {"protocols": {"http": {"endpoint": backend.endpoint}}}}}
+    collector.write_config("config1", yaml.safe_dump(taken))
+    answer = collector.ask_admin("POST", "/-/reload")
+    assert answer.status_code == 400
+    assert "already in use" in answer.json()["error"]
+    backend.wait_for_ids(client_of(collector).send("traces", 3))
+    assert requests.post(collector.http + "/v1/traces", timeout=5, data=b"", headers={
+        "Content-Type": "application/x-protobuf"}).status_code == 200
+
+
+def test_metrics_move_with_their_config_and_stay_without_a_change(make_backend, make_collector):
+    collector = make_collector(pass_through(make_backend()), "{}\n")
+    with requests.Session() as session:
+        url = f"http://{collector.host}:8888/metrics"
+        session.get(url, timeout=5)
+        assert collector.ask_admin("POST", "/-/reload").status_code == 200
+        assert session.get(url, timeout=5).status_code == 200, "the connection was cut"
+    reader = {"pull": {"exporter": {"prometheus": {"host": collector.host, "port": 8889}}}}
+    collector.write_config("config1", yaml.safe_dump(
+        {"service": {"telemetry": {"metrics": {"readers": [reader]}}}}))
+    assert collector.ask_admin("POST", "/-/reload").status_code == 200
+    assert "otelcol_process_uptime" in requests.get(
+        f"http://{collector.host}:8889/metrics", timeout=5).text
+
+
+@pytest.mark.parametrize("way", ("in place", "renamed", "config map"))
+def test_a_watched_file_that_changes_is_read_again(make_backend, make_collector, way):
+    old, new = make_backend("old"), make_backend("new")
+    collector = make_collector(pass_through(old), args=("--watch",), wait=False)
+    path = collector.folder / "config0.yaml"
+    if way == "config map":
+        collector.process.kill()
+        collector.process.wait()
+        for version, backend in (("..1", old), ("..2", new)):
+            (collector.folder / version).mkdir()
+            (collector.folder / version / "config0.yaml").write_text(pass_through(backend))
+        (collector.folder / "..data").symlink_to("..1")
+        path.unlink()
+        path.symlink_to("..data/config0.yaml")
+        collector.start(wait=False)
+    collector.wait_for_log("Everything is ready.", timeout=20)
+    with Load(collector.grpc, ("traces",), connections=2, rate=50) as load:
+        wait_until(lambda: old.received, 10, "the load at the old backend")
+        if way == "in place":
+            path.write_text(pass_through(new))
+        elif way == "renamed":
+            (collector.folder / "next").write_text(pass_through(new))
+            (collector.folder / "next").rename(path)
+        else:
+            (collector.folder / "..tmp").symlink_to("..2")
+            (collector.folder / "..tmp").rename(collector.folder / "..data")
+        wait_until(lambda: new.received, 10, "the load at the new backend")
+    assert load.refused == []
+
+
+def variation(text, turn):
+    """A config and whether it is good; what the traces' connector is made of never changes."""
+    config = yaml.safe_load(text)
+    logs = config["service"]["pipelines"]["logs"]
+    kind = turn % 5
+    if kind == 1:
+        config["exporters"]["otlp/logs"]["timeout"] = f"{turn + 1}s"
+    elif kind == 2:
+        config["exporters"]["otlp/other"] = config["exporters"].pop("otlp/logs")
+        logs["exporters"] = ["otlp/other"]
+    elif kind == 3:
+        config["receivers"] = {"otlp": {"protocols": {"grpc": {"include_metadata": True}}}}
+    elif kind == 4:
+        config["exporters"]["otlp/logs"]["tiemout"] = "1s"
+    return yaml.safe_dump(config), kind != 4
+
+
+@pytest.mark.heavy
+def test_a_hundred_reloads_under_load_lose_and_refuse_nothing(make_backend, make_collector):
+    primary, secondary, third = (make_backend(name) for name in ("primary", "secondary", "third"))
+    config = yaml.safe_load(failover(primary, secondary, signals=("traces",),
+                                     connector={"retry_interval": "600s", "hold": "600s"}))
+    config["exporters"]["otlp/logs"] = {"endpoint": third.endpoint, "tls": {"insecure": True}}
+    config["service"]["pipelines"]["logs"] = {"receivers": ["otlp"], "exporters": ["otlp/logs"]}
+    text = yaml.safe_dump(config)
+    collector = make_collector(text)
+    with Load(collector.grpc, ("traces", "logs"), connections=6, rate=150) as load:
+        wait_until(lambda: primary.received and third.received, 10, "the load to run")
+        primary.kill()
+        labels = {"connector": "failover/traces", "signal": "traces"}
+        active = "otelcol_connector_failover_active_level"
+        wait_until(lambda: collector.metric(active, **labels) == 1, 10, "level 1")
+        for turn in range(100):
+            changed, good = variation(text, turn)
+            collector.write_config("config0", changed)
+            answer = collector.ask_admin("POST", "/-/reload")
+            assert answer.status_code == (200 if good else 400), answer.text
+            if good:
+                assert "queue failover/traces (traces)" in answer.json()["kept"]
+    assert load.refused == [], "sockets or requests were lost"
+    verdict = nothing_lost(load.acked, primary, secondary, third)
+    assert collector.metric("otelcol_connector_failover_count", **labels) == 1
+    assert collector.metric(active, **labels) == 1, "the failover state was lost"
+    print(f"{load.requests} requests, {verdict}")
+    conserved(collector)
+    assert collector.stop() == 0

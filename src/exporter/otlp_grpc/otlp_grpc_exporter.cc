@@ -33,4 +33,13 @@ std::unique_ptr<delivery::Transport> OtlpGrpcExporter::CreateTransport(otlp::Sig
       home, std::move(options), std::make_unique<GrpcProtocol>(config_.client, signal));
 }
 
+telemetry::Labels OtlpGrpcExporter::PeerLabels(otlp::Signal) const {
+  const auto target = endpoint::ParseGrpcEndpoint(config_.client.endpoint);
+  if (!target.ok() || target->unix_address) {
+    return {};
+  }
+  return {{"server_address", target->address.host},
+          {"server_port", std::to_string(target->address.port)}};
+}
+
 }  // namespace gapless::exporter::otlp_grpc

@@ -17,6 +17,7 @@ class OtlpGrpcExporter final : public delivery::Exporter {
   void Shutdown(TimePoint deadline, std::move_only_function<void()> done) override;
   std::unique_ptr<delivery::Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
                                                        Duration suspect_after) override;
+  telemetry::Labels PeerLabels(otlp::Signal signal) const override;
 
  private:
   const Config config_;

@@ -147,6 +147,16 @@ TEST_F(OtlpGrpcExporterTest, AMissingCaFileFailsTheStart) {
   EXPECT_TRUE(status.message().contains("/nonexistent/ca.pem")) << status.ToString();
 }
 
+TEST(OtlpGrpcPeerLabelsTest, AreHostAndPort) {
+  telemetry::Registry registry;
+  const std::vector<net::Worker*> workers;
+  Config config;
+  config.client.endpoint = "https://backend:4317";
+  const OtlpGrpcExporter exporter({{"otlp_grpc", ""}, {}, registry, workers}, config);
+  EXPECT_EQ(exporter.PeerLabels(otlp::Signal::kLogs),
+            (telemetry::Labels{{"server_address", "backend"}, {"server_port", "4317"}}));
+}
+
 TEST(OtlpGrpcFactoryTest, NamesTypeAndAlias) {
   EXPECT_EQ(Factory().info.type, "otlp_grpc");
   EXPECT_EQ(Factory().info.alias, "otlp");

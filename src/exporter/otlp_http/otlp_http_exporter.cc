@@ -49,4 +49,14 @@ std::unique_ptr<delivery::Transport> OtlpHttpExporter::CreateTransport(otlp::Sig
                                                       std::move(protocol));
 }
 
+telemetry::Labels OtlpHttpExporter::PeerLabels(otlp::Signal signal) const {
+  const auto target = endpoint::ParseUrl(config_.UrlFor(signal));
+  if (!target.ok()) {
+    return {};
+  }
+  return {{"server_address", target->address.host},
+          {"server_port", std::to_string(target->address.port)},
+          {"url_path", target->path.substr(0, target->path.find('?'))}};
+}
+
 }  // namespace gapless::exporter::otlp_http

@@ -20,6 +20,7 @@ class OtlpHttpExporter final : public delivery::Exporter {
   // Null for a signal that no endpoint is configured for.
   std::unique_ptr<delivery::Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
                                                        Duration suspect_after) override;
+  telemetry::Labels PeerLabels(otlp::Signal signal) const override;
 
  private:
   struct Target {

@@ -86,12 +86,14 @@ Intake::Intake(const pipeline::Settings& settings, std::string_view transport,
       too_large_(transport == "http" ? Code::kInvalidArgument : Code::kResourceExhausted) {
   constexpr auto kAccepted = telemetry::MetricsBySignal("otelcol_receiver_accepted_");
   constexpr auto kRefused = telemetry::MetricsBySignal("otelcol_receiver_refused_");
+  constexpr auto kFailed = telemetry::MetricsBySignal("otelcol_receiver_failed_");
   const telemetry::Labels labels = {{"receiver", settings.id.ToString()},
                                     {"transport", std::string(transport)}};
   for (size_t i = 0; i < books_.size(); ++i) {
     if (outputs_[i] != nullptr) {
       books_[i] = {settings.metrics.GetCounter(*kAccepted[i], labels),
-                   settings.metrics.GetCounter(*kRefused[i], labels)};
+                   settings.metrics.GetCounter(*kRefused[i], labels),
+                   settings.metrics.GetCounter(*kFailed[i], labels)};
     }
   }
 }

@@ -57,6 +57,8 @@ class Intake {
   struct Books {
     telemetry::Counter accepted;
     telemetry::Counter refused;
+    // Shown for rules that add it to `refused`; upstream counts nothing there by default either.
+    telemetry::Counter failed;
   };
   const pipeline::Outputs outputs_;
   const size_t max_bytes_;

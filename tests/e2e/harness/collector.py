@@ -99,13 +99,21 @@ class Collector:
         return {
             "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": self.grpc},
                                                  "http": {"endpoint": f"{self.host}:4318"}}}},
-            "service": {"telemetry": {"metrics": {
+            "service": {"admin": {"endpoint": self.admin}, "telemetry": {"metrics": {
                 "readers": [{"pull": {"exporter": {"prometheus": reader}}}]}}},
         }
 
     @property
     def grpc(self):
         return f"{self.host}:4317"
+
+    @property
+    def admin(self):
+        return f"{self.host}:13134"
+
+    def ask_admin(self, method, path, **query):
+        """The answer of the admin API."""
+        return requests.request(method, f"http://{self.admin}{path}", params=query, timeout=30)
 
     @property
     def http(self):
