@@ -73,10 +73,12 @@ UnitPart Backlog::Consume(const journal::RecordInfo& info, uint32_t count) {
   return part;
 }
 
+// In the unit of the merging's sizer.
+uint64_t Backlog::Size() const { return options_.batch->sizer == Sizer::kBytes ? bytes_ : items_; }
+
 bool Backlog::Ripe(const journal::RecordInfo& first, WallTime now) const {
   const BatchSettings& batch = *options_.batch;
-  const uint64_t size = batch.sizer == Sizer::kBytes ? bytes_ : items_;
-  return size >= batch.min_size || batch.flush_timeout == Duration::zero() ||
+  return Size() >= batch.min_size || batch.flush_timeout == Duration::zero() ||
          now - first.arrival >= batch.flush_timeout;
 }
 
@@ -130,6 +132,7 @@ std::vector<UnitPart> Backlog::Take(WallTime now, bool flush) {
   }
   ++turns_;
   const BatchSettings& batch = *options_.batch;
+  taken_ = {.by_size = Size() >= batch.min_size};
   std::vector<UnitPart> parts;
   uint64_t items = 0;
   uint64_t bytes = 0;
@@ -145,6 +148,8 @@ std::vector<UnitPart> Backlog::Take(WallTime now, bool flush) {
       parts.push_back(Consume(*info, count));
       items += count;
       bytes += info->bytes * count / std::max<uint32_t>(1, info->items);
+      taken_.items = items;
+      taken_.bytes = bytes;
       // A size of zero means that every request goes out as it came.
       if (rest ||
           (batch.sizer == Sizer::kBytes ? bytes : items) >= std::max<uint64_t>(batch.min_size, 1)) {

@@ -39,6 +39,13 @@ class Backlog {
   // The parts of the next unit. None when empty, or when merging waits for more (then flush_at says
   // how long); `flush` takes what there is.
   std::vector<UnitPart> Take(WallTime now, bool flush);
+  // What the last Take of several records (merging) was like.
+  struct Taken {
+    uint64_t items = 0;
+    uint64_t bytes = 0;
+    bool by_size = false;  // there was enough; else the oldest had waited long enough
+  };
+  const Taken& taken() const { return taken_; }
   // When the oldest record has waited long enough to go with less company; set by the last Take.
   std::optional<WallTime> flush_at() const { return flush_at_; }
   // Removes the oldest record that no unit has touched, for drop_oldest.
@@ -59,6 +66,7 @@ class Backlog {
   std::optional<journal::RecordInfo> InfoAt(journal::Position position);
   UnitPart Consume(const journal::RecordInfo& info, uint32_t count);
   std::vector<UnitPart> TakeOne(const journal::RecordInfo& info);
+  uint64_t Size() const;
   bool Ripe(const journal::RecordInfo& first, WallTime now) const;
   uint32_t ItemsLeft(const journal::RecordInfo& info) const;
   // How much of the record fits, in items; zero: the unit is full without it.
@@ -77,6 +85,7 @@ class Backlog {
   WallTime byte_cap_until_{};
   uint32_t turns_ = 0;
   std::optional<WallTime> flush_at_;
+  Taken taken_;
 };
 
 }  // namespace gapless::delivery

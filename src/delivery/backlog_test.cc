@@ -65,6 +65,9 @@ TEST_F(BacklogTest, MergesUpToTheSizeThatIsWanted) {
     Put(4);
   }
   EXPECT_EQ(Take(), (Parts{Whole(1, 4), Whole(2, 4), Whole(3, 4)}));
+  EXPECT_EQ(backlog_.taken().items, 12U);
+  EXPECT_GT(backlog_.taken().bytes, 0U);
+  EXPECT_TRUE(backlog_.taken().by_size);
   EXPECT_TRUE(Take().empty()) << "eight items wait for more";
   EXPECT_EQ(Take(/*flush=*/true), (Parts{Whole(4, 4), Whole(5, 4)}));
 }
@@ -80,6 +83,8 @@ TEST_F(BacklogTest, WhatWaitedForTheTimeoutGoes) {
   EXPECT_TRUE(Take().empty());
   loop_.AdvanceBy(milliseconds(1));
   EXPECT_EQ(Take(), (Parts{Whole(1, 1), Whole(2, 1)}));
+  EXPECT_EQ(backlog_.taken().items, 2U);
+  EXPECT_FALSE(backlog_.taken().by_size);
 }
 
 TEST_F(BacklogTest, AZeroTimeoutWaitsForNothing) {
