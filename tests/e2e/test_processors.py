@@ -10,6 +10,7 @@ from harness.collector import run_cli
 from harness.configs import failover, pass_through
 from harness.items import REQUESTS, SIGNALS, make_body, make_request, new_ids
 from harness.load import HttpClient
+from harness.wait import wait_until
 
 ITEMS = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}
 OVER = {"check_interval": "100ms", "limit_mib": 1}  # a process has more than that
@@ -238,3 +239,29 @@ def test_the_components_are_listed():
     listed = run_cli("components").stdout
     for name in ("memory_limiter", "resource", "attributes", "queuebatch", "zpages", "pprof"):
         assert name in listed
+
+
+@pytest.mark.heavy
+def test_refusing_ends_when_the_queue_has_drained_and_nothing_is_lost(
+        make_backend, make_collector, client_of):
+    backend = make_backend()
+    backend.kill()
+    limiter = {"check_interval": "100ms", "limit_mib": 200, "spike_limit_mib": 40,
+               "min_gc_interval_when_soft_limited": "500ms"}
+    collector = make_collector(with_processors(backend, {"memory_limiter": limiter},
+                                               signals=("logs",)))
+    client = client_of(collector)
+    acked, code = [], grpc.StatusCode.OK
+    while code is grpc.StatusCode.OK:
+        assert len(acked) < 600 * 10, "600 MB and no refusal"
+        body, ids = make_body("logs", 10, 100_000)
+        code, details, _ = client.export("logs", body)
+        if code is grpc.StatusCode.OK:
+            acked += ids
+    assert code is grpc.StatusCode.UNAVAILABLE, details
+    assert len(acked) > 500
+    backend.start()
+    backend.wait_for_ids(acked, timeout=60)
+    wait_until(lambda: client.export("logs", make_body("logs")[0])[0] is grpc.StatusCode.OK, 20,
+               "data is taken again")
+    assert "Resuming normal operation." in collector.log
