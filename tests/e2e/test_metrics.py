@@ -2,12 +2,15 @@
 
 import re
 
+import pytest
 import requests
+import yaml
 
 from harness.collector import ROOT
 from harness.configs import failover, pass_through
-from harness.items import make_body
+from harness.items import REQUESTS, make_body
 from harness.load import HttpClient
+from harness.loopback import loopback_address
 from harness.oracle import conserved
 from harness.wait import wait_until
 
@@ -96,6 +99,50 @@ def test_failover_shows_which_level_is_active(make_backend, make_collector, clie
     wait_until(lambda: collector.metric(active, **labels) == 0, 10, "level 0 again")
     assert collector.metric(switches, to="otlp/primary", **labels) == 1
     conserved(collector)
+
+
+@pytest.mark.parametrize("protocol", ("grpc", "http/protobuf"))
+def test_own_metrics_are_pushed_as_otlp(make_backend, make_collector, protocol):
+    kind = protocol.split("/")[0]
+    sink = make_backend("metrics", protocol=kind, keep_bodies=True)
+    otlp = {"protocol": protocol, "endpoint": f"http://{sink.endpoint}", "compression": "gzip"}
+    telemetry = {"resource": {"service.name": "mine", "service.version": None, "zone": "a"},
+                 "metrics": {"readers": [{"periodic": {"interval": 200,
+                                                       "exporter": {"otlp": otlp}}}]}}
+    collector = make_collector(pass_through(make_backend(), signals=("traces",)), yaml.safe_dump(
+        {"service": {"telemetry": telemetry}}))
+    wait_until(lambda: len(sink.received) >= 2, 10, "two pushes")
+    first, second = (REQUESTS["metrics"].FromString(request.body).resource_metrics[0]
+                     for request in sink.received[:2])
+    attributes = {pair.key: pair.value.string_value for pair in first.resource.attributes}
+    assert attributes.pop("service.instance.id")
+    assert attributes == {"service.name": "mine", "zone": "a"}
+
+    def metrics(pushed):
+        return {metric.name: metric for metric in pushed.scope_metrics[0].metrics}
+
+    uptime = [metrics(pushed)["otelcol_process_uptime"].sum for pushed in (first, second)]
+    assert uptime[0].is_monotonic and uptime[0].aggregation_temporality == 2
+    assert uptime[1].data_points[0].as_double > uptime[0].data_points[0].as_double
+    assert metrics(first)["otelcol_process_memory_rss"].gauge.data_points[0].as_double > 1 << 20
+    pushes = len(sink.received)
+    assert collector.stop() == 0
+    wait_until(lambda: len(sink.received) > pushes, 5, "the last push at the end")
+
+
+def test_resource_attributes_become_labels_where_that_is_asked_for(make_backend, make_collector):
+    host = loopback_address()
+    reader = {"without_type_suffix": False, "without_units": False, "host": host, "port": 8888,
+              "with_resource_constant_labels": {"included": ["zone", "service.*"],
+                                                "excluded": ["service.instance.id"]}}
+    telemetry = {"resource": {"attributes": [{"name": "zone", "value": "a"}]},
+                 "metrics": {"readers": [{"pull": {"exporter": {"prometheus": reader}}}]}}
+    collector = make_collector(pass_through(make_backend(), signals=("traces",)), yaml.safe_dump(
+        {"service": {"telemetry": telemetry}}), host=host)
+    line = next(line for line in collector.metrics_text().splitlines()
+                if line.startswith("otelcol_process_uptime_seconds_total{"))
+    labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
+    assert labels == {"zone": "a", "service_name": "gapless", "service_version": "0.1.0"}
 
 
 EVERYTHING = """

@@ -133,7 +133,7 @@ def test_a_receiver_that_is_renamed_on_its_port_refuses_nobody(make_backend, mak
     collector = make_collector(text)
     base = yaml.safe_load((collector.folder / "base.yaml").read_text())
     base["receivers"]["otlp/renamed"] = base["receivers"].pop("otlp")
-    with Load(collector.grpc, ("traces",), connections=4, rate=100) as load:
+    with Load(collector.grpc, ("traces",), connections=4, rate=100, transparent=True) as load:
         wait_until(lambda: len(backend.received) > 20, 10, "the load to run")
         collector.write_config("base", yaml.safe_dump(base))
         collector.write_config("config0", text.replace("- otlp\n", "- otlp/renamed\n"))
@@ -231,7 +231,8 @@ def test_a_hundred_reloads_under_load_lose_and_refuse_nothing(make_backend, make
     config["service"]["pipelines"]["logs"] = {"receivers": ["otlp"], "exporters": ["otlp/logs"]}
     text = yaml.safe_dump(config)
     collector = make_collector(text)
-    with Load(collector.grpc, ("traces", "logs"), connections=6, rate=150) as load:
+    with Load(collector.grpc, ("traces", "logs"), connections=6, rate=150,
+              transparent=True) as load:
         wait_until(lambda: primary.received and third.received, 10, "the load to run")
         primary.kill()
         labels = {"connector": "failover/traces", "signal": "traces"}
@@ -244,6 +245,8 @@ def test_a_hundred_reloads_under_load_lose_and_refuse_nothing(make_backend, make
             assert answer.status_code == (200 if good else 400), answer.text
             if good:
                 assert "queue failover/traces (traces)" in answer.json()["kept"]
+            known = load.requests
+            wait_until(lambda known=known: load.requests > known + 5, 10, "the load to go on")
     assert load.refused == [], "sockets or requests were lost"
     verdict = nothing_lost(load.acked, primary, secondary, third)
     assert collector.metric("otelcol_connector_failover_count", **labels) == 1

@@ -14,9 +14,13 @@ RETRYABLE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED,
              grpc.StatusCode.ABORTED, grpc.StatusCode.CANCELLED, grpc.StatusCode.DATA_LOSS}
 
 
-def channel_to(endpoint, credentials=None):
-    """A connection of its own, whatever other channels to the endpoint there are."""
-    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0),
+def channel_to(endpoint, credentials=None, transparent=False):
+    """A connection of its own, whatever other channels to the endpoint there are.
+
+    transparent: requests that never left, since a GOAWAY came first, go to the next connection, as
+    SDKs have it; without it such a request fails inside this client.
+    """
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", int(transparent)),
                ("grpc.max_reconnect_backoff_ms", 200), ("grpc.initial_reconnect_backoff_ms", 50),
                ("grpc.min_reconnect_backoff_ms", 50)]
     if credentials:
@@ -27,8 +31,8 @@ def channel_to(endpoint, credentials=None):
 class GrpcClient:
     """One connection. export returns status code, details and trailing metadata of the answer."""
 
-    def __init__(self, endpoint, credentials=None):
-        self._channel = channel_to(endpoint, credentials)
+    def __init__(self, endpoint, credentials=None, transparent=False):
+        self._channel = channel_to(endpoint, credentials, transparent)
         self._calls = {signal: self._channel.unary_unary(method)
                        for signal, method in METHODS.items()}
 
@@ -97,7 +101,7 @@ class Load:
     """
 
     def __init__(self, endpoint, signals=("traces",), connections=4, rate=100.0, items=10,
-                 item_bytes=96, retry=True, timeout=10.0):
+                 item_bytes=96, retry=True, timeout=10.0, transparent=False):
         self._endpoint = endpoint
         self._signals = signals
         self._interval = connections / rate if rate else 0.0
@@ -105,6 +109,7 @@ class Load:
         self._item_bytes = item_bytes
         self._retry = retry
         self._timeout = timeout
+        self._transparent = transparent
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.tallies = {signal: Tally() for signal in signals}
@@ -148,7 +153,7 @@ class Load:
             return sum(tally.requests for tally in self.tallies.values())
 
     def _run(self, index):
-        with GrpcClient(self._endpoint) as client:
+        with GrpcClient(self._endpoint, transparent=self._transparent) as client:
             due = time.monotonic() + self._interval * index / max(1, len(self._threads))
             turn = index
             while not self._stop.wait(max(0.0, due - time.monotonic())):
