@@ -31,13 +31,6 @@ Watch::Watch(const Config& config, Limits limits, Memory& memory, Loop& loop, te
                                           {"check_interval", config.check_interval}});
 }
 
-// A batch on its way may hold the last reference on another thread; a timer ends on its own.
-Watch::~Watch() {
-  if (timer_.armed() && !loop_.InThread()) {
-    loop_.Post([timer = std::move(timer_)] {});
-  }
-}
-
 void Watch::Start() {
   if (users_++ == 0) {
     Check();

@@ -24,12 +24,12 @@ class Memory {
 // Resident memory, and malloc_trim. Lives as long as the process.
 Memory& ProcessMemory();
 
-// Start, Stop and Check on the loop's thread; refusing() on any. May be destroyed on any thread.
+// Start, Stop and the checks on the loop's thread; refusing() on any. Destroyed on the loop's
+// thread, or, after the last Stop, on any: a batch on its way may hold the last reference.
 class Watch {
  public:
   // `loop` and `memory` outlive the watch.
   Watch(const Config& config, Limits limits, Memory& memory, Loop& loop, telemetry::Logger log);
-  ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
