@@ -37,6 +37,7 @@ connectors:
       - [otlp/primary]
       - [file/secondary]
     retry_interval: 5s
+    backfill:
     sending_queue:
       storage: file_storage
 extensions:
@@ -75,7 +76,8 @@ std::string DefaultConfig() { return fmt::format(fmt::runtime(kDefaultConfig), D
 void PrintDefaultHint() {
   fmt::print(stderr,
              "gapless listens for OTLP on localhost:4317 (gRPC) and localhost:4318 (HTTP).\n"
-             "Data goes to {}; while that is away, to the file {}.\n"
+             "Data goes to {0}; while that is away it goes to the file {1}, and {0} gets it "
+             "afterwards.\n"
              "Next: `./run demo` shows an outage, `./run --config my.yaml` runs your own "
              "configuration.\n",
              FromEnvironment("GAPLESS_PRIMARY", "localhost:14317"),

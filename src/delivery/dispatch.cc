@@ -213,8 +213,12 @@ void SendingQueue::DispatchReturned() {
   DropParked(parked);
 }
 
+double SendingQueue::ParkedMax() const {
+  return std::max(1.0, admission_.capacity() * kParkedShare);
+}
+
 void SendingQueue::DropParked(const std::vector<uint64_t>& parked) {
-  const double limit = std::max(1.0, admission_.capacity() * kParkedShare);
+  const double limit = ParkedMax();
   double size = 0;
   std::vector<uint64_t> excess;
   for (auto id = parked.rbegin(); id != parked.rend(); ++id) {
@@ -240,6 +244,10 @@ void SendingQueue::DispatchFresh() {
     if (parts.empty()) {
       ArmFlush();
       return;
+    }
+    if (options_.queue.batch && !options_.queue.batch->processor.empty()) {
+      const Backlog::Taken& taken = backlog_.taken();
+      stats_->Merged(options_.queue.batch->processor, taken.items, taken.bytes, taken.by_size);
     }
     Assign(NewUnit(std::move(parts)), *active);
   }

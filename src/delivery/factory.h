@@ -10,8 +10,11 @@
 #include "journal/journal.h"
 #include "pipeline/factory.h"
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace gapless::delivery {
@@ -35,6 +38,8 @@ struct FailoverPlan {
   config::WrittenKeys queue_written;  // keys of sending_queue that were written out
   std::optional<Order> order;
   Duration suspect_after = std::chrono::seconds(1);
+  std::optional<Entry> dead_letter = std::nullopt;
+  std::map<std::string, HealthCheckSettings> health = {};  // by entry of a level
 };
 
 struct ConnectorFactory {
@@ -49,6 +54,13 @@ struct MergingProcessor {
   BatchSettings (*settings)(const pipeline::ComponentConfig& config) = nullptr;
 };
 
+// A journal in a storage that no queue has claimed, with records that somebody still needs.
+struct LeftJournal {
+  std::string name;  // as Open was told
+  std::string directory;
+  journal::Amount needed;  // pending and owed
+};
+
 // Opens the journals of one storage extension. Lives as long as the extension's configuration.
 class JournalStorage {
  public:
@@ -56,6 +68,12 @@ class JournalStorage {
   // `name`: "exporter_otlp_primary_traces" and the like. `home`: the journal's loop; called on its
   // thread.
   virtual Result<std::unique_ptr<journal::Journal>> Open(std::string_view name, Loop& home) = 0;
+  // What a former configuration left behind: neither open nor one of the names in `claimed`. Reads
+  // record headers, so it blocks.
+  virtual std::vector<LeftJournal> Left(const std::set<std::string>& claimed) {
+    static_cast<void>(claimed);
+    return {};
+  }
 };
 
 struct StorageFactory {

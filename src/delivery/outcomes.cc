@@ -302,12 +302,42 @@ void SendingQueue::OnTrialEnd(Unit& unit, size_t path, DeliveryEnd end,
 }
 
 void SendingQueue::Drop(Unit& unit, journal::DropReason reason) {
+  const bool invalid =
+      reason == journal::DropReason::kRejected || reason == journal::DropReason::kPoison;
+  if (invalid && unit.loaded && dead_letter_.on()) {
+    Bury(unit, reason);
+  } else {
+    DropNow(unit, reason, {});
+  }
+}
+
+// Its record stays pending until the dead letter queue has it.
+void SendingQueue::Bury(Unit& unit, journal::DropReason reason) {
+  AbandonTrial(unit);
+  unit.level.reset();
+  std::erase(returned_, unit.id);
+  dead_letter_.Give(unit.id, reason,
+                    WithReason(unit.batch, ToString(reason), unit.last_error, options_.name),
+                    admission_.SizeOf(unit.items, unit.batch.raw_size), ParkedMax());
+}
+
+void SendingQueue::OnBuried(uint64_t unit_id, journal::DropReason reason, bool stored) {
+  const auto it = units_.find(unit_id);
+  const bool stays = on_shutdown_ && !retiring_ && journal_->tier() != "memory";
+  if (it == units_.end() || closing_ || (!stored && stays)) {
+    return;  // the next start tries again
+  }
+  DropNow(it->second, reason, stored ? std::string_view(dead_letter_.name()) : "");
+}
+
+void SendingQueue::DropNow(Unit& unit, journal::DropReason reason, std::string_view dead_letter) {
   stats_->Dropped(reason, unit.items);
   failures_log_.Log(log_, telemetry::LogLevel::kError, home_.Now(),
                     "Exporting failed. Dropping data.",
                     {{"error", unit.last_error.message()},
                      {"reason", ToString(reason)},
-                     {"dropped_items", unit.items}});
+                     {"dropped_items", unit.items},
+                     {"dead_letter", dead_letter.empty() ? "none" : dead_letter}});
   const Status verdict = unit.last_error.ok() ? Unavailable("dropped") : unit.last_error;
   CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
   BookDrop(unit, reason, verdict);

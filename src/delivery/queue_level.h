@@ -1,6 +1,7 @@
 // One level of a queue: where its units go. It completes a unit when all its paths did.
 #pragma once
 
+#include "delivery/health_check.h"
 #include "delivery/sender.h"
 #include "pipeline/processor.h"
 
@@ -15,8 +16,14 @@ struct QueueLevel {
     std::vector<std::shared_ptr<pipeline::Processor>> processors;
     std::shared_ptr<Sender> sender;
   };
+  // A page that has a say in whether the level is used.
+  struct Health {
+    HealthCheckSettings settings;
+    std::shared_ptr<HealthAsker> asker;
+  };
   std::string name;
   std::vector<Path> paths;
+  std::vector<Health> health = {};  // well is what all pages call well
 };
 
 }  // namespace gapless::delivery

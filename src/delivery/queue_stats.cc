@@ -188,6 +188,25 @@ void QueueStats::Probed(size_t level, OutcomeClass outcome) {
   registry_.GetCounter(Metric("otelcol_connector_failover_probe"), labels).Add();
 }
 
+void QueueStats::Merged(const std::string& processor, uint64_t items, uint64_t bytes,
+                        bool by_size) {
+  if (processor != merging_.processor) {
+    const telemetry::Labels labels = {{"processor", processor}};
+    merging_ = {
+        .processor = processor,
+        .size = registry_.GetHistogram(Metric("otelcol_processor_batch_batch_send_size"), labels),
+        .bytes =
+            registry_.GetHistogram(Metric("otelcol_processor_batch_batch_send_size_bytes"), labels),
+        .by_size =
+            registry_.GetCounter(Metric("otelcol_processor_batch_batch_size_trigger_send"), labels),
+        .by_timeout =
+            registry_.GetCounter(Metric("otelcol_processor_batch_timeout_trigger_send"), labels)};
+  }
+  merging_.size.Observe(static_cast<double>(items));
+  merging_.bytes.Observe(static_cast<double>(bytes));
+  (by_size ? merging_.by_size : merging_.by_timeout).Add();
+}
+
 void QueueStats::Publish(const QueueStatus& status, const Admission& admission, WallTime now) {
   queue_size_.Set(admission.size());
   queue_capacity_.Set(admission.capacity());

@@ -46,6 +46,8 @@ class QueueStats {
   void Backfilled(size_t to_level, uint64_t items);
   void BackfillGivenUp(std::string_view reason, uint64_t items);
   void Probed(size_t level, OutcomeClass outcome);
+  // A unit was formed as a batch processor asks for: enough was there, or its timer ran out.
+  void Merged(const std::string& processor, uint64_t items, uint64_t bytes, bool by_size);
   // Everything that is a level and not an event; called now and then.
   void Publish(const QueueStatus& status, const Admission& admission, WallTime now);
 
@@ -59,6 +61,15 @@ class QueueStats {
   const Identity identity_;
   std::vector<Level> levels_;
   std::vector<std::vector<telemetry::Counter>> sent_;
+  // Of one batch processor.
+  struct Merging {
+    std::string processor;
+    telemetry::Histogram size;
+    telemetry::Histogram bytes;
+    telemetry::Counter by_size;
+    telemetry::Counter by_timeout;
+  };
+  Merging merging_;
   std::vector<telemetry::Gauge> states_;
   telemetry::Gauge queue_size_;
   telemetry::Gauge queue_capacity_;

@@ -116,12 +116,16 @@ std::vector<RouterAction> Router::Step(const RouterEvent& event, TimePoint now) 
     case RouterEvent::Kind::kOperatorProbe:
       OnOperatorProbe(event, now, actions);
       break;
+    case RouterEvent::Kind::kHealth:
+      OnHealth(event, now);
+      break;
     case RouterEvent::Kind::kTick:
       break;
   }
   for (size_t i = 0; i < levels_.size(); ++i) {
     JudgeFailures(i, now, actions);
     JudgeThrottle(i, event.backlog_grows, now, actions);
+    JudgeHealth(i, now, actions);
   }
   StartDueProbes(now, actions);
   return actions;
@@ -236,6 +240,34 @@ void Router::JudgeThrottle(size_t index, bool backlog_grows, TimePoint now, Acti
       return;
     }
     member.throttle_check = now + kThrottleCheckGap;
+  }
+}
+
+void Router::OnHealth(const RouterEvent& event, TimePoint now) {
+  Level& level = levels_[event.level];
+  if (level.unwell == !event.well) {
+    return;
+  }
+  level.unwell = !event.well;
+  if (level.unwell) {
+    level.last_error = event.error;
+  } else if (level.state != LevelState::kHealthy) {
+    level.hold_until = now;  // the page was the reason to wait
+    level.probe_at = now;
+  }
+}
+
+// Nothing is better than what is unwell if nothing else is usable.
+void Router::JudgeHealth(size_t index, TimePoint now, Actions& actions) {
+  const Level& level = levels_[index];
+  if (!level.unwell || level.state != LevelState::kHealthy) {
+    return;
+  }
+  for (size_t other = 0; other < levels_.size(); ++other) {
+    if (other != index && Usable(other)) {
+      GoDown(index, "health_check", now, actions);
+      return;
+    }
   }
 }
 
@@ -528,6 +560,9 @@ void Router::StartDueProbes(TimePoint now, Actions& actions) {
     if (level.probe_running || level.state == LevelState::kTrial || level.word != Override::kAuto) {
       continue;
     }
+    if (level.state != LevelState::kHealthy && !MayServe(level)) {
+      continue;
+    }
     if (level.state == LevelState::kHealthy) {
       const bool wanted = std::ranges::any_of(level.members, [&](const Member& member) {
         return member.suspected && now - member.last_failure >= kSuspicionProbeGap;
@@ -577,7 +612,8 @@ std::optional<TimePoint> Router::NextTick() const {
       }
       continue;
     }
-    if (level.probe_running || level.state == LevelState::kTrial || level.word != Override::kAuto) {
+    if (level.probe_running || level.state == LevelState::kTrial || level.word != Override::kAuto ||
+        !MayServe(level)) {
       continue;
     }
     consider(ProbeDue(level));

@@ -58,6 +58,7 @@ struct RouterEvent {
     kNothingToTry,    // no pending unit could serve as a trial: level
     kOperator,        // level, word
     kOperatorProbe,   // a probe that the operator asked for ended: level, outcome; ends a hold
+    kHealth,          // the verdict of the level's health page: level, well
     kTick,            // time passed
   };
   Kind kind = Kind::kTick;
@@ -70,6 +71,7 @@ struct RouterEvent {
   // counted by the connection's own events.
   bool answered = true;
   Override word = Override::kAuto;
+  bool well = true;
   // A throttled attempt: how long the peer asked to be left alone.
   Duration delay{};
   // Data waits behind the attempts (attempts and ticks): with this, a throttle of 30 s takes the
@@ -93,7 +95,7 @@ struct RouterAction {
   LevelState before = LevelState::kHealthy;
   LevelState after = LevelState::kHealthy;
   std::string_view reason;  // "dial_failed", "transport", "faulty", "throttled", "denied", "probe",
-                            // "trial", "operator"
+                            // "trial", "operator", "health_check"
   std::string error;        // the peer's or our last words
   Duration lasted{};        // time spent in `before`
   Duration hold{};          // when going down: how long at least
@@ -151,6 +153,7 @@ class Router {
     bool unproved_trial = false;  // a trial in place of probes, which the peer always fails
     bool probe_running = false;
     bool down_by_throttle = false;
+    bool unwell = false;  // its health page says so: not used while another level is usable
     TimePoint hold_until{};
     TimePoint probe_at{};
     TimePoint last_probe{};
@@ -170,10 +173,14 @@ class Router {
   void OnTrial(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnNothingToTry(size_t index, TimePoint now, Actions& actions);
   void OnOperator(const RouterEvent& event, TimePoint now, Actions& actions);
+  void OnHealth(const RouterEvent& event, TimePoint now);
 
   // Takes every level down whose failures have reached the threshold and the least time.
   void JudgeFailures(size_t index, TimePoint now, Actions& actions);
   void JudgeThrottle(size_t index, bool backlog_grows, TimePoint now, Actions& actions);
+  void JudgeHealth(size_t index, TimePoint now, Actions& actions);
+  // Whether it may be probed and used, as far as its health page is concerned.
+  bool MayServe(const Level& level) const { return !level.unwell || AllDown(); }
   void GoDown(size_t index, std::string_view reason, TimePoint now, Actions& actions);
   void BackToDown(size_t index, std::string_view reason, TimePoint now, Actions& actions);
   void GoHealthy(size_t index, std::string_view reason, TimePoint now, Actions& actions);

@@ -45,16 +45,22 @@ SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal
       rng_(seed),
       router_(WithLevels(options_.router, options_.levels), home.Now()),
       admission_(options_.queue),
-      backlog_(*journal_, BacklogOptionsOf(options_)) {
+      backlog_(*journal_, BacklogOptionsOf(options_)),
+      dead_letter_(home_, [this](uint64_t unit, journal::DropReason reason, bool stored) {
+        OnBuried(unit, reason, stored);
+      }) {
+  dead_letter_.SetTarget(options_.dead_letter);
   activated_ = home_.Now();
   BuildLevels();
   BuildBackfills();
+  BuildHealthChecks();
   journal_->ForgetUnregisteredReaders();
   Recount();
-  journal_->SetListener([this] { OnReadable(); });
+  // The listener may be called at once, and a level that was down must not get anything by then.
   for (const RouterAction& action : router_.Restore(journal_->user_state(), home_.Now())) {
     Act(action);
   }
+  journal_->SetListener([this] { OnReadable(); });
   ArmTick();
   publish_ = home_.RunAfter(Duration::zero(), [this] { OnReadable(); });
 }
@@ -459,6 +465,9 @@ void SendingQueue::Reconfigure(SendingQueueOptions options) {
     Act(action);
   }
   ArmTick();
+  BuildHealthChecks();
+  TellRouterOfHealth();
+  dead_letter_.SetTarget(options_.dead_letter);
   AdmitBlocked();
   OnReadable();
 }
@@ -467,6 +476,7 @@ void SendingQueue::Retire(std::move_only_function<void()> done) {
   accepting_ = false;
   retiring_ = true;
   on_shutdown_ = [done = std::move(done)](journal::Amount) mutable { done(); };
+  dead_letter_.Finish();
   Dispatch();
   CheckDrained();
 }
@@ -483,6 +493,7 @@ void SendingQueue::Shutdown(TimePoint deadline,
   const bool durable = journal_->tier() != "memory";
   const TimePoint until = durable ? std::min(deadline, home_.Now() + kDurableGrace) : deadline;
   shutdown_ = home_.RunAt(std::max(until, home_.Now()), [this] { FinishShutdown(); });
+  dead_letter_.Finish();
   Dispatch();
   CheckDrained();
 }
@@ -516,6 +527,7 @@ void SendingQueue::FinishShutdown() {
     CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
   }
   EndBackfills();
+  health_checks_.clear();
   if (journal_->tier() == "memory") {
     left = journal_->stats().pending;
     left.items = 0;

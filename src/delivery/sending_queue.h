@@ -18,6 +18,7 @@
 #include "delivery/admission.h"
 #include "delivery/backfill.h"
 #include "delivery/backlog.h"
+#include "delivery/dead_letter.h"
 #include "delivery/queue_level.h"
 #include "delivery/queue_stats.h"
 #include "delivery/router.h"
@@ -61,6 +62,7 @@ struct SendingQueueOptions {
   Order order = Order::kFifo;
   RouterConfig router;  // its levels are filled in from `levels`
   std::vector<QueueLevel> levels;
+  DeadLetterTarget dead_letter;
 };
 
 // A reading for the admin API and for tests.
@@ -177,6 +179,12 @@ class SendingQueue final {
   void CheckDrained();
   void FinishShutdown();
 
+  // queue_health.cc: health pages.
+  void BuildHealthChecks();
+  void OnVerdict(const std::string& level, const HealthCheckSettings& of, bool well,
+                 const Status& last);
+  void TellRouterOfHealth();
+
   // debts.cc: backfill.
   void BuildBackfills();
   void PumpBackfills();
@@ -203,6 +211,8 @@ class SendingQueue final {
   std::optional<int> Reluctance(const Unit& unit, size_t level) const;
   std::optional<size_t> LevelNamed(std::string_view name) const;
   void DropParked(const std::vector<uint64_t>& parked);
+  // What units that only wait may take of the queue.
+  double ParkedMax() const;
   bool MayWait(const Unit& unit) const;
   bool HasRoom(size_t level) const;
   Unit& NewUnit(std::vector<UnitPart> parts);
@@ -240,6 +250,9 @@ class SendingQueue final {
   void Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces);
   std::optional<size_t> ChooseLevelNotTried(const Unit& unit) const;
   void Drop(Unit& unit, journal::DropReason reason);
+  void Bury(Unit& unit, journal::DropReason reason);
+  void OnBuried(uint64_t unit_id, journal::DropReason reason, bool stored);
+  void DropNow(Unit& unit, journal::DropReason reason, std::string_view dead_letter);
   void ReleasePaths(Unit& unit);
   void Erase(uint64_t unit_id);
 
@@ -256,6 +269,12 @@ class SendingQueue final {
   std::vector<std::unique_ptr<PathClient>>
       old_paths_;  // of a former configuration, until their late answers are in
   std::vector<std::unique_ptr<Backfill>> backfills_;  // by level; none without backfill
+  DeadLetter dead_letter_;
+  struct LevelCheck {
+    std::string level;
+    std::unique_ptr<HealthCheck> check;
+  };
+  std::vector<LevelCheck> health_checks_;
 
   std::map<uint64_t, Unit> units_;
   std::deque<uint64_t> returned_;  // units that wait to be sent again, oldest first

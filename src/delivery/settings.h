@@ -36,8 +36,15 @@ struct BatchSettings {
   uint64_t max_size = 0;        // 0: no cap
   Sizer sizer = Sizer::kItems;  // items or bytes
   std::vector<std::string> metadata_keys;
+  // ID of the batch processor that it comes from, a label of its metrics; empty: none. No part of
+  // the value: two processors with the same settings ask for the same.
+  std::string processor;
 
-  bool operator==(const BatchSettings&) const = default;
+  bool operator==(const BatchSettings& other) const {
+    return flush_timeout == other.flush_timeout && min_size == other.min_size &&
+           max_size == other.max_size && sizer == other.sizer &&
+           metadata_keys == other.metadata_keys;
+  }
 };
 
 // What a level also gets, once it is well again, of what was delivered elsewhere meanwhile. A key
@@ -50,6 +57,17 @@ struct BackfillSettings {
   uint64_t rate = uint64_t{8} << 20;  // bytes per second beside live data; 0: no limit
 
   bool operator==(const BackfillSettings&) const = default;
+};
+
+// A health page of a backend and what its answers mean. A key of the failover connector.
+struct HealthCheckSettings {
+  std::string url;
+  Duration interval = std::chrono::seconds(30);
+  Duration timeout = std::chrono::seconds(5);
+  uint32_t fall = 3;  // bad answers in a row that take the level out of use
+  uint32_t rise = 1;  // good ones that bring it back
+
+  bool operator==(const HealthCheckSettings&) const = default;
 };
 
 struct QueueSettings {

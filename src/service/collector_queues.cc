@@ -1,5 +1,6 @@
 // The queues of a configuration: created, changed in place, retired, adopted again.
 #include "base/rng.h"
+#include "delivery/http_health.h"
 #include "journal/memory_journal.h"
 #include "service/collector.h"
 #include "service/part_names.h"
@@ -45,6 +46,11 @@ delivery::SendingQueueOptions Collector::QueueOptions(const QueuePlan& plan) con
   for (const LevelPlan& level : plan.levels) {
     delivery::QueueLevel& built = options.levels.emplace_back();
     built.name = level.name;
+    for (const delivery::HealthCheckSettings& health : level.health) {
+      built.health.push_back(
+          {.settings = health,
+           .asker = std::make_shared<delivery::HttpHealth>(HomeOf(plan.key.signal), health.url)});
+    }
     for (const PathPlan& path : level.paths) {
       delivery::QueueLevel::Path& way = built.paths.emplace_back();
       for (const ProcessorPlan& processor : path.processors) {
@@ -52,6 +58,10 @@ delivery::SendingQueueOptions Collector::QueueOptions(const QueuePlan& plan) con
       }
       way.sender = senders_.at({.exporter = path.exporter, .signal = plan.key.signal}).sender;
     }
+  }
+  if (plan.dead_letter) {
+    const QueueKey key{.owner = plan.dead_letter->exporter, .signal = plan.key.signal};
+    options.dead_letter = {.name = key.owner.ToString(), .consumer = queues_.at(key)->consumer()};
   }
   return options;
 }

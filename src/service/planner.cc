@@ -28,6 +28,8 @@ class Planner {
     std::optional<delivery::BatchSettings> merging;
   };
   Split SplitProcessors(const PipelineDef& pipeline) const;
+  // Without those that may stand only in front.
+  Split SplitBehindJournal(const PipelineDef& pipeline);
   // The pipelines of one signal that a connector feeds.
   std::vector<const PipelineDef*> Behind(const ComponentId& connector, otlp::Signal signal) const;
   bool IsLevelPipeline(const PipelineDef& pipeline) const;
@@ -37,9 +39,18 @@ class Planner {
   void PlanIngest(const PipelineDef& pipeline);
   void PlanExporterQueue(const ComponentId& exporter, otlp::Signal signal);
   void PlanFailoverQueue(const ComponentId& connector, otlp::Signal signal);
-  std::optional<LevelPlan> PlanLevel(const ComponentId& connector, otlp::Signal signal,
-                                     const std::vector<delivery::FailoverPlan::Entry>& entries,
-                                     size_t index, QueuePlan& queue);
+  // Where the levels of a connector are added: to its own queue, or to that of the connector that
+  // it is nested in, behind what the pipelines between them do.
+  struct Place {
+    const ComponentId& connector;
+    std::vector<ProcessorPlan> processors;
+  };
+  bool PlanLevels(const Place& place, const delivery::FailoverPlan& failover, QueuePlan& queue);
+  bool PlanLevel(const Place& place, const delivery::FailoverPlan& failover, size_t index,
+                 QueuePlan& queue);
+  const ComponentId* NestedIn(const std::vector<const PipelineDef*>& pipelines) const;
+  bool PlanNested(const Place& place, const PipelineDef& pipeline, const ComponentId& nested,
+                  QueuePlan& queue);
   const PipelineDef* ResolveEntry(const ComponentId& connector, otlp::Signal signal,
                                   const delivery::FailoverPlan::Entry& entry);
   const PipelineDef* ResolveExporter(const ComponentId& connector, otlp::Signal signal,
@@ -48,6 +59,7 @@ class Planner {
   void AddPaths(const PipelineDef& pipeline, std::vector<ProcessorPlan> processors,
                 const config::Mark& mark, LevelPlan& level, QueuePlan& queue);
   void LiftSettings(const delivery::FailoverPlan& failover, QueuePlan& queue);
+  void PlanDeadLetter(const delivery::FailoverPlan::Entry& entry, QueuePlan& queue);
   // What stands in front of a queue: merging of the ingest pipelines goes to the queue's reader.
   void FoldMerging(const IngestPlan& pipeline, const delivery::BatchSettings& merging,
                    std::set<ComponentId>& seen);
@@ -73,10 +85,25 @@ Planner::Split Planner::SplitProcessors(const PipelineDef& pipeline) const {
     const ComponentDef& def = config_.processors.at(reference.id);
     if (const auto* merging = factories_.Merging(def.info->type)) {
       split.merging = merging->settings(*def.config);
+      split.merging->processor = reference.id.ToString();
     } else {
       split.processors.push_back({.id = reference.id, .pipeline = pipeline.id});
     }
   }
+  return split;
+}
+
+Planner::Split Planner::SplitBehindJournal(const PipelineDef& pipeline) {
+  Split split = SplitProcessors(pipeline);
+  std::erase_if(split.processors, [&](const ProcessorPlan& processor) {
+    const bool out = factories_.Processor(processor.id.type)->only_before_journals;
+    if (out) {
+      plan_.notes.push_back(fmt::format(
+          "{} in pipeline {} is left out: behind a journal it would refuse what is stored already",
+          processor.id.ToString(), pipeline.id.ToString()));
+    }
+    return out;
+  });
   return split;
 }
 
@@ -95,12 +122,18 @@ std::vector<const PipelineDef*> Planner::Behind(const ComponentId& connector,
   return behind;
 }
 
-// A pipeline is a level's when only failover connectors feed it; fed by receivers as well, it
-// serves both.
+// A pipeline is a level's when only failover connectors feed it, be it through forward connectors;
+// fed by receivers as well, it serves both.
 bool Planner::IsLevelPipeline(const PipelineDef& pipeline) const {
-  return std::ranges::all_of(pipeline.receivers, [this](const Reference& receiver) {
+  return std::ranges::all_of(pipeline.receivers, [&](const Reference& receiver) {
     const auto* connector = ConnectorOf(receiver.id);
-    return connector != nullptr && connector->failover != nullptr;
+    if (connector == nullptr || connector->failover != nullptr) {
+      return connector != nullptr;
+    }
+    return std::ranges::all_of(config_.pipelines, [&](const PipelineDef& before) {
+      return before.signal != pipeline.signal || !before.Exports(receiver.id) ||
+             IsLevelPipeline(before);
+    });
   });
 }
 
@@ -227,7 +260,7 @@ const PipelineDef* Planner::ResolveEntry(const ComponentId& connector, otlp::Sig
 
 void Planner::AddPaths(const PipelineDef& pipeline, std::vector<ProcessorPlan> processors,
                        const config::Mark& mark, LevelPlan& level, QueuePlan& queue) {
-  Split split = SplitProcessors(pipeline);
+  Split split = SplitBehindJournal(pipeline);
   processors.insert(processors.end(), split.processors.begin(), split.processors.end());
   if (split.merging && !queue.queue.batch) {
     queue.queue.batch = split.merging;
@@ -242,35 +275,79 @@ void Planner::AddPaths(const PipelineDef& pipeline, std::vector<ProcessorPlan> p
       }
     } else {
       errors_.Add(JoinPath("connectors", queue.key.owner.ToString()), mark,
-                  fmt::format("pipeline \"{}\" leads to failover connector \"{}\": a failover "
-                              "within a level is not there yet; list its levels here instead",
+                  fmt::format("pipeline \"{}\" leads to failover connector \"{}\" and elsewhere: a "
+                              "nested failover must be alone in its level",
                               pipeline.id.ToString(), exporter.id.ToString()));
     }
   }
 }
 
-std::optional<LevelPlan> Planner::PlanLevel(
-    const ComponentId& connector, otlp::Signal signal,
-    const std::vector<delivery::FailoverPlan::Entry>& entries, size_t index, QueuePlan& queue) {
+// The failover connector that a level leads to, if to nothing else.
+const ComponentId* Planner::NestedIn(const std::vector<const PipelineDef*>& pipelines) const {
+  if (pipelines.size() != 1 || pipelines.front()->exporters.size() != 1) {
+    return nullptr;
+  }
+  const ComponentId& id = pipelines.front()->exporters.front().id;
+  const auto* connector = ConnectorOf(id);
+  return connector != nullptr && connector->failover != nullptr ? &id : nullptr;
+}
+
+// The levels of a nested failover take the place of the level that leads to it: one list of wishes,
+// one decision, one journal in front of it.
+bool Planner::PlanNested(const Place& place, const PipelineDef& pipeline, const ComponentId& nested,
+                         QueuePlan& queue) {
+  Split split = SplitBehindJournal(pipeline);
+  if (split.merging && !queue.queue.batch) {
+    queue.queue.batch = split.merging;
+  }
+  Place inner{.connector = nested, .processors = place.processors};
+  inner.processors.insert(inner.processors.end(), split.processors.begin(), split.processors.end());
+  plan_.notes.push_back(fmt::format(
+      "{} ({}): the levels of {} stand in the place of the level that leads to it; its own timings "
+      "and queue are not used here",
+      queue.key.owner.ToString(), otlp::Names(queue.key.signal).name, nested.ToString()));
+  return PlanLevels(
+      inner, factories_.Connector(nested.type)->failover(*config_.connectors.at(nested).config),
+      queue);
+}
+
+bool Planner::PlanLevel(const Place& place, const delivery::FailoverPlan& failover, size_t index,
+                        QueuePlan& queue) {
+  const std::vector<delivery::FailoverPlan::Entry>& entries = failover.levels[index];
   LevelPlan level;
-  bool complete = true;
+  std::vector<const PipelineDef*> pipelines;
   for (const delivery::FailoverPlan::Entry& entry : entries) {
-    const PipelineDef* pipeline = ResolveEntry(connector, signal, entry);
-    if (pipeline == nullptr) {
-      complete = false;
-      continue;
-    }
+    pipelines.push_back(ResolveEntry(place.connector, queue.key.signal, entry));
     level.name += (level.name.empty() ? "" : "+") + entry.id;
-    AddPaths(*pipeline, {}, entry.mark, level, queue);
-  }
-  for (const LevelPlan& earlier : queue.levels) {
-    if (complete && earlier.paths == level.paths) {
-      errors_.Add(JoinPath("connectors", connector.ToString()), entries.front().mark,
-                  fmt::format("priority_levels: level {} is the same as an earlier one", index));
-      return std::nullopt;
+    if (const auto health = failover.health.find(entry.id); health != failover.health.end()) {
+      level.health.push_back(health->second);
     }
   }
-  return complete ? std::optional(level) : std::nullopt;
+  if (std::ranges::find(pipelines, nullptr) != pipelines.end()) {
+    return false;
+  }
+  if (const ComponentId* nested = NestedIn(pipelines)) {
+    return PlanNested(place, *pipelines.front(), *nested, queue);
+  }
+  for (size_t i = 0; i < entries.size(); ++i) {
+    AddPaths(*pipelines[i], place.processors, entries[i].mark, level, queue);
+  }
+  if (std::ranges::find(queue.levels, level.paths, &LevelPlan::paths) != queue.levels.end()) {
+    errors_.Add(JoinPath("connectors", place.connector.ToString()), entries.front().mark,
+                fmt::format("priority_levels: level {} is the same as an earlier one", index));
+    return false;
+  }
+  queue.levels.push_back(std::move(level));
+  return true;
+}
+
+bool Planner::PlanLevels(const Place& place, const delivery::FailoverPlan& failover,
+                         QueuePlan& queue) {
+  bool complete = true;
+  for (size_t i = 0; i < failover.levels.size(); ++i) {
+    complete = PlanLevel(place, failover, i, queue) && complete;
+  }
+  return complete;
 }
 
 // The journal's settings, each key singly: what the connector's own sending_queue writes out, else
@@ -334,23 +411,66 @@ void Planner::PlanFailoverQueue(const ComponentId& connector, otlp::Signal signa
                   .order = failover.order.value_or(signal == otlp::Signal::kMetrics
                                                        ? delivery::Order::kFifo
                                                        : delivery::Order::kLiveFirst)};
-  bool complete = true;
-  for (size_t i = 0; i < failover.levels.size(); ++i) {
-    auto level = PlanLevel(connector, signal, failover.levels[i], i, queue);
-    complete = complete && level.has_value();
-    if (level) {
-      queue.levels.push_back(*std::move(level));
-      for (const PathPlan& path : queue.levels.back().paths) {
-        const auto [it, added] = plan_.senders.try_emplace(
-            {.exporter = path.exporter, .signal = signal}, failover.suspect_after);
-        it->second = std::min(it->second, failover.suspect_after);
-      }
+  const bool complete = PlanLevels({.connector = connector, .processors = {}}, failover, queue);
+  for (const LevelPlan& level : queue.levels) {
+    for (const PathPlan& path : level.paths) {
+      const auto [it, added] = plan_.senders.try_emplace(
+          {.exporter = path.exporter, .signal = signal}, failover.suspect_after);
+      it->second = std::min(it->second, failover.suspect_after);
     }
+  }
+  if (failover.dead_letter) {
+    PlanDeadLetter(*failover.dead_letter, queue);
+  }
+  if (queue.queue.backfill && signal == otlp::Signal::kMetrics) {
+    errors_.Warn(JoinPath("connectors", connector.ToString()), def.mark,
+                 "backfill brings old data points after newer ones: the backends of the upper "
+                 "levels must accept out-of-order samples");
   }
   if (complete) {
     LiftSettings(failover, queue);
     plan_.queues.push_back(std::move(queue));
   }
+}
+
+// What every level rejected goes to an ordinary exporter with its own queue.
+void Planner::PlanDeadLetter(const delivery::FailoverPlan::Entry& entry, QueuePlan& queue) {
+  const std::string path =
+      JoinPath(JoinPath("connectors", queue.key.owner.ToString()), "dead_letter");
+  const std::string_view signal_name = otlp::Names(queue.key.signal).name;
+  const auto id = ComponentId::Parse(entry.id);
+  const auto declared = config_.exporters.find(*id);
+  if (declared == config_.exporters.end()) {
+    std::vector<std::string> names;
+    for (const auto& [exporter, def] : config_.exporters) {
+      names.push_back(exporter.ToString());
+    }
+    errors_.Add(
+        path, entry.mark,
+        fmt::format("\"{}\" is not an exporter{}", entry.id, config::NearestHint(entry.id, names)));
+    return;
+  }
+  if (!declared->second.info->signals.Has(queue.key.signal)) {
+    errors_.Add(path, entry.mark,
+                fmt::format("exporter \"{}\" does not serve {}, for which the connector is used",
+                            entry.id, signal_name));
+    return;
+  }
+  const bool is_level = std::ranges::any_of(queue.levels, [&](const LevelPlan& level) {
+    return std::ranges::find(level.paths, *id, &PathPlan::exporter) != level.paths.end();
+  });
+  if (is_level) {
+    errors_.Add(path, entry.mark,
+                fmt::format("exporter \"{}\" is also a level: it has rejected already what would "
+                            "go there",
+                            entry.id));
+    return;
+  }
+  if (planned_.insert({.owner = *id, .signal = queue.key.signal}).second) {
+    PlanExporterQueue(*id, queue.key.signal);
+  }
+  const auto settings = DeliveryOf(config_, factories_, *id).queue;
+  queue.dead_letter = {.exporter = *id, .queued = settings.enabled, .storage = settings.storage};
 }
 
 void Planner::FoldMerging(const IngestPlan& pipeline, const delivery::BatchSettings& merging,

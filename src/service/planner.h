@@ -41,7 +41,17 @@ struct LevelPlan {
   std::string name;  // what was written in priority_levels, joined by "+"; the exporter's ID for a
                      // plain exporter
   std::vector<PathPlan> paths;
+  std::vector<delivery::HealthCheckSettings> health = {};
   bool operator==(const LevelPlan&) const = default;
+};
+
+// The queue that gets what every level of a failover rejected. What makes another journal of it is
+// part of the plan: the failover must then be told of the new one.
+struct DeadLetterPlan {
+  ComponentId exporter;
+  bool queued = true;
+  std::optional<ComponentId> storage;
+  bool operator==(const DeadLetterPlan&) const = default;
 };
 
 struct QueuePlan {
@@ -52,6 +62,7 @@ struct QueuePlan {
   delivery::Order order = delivery::Order::kFifo;
   Duration max_interval{};
   std::vector<LevelPlan> levels;
+  std::optional<DeadLetterPlan> dead_letter = std::nullopt;  // its queue stands before this one
   bool operator==(const QueuePlan&) const = default;
 
   // Whether a result of this queue decides the answer to the client (queue off).

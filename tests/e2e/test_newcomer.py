@@ -20,7 +20,7 @@ def kept_on_disk(folders, number):
 
 
 @in_namespace({})
-def test_without_any_config_the_first_data_is_kept_and_a_primary_gets_what_follows(
+def test_without_any_config_the_first_data_is_kept_and_a_primary_gets_it_later(
         request, make_backend, make_collector, tmp_path):
     if not inside():
         pytest.skip("needs the default ports for itself: no namespaces on this machine")
@@ -36,6 +36,8 @@ def test_without_any_config_the_first_data_is_kept_and_a_primary_gets_what_follo
         wait_until(lambda: kept_on_disk(folders, second), 10, "the first record in a file")
         primary = make_backend("primary", host="127.0.0.1", port=14317)
         wait_until(lambda: client.send("traces") and primary.received, 45, "data at the primary")
+        # What came before there was a primary reaches it as well.
+        primary.wait_for_ids([first, second], timeout=45)
     assert collector.stop() == 0
 
 

@@ -44,6 +44,9 @@ class Oracle {
     return items;
   }
 
+  // Levels are brought what others took in their place: an item may be once at each.
+  void Backfilled() { backfilled_ = true; }
+
   struct Verdict {
     std::vector<std::string> complaints;
     uint64_t missing = 0;
@@ -65,7 +68,8 @@ class Oracle {
       for (uint64_t number = record.first; number < record.first + record.count; ++number) {
         const uint64_t copies = CopiesOf(number, levels);
         held_items += copies > 0 ? 1 : 0;
-        verdict.duplicates += copies > 1 ? copies - 1 : 0;
+        const uint64_t wanted = backfilled_ ? LevelsWith(number, levels) : 1;
+        verdict.duplicates += copies > wanted ? copies - wanted : 0;
         if (copies == 0 && record.acknowledged) {
           ++verdict.missing;
           illegitimate += poisonous ? 0 : 1;
@@ -91,6 +95,29 @@ class Oracle {
     return verdict;
   }
 
+  // After a quiet time: the promise of the backfill. Everything that a client was promised is at
+  // the most wanted level, but for poisonous records and `excused` items that were given up.
+  std::vector<std::string> JudgeFirstLevel(const PeerGroup& first, uint64_t excused) const {
+    uint64_t missing = 0;
+    std::string which;
+    for (const Record& record : records_) {
+      if (!record.acknowledged || IsPoisonous(record)) {
+        continue;
+      }
+      for (uint64_t number = record.first; number < record.first + record.count; ++number) {
+        if (CopiesOf(number, {first}) == 0) {
+          ++missing;
+          which += which.size() < 100 ? " " + std::to_string(number) : "";
+        }
+      }
+    }
+    if (missing > excused) {
+      return {"the first level lacks " + std::to_string(missing) + " items, excused " +
+              std::to_string(excused) + ":" + which};
+    }
+    return {};
+  }
+
  private:
   struct Record {
     uint64_t first;
@@ -102,6 +129,14 @@ class Oracle {
   bool IsPoisonous(const Record& record) const {
     const auto it = poisonous_.lower_bound(record.first);
     return it != poisonous_.end() && *it < record.first + record.count;
+  }
+
+  static uint64_t LevelsWith(uint64_t number, const std::vector<PeerGroup>& levels) {
+    uint64_t with = 0;
+    for (const PeerGroup& group : levels) {
+      with += CopiesOf(number, {group}) > 0 ? 1 : 0;
+    }
+    return with;
   }
 
   static uint64_t CopiesOf(uint64_t number, const std::vector<PeerGroup>& levels) {
@@ -150,6 +185,7 @@ class Oracle {
   std::vector<Record> records_;
   std::set<uint64_t> poisonous_;
   std::set<journal::DropReason> permitted_;
+  bool backfilled_ = false;
 };
 
 }  // namespace gapless::sim

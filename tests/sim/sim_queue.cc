@@ -21,6 +21,7 @@ Duration Between(Rng& rng, Duration low, Duration high) {
 SimQueue::SimQueue(uint64_t seed, SimLoop& loop, telemetry::Registry& registry)
     : rng_(seed), loop_(loop) {
   ChooseSettings();
+  ChooseBackfill(seed);
   const size_t levels = 1 + rng_.Below(3);
   for (size_t i = 0; i < levels; ++i) {
     used_.push_back(levels_.size());
@@ -76,6 +77,19 @@ void SimQueue::ChooseBatch() {
   if (rng_.Chance(0.5)) {
     batch.max_size = std::max<uint64_t>(1, batch.min_size + rng_.Below(20));
   }
+}
+
+// Out of a generator of its own: the rest of a life is the same with and without.
+void SimQueue::ChooseBackfill(uint64_t seed) {
+  Rng rng(seed ^ 0xbacf111);
+  if (rng.Chance(0.5)) {
+    return;
+  }
+  delivery::BackfillSettings& backfill = settings_.queue.backfill.emplace();
+  backfill.rate = rng.Chance(0.5) ? 0 : 20'000 + rng.Below(1'000'000);
+  backfill.max_size = rng.Chance(0.2) ? 20'000 + rng.Below(100'000) : 0;
+  same_levels_ = rng.Chance(0.8);
+  oracle_.Backfilled();
 }
 
 void SimQueue::AddLevel() {
@@ -231,15 +245,16 @@ void SimQueue::Poison() {
 
 void SimQueue::Reload() {
   const bool plain = used_.size() == 1;
-  if (rng_.Chance(0.3) && levels_.size() < 5 && !plain) {
+  const bool may_change = !same_levels_;
+  if (rng_.Chance(0.3) && may_change && levels_.size() < 5 && !plain) {
     used_.insert(used_.begin() + static_cast<ptrdiff_t>(rng_.Below(used_.size() + 1)),
                  levels_.size());
     AddLevel();
   }
-  if (rng_.Chance(0.3) && used_.size() > 2) {
+  if (rng_.Chance(0.3) && may_change && used_.size() > 2) {
     used_.erase(used_.begin() + static_cast<ptrdiff_t>(rng_.Below(used_.size())));
   }
-  if (rng_.Chance(0.3)) {
+  if (rng_.Chance(0.3) && may_change) {
     std::ranges::reverse(used_);
   }
   if (rng_.Chance(0.5)) {
@@ -259,6 +274,7 @@ void SimQueue::Reload() {
 }
 
 void SimQueue::Heal() {
+  healed_ = true;
   for (const NamedLevel& level : levels_) {
     for (const auto& peer : level.peers) {
       peer->mode = SimPeer::Mode::kOk;
@@ -305,7 +321,20 @@ std::vector<std::string> SimQueue::JudgeAtEnd() {
   if (const std::string now = CheckAlways(); !now.empty()) {
     complaints.push_back(now);
   }
+  std::ranges::move(JudgeBackfill(), std::back_inserter(complaints));
   return complaints;
+}
+
+std::vector<std::string> SimQueue::JudgeBackfill() const {
+  if (!settings_.queue.backfill || !same_levels_ || !healed_) {
+    return {};
+  }
+  const delivery::QueueStatus status = queue_->status();
+  const auto refused = static_cast<size_t>(journal::DropReason::kPartialSuccess);
+  const uint64_t excused = status.journal.debts_given_up.items +
+                           status.ledger.dropped_total().items -
+                           status.ledger.dropped[refused].items;  // the peers hold these
+  return oracle_.JudgeFirstLevel(levels_[used_.front()].peers, excused);
 }
 
 std::string SimQueue::Describe() const {
@@ -317,6 +346,8 @@ std::string SimQueue::Describe() const {
     text += " " + level.name + "=" + std::string(ToString(level.state)) + "/" +
             std::string(ToString(level.word));
   }
+  text += settings_.queue.backfill ? ", backfill" : "";
+  text += ", owed " + std::to_string(status.journal.owed.items);
   text += withdraw_ ? ", queue off" : ack_ == delivery::Ack::kSettled ? ", wait_for_result" : "";
   text += ", on_full " + std::to_string(static_cast<int>(settings_.queue.on_full));
   return text;

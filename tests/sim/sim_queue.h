@@ -45,6 +45,8 @@ class SimQueue {
 
   void ChooseSettings();
   void ChooseBatch();
+  void ChooseBackfill(uint64_t seed);
+  std::vector<std::string> JudgeBackfill() const;
   void AddLevel();
   std::shared_ptr<delivery::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
   delivery::SendingQueueOptions Options();
@@ -68,6 +70,8 @@ class SimQueue {
   Oracle oracle_;
   uint64_t next_item_ = 0;
   uint64_t steps_ = 0;
+  bool same_levels_ = false;  // reloads leave the list of levels as it is
+  bool healed_ = false;
   bool ended_ = false;
   std::unique_ptr<delivery::SendingQueue> queue_;
 };

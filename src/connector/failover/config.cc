@@ -1,6 +1,10 @@
 #include "connector/failover/config.h"
 
 #include "base/component_id.h"
+#include "config/nearest.h"
+#include "endpoint/target.h"
+
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -24,6 +28,45 @@ void CheckLevel(const Node& level, size_t index, Checker& checker) {
       checker.Fail("priority_levels", fmt::format("level {} must hold IDs as text", index));
     } else if (const auto id = ComponentId::Parse(entry.text()); !id.ok()) {
       checker.Fail("priority_levels", id.status().message());
+    }
+  }
+}
+
+void CheckDeadLetter(const Node& entry, Checker& checker) {
+  if (entry.is_null()) {
+    return;
+  }
+  if (!entry.is_string()) {
+    checker.Fail("dead_letter", "must be the ID of an exporter");
+  } else if (const auto id = ComponentId::Parse(entry.text()); !id.ok()) {
+    checker.Fail("dead_letter", id.status().message());
+  }
+}
+
+void CheckHealth(const HealthConfig& health, Checker& checker) {
+  if (const auto url = endpoint::ParseUrl(health.http); !url.ok()) {
+    checker.Fail("http", url.status().message());
+  }
+  if (health.interval <= Duration::zero() || health.timeout <= Duration::zero()) {
+    checker.Fail(health.interval <= Duration::zero() ? "interval" : "timeout", "must be positive");
+  }
+  if (health.fall == 0 || health.rise == 0) {
+    checker.Fail(health.fall == 0 ? "fall" : "rise", "must be at least 1");
+  }
+}
+
+void CheckHealthKeys(const Config& config, Checker& checker) {
+  std::vector<std::string> entries;
+  for (const Node& level : config.priority_levels.list()) {
+    for (size_t i = 0; level.is_list() && i < level.list().size(); ++i) {
+      entries.push_back(level.list()[i].text());
+    }
+  }
+  for (const auto& [entry, health] : config.health_check) {
+    if (std::ranges::find(entries, entry) == entries.end()) {
+      checker.Fail(config::JoinPath("health_check", entry),
+                   fmt::format("\"{}\" is no entry of priority_levels{}", entry,
+                               config::NearestHint(entry, entries)));
     }
   }
 }
@@ -52,6 +95,11 @@ void Check(const Config& config, Checker& checker) {
   if (config.fall == 0 || config.rise == 0) {
     checker.Fail(config.fall == 0 ? "fall" : "rise", "must be at least 1");
   }
+  if (config.backfill && config.backfill->max_age < Duration::zero()) {
+    checker.Fail("backfill::max_age", "max_age must not be negative");
+  }
+  CheckDeadLetter(config.dead_letter, checker);
+  CheckHealthKeys(config, checker);
   if (config.condition && !config.condition->error) {
     checker.Fail("condition", "no condition is defined");
   }
@@ -64,6 +112,25 @@ const Table<Config>& ConfigTable() {
       Field("contains", &Condition::Error::contains, "Accepted; every real failure counts.")};
   static const Table<Condition> condition = {
       Field("error", &Condition::error, error, "Upstream's condition on the error text.")};
+  static const Table<BackfillConfig> backfill = {
+      Field("max_age", &BackfillConfig::max_age,
+            "What is older is not brought any more; 0: any age."),
+      Field("max_size", &BackfillConfig::max_size,
+            "Bytes kept for this alone, the oldest given up beyond; 0: 64 MiB in memory, half of "
+            "the free space on disk."),
+      Field("rate", &BackfillConfig::rate,
+            "Bytes per second beside live data; 0: as fast as the level takes it."),
+  };
+  static const Table<HealthConfig> health(
+      {
+          Field("http", &HealthConfig::http, "The page; well is what answers 2xx."),
+          Field("interval", &HealthConfig::interval, "Time between two questions."),
+          Field("timeout", &HealthConfig::timeout, "Time for an answer."),
+          Field("fall", &HealthConfig::fall,
+                "Bad answers in a row that take the level out of use."),
+          Field("rise", &HealthConfig::rise, "Good ones that bring it back."),
+      },
+      CheckHealth);
   static const Table<Config> table(
       {
           Field("priority_levels", &Config::priority_levels,
@@ -86,6 +153,14 @@ const Table<Config>& ConfigTable() {
                 config::Enum<delivery::Order>({{"fifo", delivery::Order::kFifo},
                                                {"live_first", delivery::Order::kLiveFirst}}),
                 "What goes first after an outage; default fifo for metrics, else live_first."),
+          Field("backfill", &Config::backfill, backfill,
+                "A level that is back also gets what lower levels took meanwhile; off unless "
+                "present."),
+          Field("dead_letter", &Config::dead_letter,
+                "An exporter that gets what every level rejected; default none."),
+          Field(
+              "health_check", &Config::health_check, health,
+              "Health pages, by entry of priority_levels, that have a say in whether it is used."),
       },
       Check);
   return table;
@@ -102,6 +177,22 @@ delivery::FailoverPlan ToPlan(const Config& config) {
                               .queue_written = config.sending_queue->written,
                               .order = config.order,
                               .suspect_after = config.suspect_after};
+  if (config.backfill) {
+    plan.queue.backfill =
+        delivery::BackfillSettings{.max_age = config.backfill->max_age,
+                                   .max_size = config.backfill->max_size.bytes,
+                                   .rate = config.backfill->rate.bytes_per_second};
+  }
+  if (!config.dead_letter.is_null()) {
+    plan.dead_letter = {.id = config.dead_letter.text(), .mark = config.dead_letter.mark()};
+  }
+  for (const auto& [entry, health] : config.health_check) {
+    plan.health[entry] = {.url = health.http,
+                          .interval = health.interval,
+                          .timeout = health.timeout,
+                          .fall = health.fall,
+                          .rise = health.rise};
+  }
   for (const Node& level : config.priority_levels.list()) {
     auto& entries = plan.levels.emplace_back();
     for (const Node& entry : level.list()) {

@@ -6,6 +6,7 @@
 #include "delivery/factory.h"
 #include "delivery/settings_tables.h"
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,20 @@ struct Condition {
     std::string contains;
   };
   config::Section<Error> error;
+};
+
+struct BackfillConfig {
+  Duration max_age = std::chrono::hours(24);
+  config::ByteSize max_size;
+  config::ByteRate rate{uint64_t{8} << 20};
+};
+
+struct HealthConfig {
+  std::string http;
+  Duration interval = std::chrono::seconds(30);
+  Duration timeout = std::chrono::seconds(5);
+  uint32_t fall = 3;
+  uint32_t rise = 1;
 };
 
 struct Config {
@@ -31,6 +46,9 @@ struct Config {
   Duration hold = std::chrono::seconds(5);
   Duration suspect_after = std::chrono::seconds(1);
   std::optional<delivery::Order> order;
+  config::Section<BackfillConfig> backfill;
+  config::Node dead_letter;
+  std::map<std::string, HealthConfig> health_check;  // by entry of priority_levels
 };
 
 const config::Table<Config>& ConfigTable();
