@@ -24,7 +24,7 @@ Result<net::HttpResponse> AskAdmin(const AdminRequest& request) {
   http.authority = request.endpoint;
   http.target = request.target;
   http.headers.Add("user-agent", endpoint::DefaultUserAgent());
-  http.headers.Add("accept", "text/plain");
+  http.headers.Add("accept", request.json ? "application/json" : "text/plain");
 
   std::optional<net::ExchangeResult> answer;
   net::ClientChannel channel(worker, std::move(options), nullptr);

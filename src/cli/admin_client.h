@@ -16,9 +16,10 @@ struct AdminRequest {
   std::string method = "GET";
   std::string target;  // path and query
   Duration timeout = std::chrono::seconds(30);
+  bool json = false;  // the answer for programs
 };
 
-// The answer, as text for people, whatever its status. Errors: UNAVAILABLE when nobody answers
+// The answer, whatever its status. Errors: UNAVAILABLE when nobody answers
 // there.
 Result<net::HttpResponse> AskAdmin(const AdminRequest& request);
 

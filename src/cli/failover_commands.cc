@@ -1,5 +1,6 @@
 #include "cli/failover_commands.h"
 
+#include "cli/duration_flag.h"
 #include "endpoint/query.h"
 
 #include <CLI/CLI.hpp>
@@ -47,10 +48,29 @@ FailoverCommands::FailoverCommands(CLI::App& app) : app_(app) {
         ->required(verb.level == Level::kRequired);
     command->add_option("--signal", signal_, "traces, metrics or logs; default: all.");
   }
+  AddDrill();
   add_endpoint(*app.add_subcommand("reload", "Have a running one read its configuration again."));
 }
 
+void FailoverCommands::AddDrill() {
+  CLI::App* drill = app_.add_subcommand(
+      "drill",
+      "Play an outage of the active backend in a running one, and report what came of it.");
+  drill->add_option("--admin", drill_.endpoint, "Where it serves its admin API.")
+      ->capture_default_str();
+  drill->add_option("--connector", drill_.connector, "As in connectors.")->required();
+  drill->add_option("--signal", drill_.signal, "traces, metrics or logs; default: all.");
+  drill->add_option("--outage", drill_.outage, "What is played.")
+      ->check(CLI::IsMember({"refuse", "blackhole", "slow", "5xx"}))
+      ->capture_default_str();
+  AddDuration(*drill, "--for", drill_.duration, "How long (default 30s).");
+  AddDuration(*drill, "--wait", drill_.patience, "For the way back, after it (default 2m).");
+}
+
 std::optional<int> FailoverCommands::Run() const {
+  if (app_.got_subcommand("drill")) {
+    return DrillCommand(drill_);
+  }
   if (app_.got_subcommand("reload")) {
     return PrintAdminAnswer({.endpoint = endpoint_, .method = "POST", .target = "/-/reload"});
   }

@@ -1,7 +1,8 @@
-// The sub-commands that operate a running gapless through its admin API: failover, reload.
+// The sub-commands that operate a running gapless through its admin API: failover, drill, reload.
 #pragma once
 
 #include "cli/admin_client.h"
+#include "cli/command_drill.h"
 
 #include <optional>
 #include <string>
@@ -23,8 +24,11 @@ class FailoverCommands {
   std::optional<int> Run() const;
 
  private:
+  void AddDrill();
+
   CLI::App& app_;
   CLI::App* failover_ = nullptr;
+  DrillOptions drill_;
   std::string endpoint_{kDefaultAdmin};
   std::string connector_;
   std::string level_;

@@ -2,8 +2,8 @@
 
 #include "cli/commands.h"
 #include "cli/demo.h"
+#include "cli/duration_flag.h"
 #include "cli/failover_commands.h"
-#include "config/units.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -19,20 +19,6 @@ void AddConfigFlags(CLI::App& app, RunOptions& options) {
   app.add_option("--set", options.resolve.sets, "a.b=c: sets one value after all --config.")
       ->allow_extra_args(false);
   app.add_option("--feature-gates", options.feature_gates, "Accepted; gapless has none.");
-}
-
-CLI::Option* AddDuration(CLI::App& app, const std::string& flag, Duration& out,
-                         const std::string& help) {
-  return app.add_option_function<std::string>(
-      flag,
-      [&out, flag](const std::string& text) {
-        const auto duration = config::ParseDuration(text);
-        if (!duration.ok()) {
-          throw CLI::ValidationError(flag, duration.status().message());
-        }
-        out = *duration;
-      },
-      help);
 }
 
 void AddSink(CLI::App& app, SinkOptions& options) {

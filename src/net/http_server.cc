@@ -14,6 +14,8 @@ constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr auto kLinger = std::chrono::seconds(1);
 // A client that connects and says nothing is let go after this time, unless idle_timeout is set.
 constexpr auto kFirstByteWait = std::chrono::minutes(2);
+// The same while the server ends.
+constexpr auto kDrainFirstByteWait = std::chrono::milliseconds(500);
 // Between two pieces of an HTTP/2 preface.
 constexpr auto kPrefaceWait = std::chrono::seconds(20);
 
@@ -127,12 +129,12 @@ void HttpServer::Session::Begin(bool http2) {
                 .finish = [this] { Finish(); }};
   connection_ = http2 ? NewHttp2ServerConnection(server_.options_.http2_options, std::move(env))
                       : NewHttp1ServerConnection(server_.options_.http1_options, std::move(env));
-  if (draining_) {
-    connection_->Drain();
-  }
   const Rope early = std::exchange(early_, Rope());
   for (const Slice& slice : early.slices()) {
     OnData(slice);
+  }
+  if (draining_ && !finishing_) {
+    connection_->Drain();
   }
 }
 
@@ -164,7 +166,9 @@ void HttpServer::Session::Drain() {
   if (connection_) {
     connection_->Drain();
   } else {
-    Finish();
+    // A client that has just connected knows of no other server: it gets a moment to say what it
+    // speaks, so that it can be told properly to go elsewhere.
+    timer_ = worker_.RunAfter(kDrainFirstByteWait, [this] { Finish(); });
   }
 }
 

@@ -4,9 +4,13 @@
 #include "net/listener.h"
 #include "net/test_server.h"
 
+#include <array>
 #include <atomic>
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace gapless::net {
 namespace {
@@ -95,6 +99,27 @@ TEST_F(HttpServerTest, DrainsAllWorkersWhileRequestsKeepComing) {
   EXPECT_TRUE(control_.RunUntil([&] { return drained; }, seconds(30)));
   EXPECT_TRUE(control_.RunUntil([&] { return listener_->connections() == 0; }, seconds(10)));
   EXPECT_EQ(server_->budget().used(), 0u);
+}
+
+TEST_F(HttpServerTest, AClientThatHasJustConnectedIsStillAnsweredWhenItEnds) {
+  const Fd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(listener_->address().port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_TRUE(control_.RunUntil([&] { return server_->stats().connections == 1; }, seconds(5)));
+  listener_->SetAcceptor(nullptr);
+  bool drained = false;
+  server_->Drain(control_.Now() + seconds(20), [&] { drained = true; });
+  control_.RunUntil([] { return false; }, std::chrono::milliseconds(50));
+  const std::string_view request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  ASSERT_EQ(write(client.get(), request.data(), request.size()), ssize_t(request.size()));
+  EXPECT_TRUE(control_.RunUntil([&] { return handler_->handled == 1; }, seconds(5)));
+  std::array<char, 64> answer{};
+  EXPECT_GT(read(client.get(), answer.data(), answer.size()), 0);
+  EXPECT_EQ(std::string_view(answer.data(), 12), "HTTP/1.1 200");
+  EXPECT_TRUE(control_.RunUntil([&] { return drained; }, seconds(10)));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "service/admin_api.h"
 
+#include "config/units.h"
 #include "endpoint/query.h"
 #include "service/admin_text.h"
 
@@ -14,11 +15,13 @@ using net::HttpResponder;
 using net::HttpResponse;
 
 constexpr std::string_view kFailoverPath = "/failover/";
+constexpr Duration kDrillMax = std::chrono::hours(1);
 constexpr std::string_view kUsage =
     "GET  /status\n"
     "GET  /failover/status[?connector=ID]\n"
     "POST /failover/switch|drain|force?connector=ID&level=LEVEL[&signal=SIGNAL]\n"
     "POST /failover/auto|probe?connector=ID[&level=LEVEL][&signal=SIGNAL]\n"
+    "POST /failover/drill?connector=ID&outage=refuse|blackhole|slow|5xx&for=30s[&level=LEVEL]\n"
     "POST /-/reload\n";
 
 // How the client wants its answer.
@@ -42,6 +45,19 @@ int HttpStatusOf(const Status& error) {
                                          : (error.code() == Code::kInvalidArgument ? 400 : 503);
 }
 
+Status ReadDrill(std::string_view query, OperatorWish& wish) {
+  const auto outage = delivery::ParseOutage(QueryValue(query, "outage").value_or(""));
+  if (!outage) {
+    return InvalidArgument("outage=refuse, blackhole, slow or 5xx is missing");
+  }
+  wish.outage = *outage;
+  ASSIGN_OR_RETURN(wish.duration, config::ParseDuration(QueryValue(query, "for").value_or("")));
+  if (wish.duration <= Duration::zero() || wish.duration > kDrillMax) {
+    return InvalidArgument("for= must be a duration up to 1h, such as 30s");
+  }
+  return OkStatus();
+}
+
 Result<OperatorWish> ReadWish(std::string_view verb, std::string_view query) {
   const auto parsed = ParseOperatorVerb(verb);
   if (!parsed) {
@@ -51,7 +67,9 @@ Result<OperatorWish> ReadWish(std::string_view verb, std::string_view query) {
   OperatorWish wish{.verb = *parsed,
                     .connector = QueryValue(query, "connector").value_or(""),
                     .signal = std::nullopt,
-                    .level = QueryValue(query, "level")};
+                    .level = QueryValue(query, "level"),
+                    .outage = delivery::Outage::kNone,
+                    .duration = {}};
   if (wish.connector.empty()) {
     return InvalidArgument("connector=ID is missing");
   }
@@ -62,9 +80,13 @@ Result<OperatorWish> ReadWish(std::string_view verb, std::string_view query) {
           fmt::format("unknown signal \"{}\": expected traces, metrics or logs", *signal));
     }
   }
-  const bool all = wish.verb == OperatorVerb::kAuto || wish.verb == OperatorVerb::kProbe;
-  if (!wish.level && !all) {
+  const bool needs_level = wish.verb == OperatorVerb::kSwitch ||
+                           wish.verb == OperatorVerb::kDrain || wish.verb == OperatorVerb::kForce;
+  if (!wish.level && needs_level) {
     return InvalidArgument("level=INDEX or level=NAME is missing");
+  }
+  if (wish.verb == OperatorVerb::kDrill) {
+    RETURN_IF_ERROR(ReadDrill(query, wish));
   }
   return wish;
 }

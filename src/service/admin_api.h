@@ -2,7 +2,8 @@
 //
 //   GET  /status                          everything: pipelines, queues, levels
 //   GET  /failover/status[?connector=]    the failover connectors
-//   POST /failover/VERB?connector=ID[&signal=][&level=]   VERB: switch, drain, force, auto, probe
+//   POST /failover/VERB?connector=ID[&signal=][&level=]   VERB: switch, drain, force, auto, probe,
+//                                         drill (&outage= &for=)
 //   POST /-/reload                        reads the configuration again
 //
 // Answers are JSON, or text for people with `Accept: text/plain`. Requests of browsers (with an

@@ -23,7 +23,7 @@ Collector::~Collector() {
   leaving_.clear();
   for (auto* senders : {&senders_, &old_senders_}) {
     for (auto& [key, running] : *senders) {
-      RunOn(HomeOf(key.signal), [&sender = running.sender] { sender.reset(); });
+      RunOn(HomeOf(key.signal), [&running] { running = RunningSender(); });
     }
   }
 }

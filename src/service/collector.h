@@ -6,6 +6,7 @@
 // failover state.
 #pragma once
 
+#include "delivery/drill_transport.h"
 #include "journal/budget.h"
 #include "service/config.h"
 #include "service/health.h"
@@ -91,6 +92,7 @@ class Collector {
     std::shared_ptr<delivery::Sender> sender;
     std::shared_ptr<delivery::Exporter> exporter;  // outlives its transport
     Duration suspect_after{};
+    std::shared_ptr<delivery::Drill> drill;  // home worker
   };
 
   pipeline::Settings SettingsFor(Kind kind, const ComponentId& id,
@@ -122,6 +124,7 @@ class Collector {
   void ForgetMetrics();
   bool AdoptRetired(const QueuePlan& plan);
   Result<std::vector<std::shared_ptr<QueueHost>>> QueuesOf(const OperatorWish& wish) const;
+  void BeginDrill(const QueuePlan& plan, size_t level, const OperatorWish& wish);
   void TakeOut(const QueueKey& key);
   void Retire(const std::shared_ptr<QueueHost>& host);
   void StopComponent(std::shared_ptr<pipeline::Component> component);

@@ -44,6 +44,8 @@ std::string_view ResultOf(OperatorVerb verb) {
       return "auto";
     case OperatorVerb::kProbe:
       return "probed";
+    case OperatorVerb::kDrill:
+      return "drill";
   }
   return "";
 }
@@ -109,6 +111,24 @@ Result<std::vector<std::shared_ptr<QueueHost>>> Collector::QueuesOf(
   return hosts;
 }
 
+// Whoever else uses these exporters for the signal takes part in the drill.
+void Collector::BeginDrill(const QueuePlan& plan, size_t level, const OperatorWish& wish) {
+  for (const PathPlan& path : plan.levels[level].paths) {
+    const SenderKey key{.exporter = path.exporter, .signal = plan.key.signal};
+    const auto running = senders_.find(key);
+    if (running == senders_.end()) {
+      continue;
+    }
+    RunOn(HomeOf(key.signal),
+          [&drill = *running->second.drill, &wish] { drill.Begin(wish.outage, wish.duration); });
+    options_.log.Unsampled().Warn("failover: a drill begins, the destination is played dead",
+                                  {{"connector", wish.connector},
+                                   {"signal", otlp::Names(key.signal).name},
+                                   {"destination", path.exporter.ToString()},
+                                   {"for", wish.duration}});
+  }
+}
+
 void Collector::Operate(const OperatorWish& wish,
                         std::move_only_function<void(const Result<OperatorAnswer>&)> done) {
   const auto hosts = QueuesOf(wish);
@@ -124,6 +144,11 @@ void Collector::Operate(const OperatorWish& wish,
       return;
     }
     only[i] = *level;
+  }
+  for (size_t i = 0; wish.verb == OperatorVerb::kDrill && i < hosts->size(); ++i) {
+    if (!only[i]) {
+      only[i] = (*hosts)[i]->status().active.value_or(0);
+    }
   }
   net::Worker& control = *options_.workers.front();
   std::shared_ptr<Gathering> gathering(new Gathering, [&control](Gathering* ended) {
@@ -143,6 +168,10 @@ void Collector::Operate(const OperatorWish& wish,
                                           .error = {}});
       if (wish.verb == OperatorVerb::kProbe) {
         ProbeLevel(*(*hosts)[i], level, control, gathering);
+        continue;
+      }
+      if (wish.verb == OperatorVerb::kDrill) {
+        BeginDrill(plan, level, wish);
         continue;
       }
       (*hosts)[i]->With([&](delivery::SendingQueue& queue) { SetWord(queue, level, wish.verb); });

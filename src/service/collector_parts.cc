@@ -206,8 +206,13 @@ Status Collector::StartSenders() {
     }
     RunningSender running{.exporter = exporter, .suspect_after = suspect_after};
     RunOn(home, [&] {
-      auto spare = [of = exporter.get(), signal = key.signal, &home, suspect = suspect_after] {
-        return of->CreateTransport(signal, home, suspect);
+      running.drill = std::make_shared<delivery::Drill>(home);
+      transport =
+          std::make_unique<delivery::DrillTransport>(home, running.drill, std::move(transport));
+      auto spare = [of = exporter.get(), signal = key.signal, &home, suspect = suspect_after,
+                    drill = running.drill]() -> std::unique_ptr<delivery::Transport> {
+        return std::make_unique<delivery::DrillTransport>(
+            home, drill, of->CreateTransport(signal, home, suspect));
       };
       auto kept =
           std::make_shared<SenderWithExporter>(exporter, home, key.exporter.ToString(),
@@ -223,7 +228,7 @@ Status Collector::StartSenders() {
 // On their home workers: a sender's timers and connections live there.
 void Collector::ReleaseOldSenders() {
   for (auto& [key, running] : old_senders_) {
-    RunOn(HomeOf(key.signal), [&sender = running.sender] { sender.reset(); });
+    RunOn(HomeOf(key.signal), [&running] { running = RunningSender(); });
   }
   old_senders_.clear();
 }

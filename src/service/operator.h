@@ -1,6 +1,7 @@
 // What an operator may wish of a failover connector, and what came of it.
 #pragma once
 
+#include "delivery/drill_transport.h"
 #include "delivery/router.h"
 #include "otlp/signal.h"
 
@@ -17,16 +18,21 @@ enum class OperatorVerb : uint8_t {
   kForce,   // the level is used, whatever its state; the first of several
   kAuto,    // back to what health says
   kProbe,   // ask the level's destinations now; a good answer ends its hold
+  kDrill,   // play an outage of the level's destinations for a while
 };
-inline constexpr std::string_view kOperatorVerbs[] = {"switch", "drain", "force", "auto", "probe"};
+inline constexpr std::string_view kOperatorVerbs[] = {"switch", "drain", "force",
+                                                      "auto",   "probe", "drill"};
 std::optional<OperatorVerb> ParseOperatorVerb(std::string_view name);
 
 struct OperatorWish {
   OperatorVerb verb = OperatorVerb::kAuto;
   std::string connector;
   std::optional<otlp::Signal> signal;  // none: every signal that the connector has
-  // Index or name. None: every level (auto, probe only).
+  // Index or name. None: every level (auto, probe), the active one (drill).
   std::optional<std::string> level;
+  // Of a drill: without a level it hits the active one.
+  delivery::Outage outage = delivery::Outage::kNone;
+  Duration duration{};
 };
 
 struct OperatorAnswer {
