@@ -7,6 +7,8 @@
 #include <array>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace gapless::otlp {
 namespace {
 
@@ -47,12 +49,14 @@ class Editor {
   // cancelled. Its depth is bounded by the schema.
   bool Walk(Message type, ByteSpan body);
   bool malformed() const { return malformed_; }
-  Rope Finish() const { return patch_.Finish(); }
+  bool too_many() const { return too_many_; }
+  Rope Finish() { return patch_.Finish(); }
 
  private:
   bool EditField(const FieldDef& def, const Field& field);
   bool EditItem(const FieldDef& def, ByteSpan item);
   bool EditResource(ByteSpan block);
+  bool Visit(ByteSpan message, Message type);
   ByteSpan Head(ByteSpan body);
   void Enter(Message type, ByteSpan body);
 
@@ -62,6 +66,7 @@ class Editor {
   AttributeList attributes_;
   AttributesPlace place_;
   bool malformed_ = false;
+  bool too_many_ = false;
 };
 
 // The message in field 1, in one piece.
@@ -105,25 +110,30 @@ void Editor::Enter(Message type, ByteSpan body) {
 bool Editor::EditItem(const FieldDef& def, ByteSpan item) {
   place_.item_type = def.message;
   place_.item = item;
-  attributes_.Read(item, AttributesNumber(def.message));
-  visitor_.Visit(place_, attributes_);
-  if (attributes_.changed()) {
-    attributes_.Write(item);
+  if (!Visit(item, def.message)) {
+    return false;
   }
+  attributes_.Write(def.number, item);
+  return true;
+}
+
+// Whether the attributes of a message were changed.
+bool Editor::Visit(ByteSpan message, Message type) {
+  if (!attributes_.Read(message, AttributesNumber(type))) {
+    too_many_ = true;
+    return false;
+  }
+  visitor_.Visit(place_, attributes_);
   return attributes_.changed();
 }
 
 // The body of a ResourceX with a changed resource in front.
 bool Editor::EditResource(ByteSpan block) {
   place_.resource = Head(block);
-  attributes_.Read(place_.resource, AttributesNumber(Message::kResource));
-  visitor_.Visit(place_, attributes_);
-  if (!attributes_.changed()) {
+  if (!Visit(place_.resource, Message::kResource)) {
     return false;
   }
-  const Patch::Mark mark = patch_.Begin(kHeadNumber);
-  attributes_.Write(place_.resource);
-  patch_.End(mark);
+  attributes_.Write(kHeadNumber, place_.resource);
   FieldReader reader(block);
   for (Field field; reader.Next(&field);) {
     if (!field.is(kHeadNumber, WireType::kBytes)) {
@@ -133,15 +143,19 @@ bool Editor::EditResource(ByteSpan block) {
   return true;
 }
 
-// Whether the body of the field was written, changed.
+// Whether the field was written, changed.
 bool Editor::EditField(const FieldDef& def, const Field& field) {
-  if (def.role == Role::kResource && of_ == AttributesOf::kResources) {
-    return EditResource(field.bytes);
+  if (!EnclosesItems(def.message)) {
+    return EditItem(def, field.bytes);
   }
-  if (EnclosesItems(def.message)) {
-    return Walk(def.message, field.bytes);
+  const Patch::Mark mark = patch_.Begin(field.number);
+  const bool resource = def.role == Role::kResource && of_ == AttributesOf::kResources;
+  if (resource ? EditResource(field.bytes) : Walk(def.message, field.bytes)) {
+    patch_.End(mark);
+    return true;
   }
-  return EditItem(def, field.bytes);
+  patch_.Cancel(mark);
+  return false;
 }
 
 bool Editor::Walk(Message type, ByteSpan body) {
@@ -150,16 +164,10 @@ bool Editor::Walk(Message type, ByteSpan body) {
   FieldReader reader(body);
   for (Field field; reader.Next(&field);) {
     const FieldDef* def = MessageField(type, field);
-    if (def == nullptr || (!EnclosesItems(def->message) && def->role != Role::kItem)) {
-      patch_.Keep(field.raw);
-      continue;
-    }
-    const Patch::Mark mark = patch_.Begin(field.number);
-    if (EditField(*def, field)) {
-      patch_.End(mark);
+    if (def != nullptr && (EnclosesItems(def->message) || def->role == Role::kItem) &&
+        EditField(*def, field)) {
       changed = true;
     } else {
-      patch_.Cancel(mark);
       patch_.Keep(field.raw);
     }
   }
@@ -169,17 +177,21 @@ bool Editor::Walk(Message type, ByteSpan body) {
 
 }  // namespace
 
-void AttributeList::Read(ByteSpan message, uint32_t number) {
+bool AttributeList::Read(ByteSpan message, uint32_t number) {
   number_ = number;
   entries_.clear();
   changed_ = rewritten_ = false;
   FieldReader reader(message);
   for (Field field; reader.Next(&field);) {
     if (field.is(number, WireType::kBytes)) {
+      if (entries_.size() == kAttributesMax) {
+        return false;
+      }
       const KeyValue pair = ReadKeyValue(field.bytes);
       entries_.push_back({.key = pair.key, .value = pair.value});
     }
   }
+  return true;
 }
 
 std::optional<ByteSpan> AttributeList::Find(std::string_view key) const {
@@ -220,16 +232,41 @@ void AttributeList::Set(std::string_view key, ByteSpan value) {
   }
 }
 
+// Of the KeyValue.
+size_t AttributeList::SizeOf(const Entry& entry) const {
+  return Patch::HeaderSize(kKey, entry.key.size()) + entry.key.size() +
+         Patch::HeaderSize(kValue, entry.value.size()) + entry.value.size();
+}
+
+// Of the message as Write writes it.
+size_t AttributeList::SizeOf(ByteSpan message) const {
+  size_t size = message.size();
+  size_t index = 0;
+  FieldReader reader(rewritten_ ? message : ByteSpan());
+  for (Field field; reader.Next(&field);) {
+    if (field.is(number_, WireType::kBytes) && entries_[index++].state != State::kAsRead) {
+      size -= field.raw.size();
+    }
+  }
+  for (const Entry& entry : entries_) {
+    if (entry.state == State::kSet || entry.state == State::kAdded) {
+      const size_t body = SizeOf(entry);
+      size += Patch::HeaderSize(number_, body) + body;
+    }
+  }
+  return size;
+}
+
 void AttributeList::WriteEntry(const Entry& entry) const {
-  const Patch::Mark attribute = patch_.Begin(number_);
+  patch_.Header(number_, SizeOf(entry));
   patch_.Header(kKey, entry.key.size());
   patch_.Put(entry.key);
   patch_.Header(kValue, entry.value.size());
   patch_.Put(entry.value);
-  patch_.End(attribute);
 }
 
-void AttributeList::Write(ByteSpan message) const {
+void AttributeList::Write(uint32_t number, ByteSpan message) const {
+  patch_.Header(number, SizeOf(message));
   if (!rewritten_) {
     patch_.Keep(message);
   }
@@ -259,6 +296,9 @@ Result<std::optional<Rope>> EditAttributes(const Rope& request, Signal signal, A
   const bool changed = editor.Walk(RequestMessage(signal), body);
   if (editor.malformed()) {
     return InvalidArgument("malformed OTLP request");
+  }
+  if (editor.too_many()) {
+    return InvalidArgument(fmt::format("more than {} attributes in one place", kAttributesMax));
   }
   return changed ? std::optional(editor.Finish()) : std::optional<Rope>();
 }

@@ -26,8 +26,9 @@ class AttributeList {
  public:
   explicit AttributeList(Patch& patch) : patch_(patch) {}
 
-  // From the field `number` of a message, which stays valid while the list is used.
-  void Read(ByteSpan message, uint32_t number);
+  // From the field `number` of a message, which stays valid while the list is used. False: too
+  // many.
+  bool Read(ByteSpan message, uint32_t number);
 
   size_t size() const { return entries_.size(); }
   // False: removed.
@@ -47,8 +48,8 @@ class AttributeList {
   ByteSpan Store(std::string bytes) { return patch_.Store(std::move(bytes)); }
 
   bool changed() const { return changed_; }
-  // The message that was read, with its attributes as they are now.
-  void Write(ByteSpan message) const;
+  // The message that was read, with its attributes as they are now, as field `number`.
+  void Write(uint32_t number, ByteSpan message) const;
 
  private:
   enum class State : uint8_t { kAsRead, kSet, kAdded, kRemoved };
@@ -57,6 +58,8 @@ class AttributeList {
     ByteSpan value;
     State state = State::kAsRead;
   };
+  size_t SizeOf(ByteSpan message) const;
+  size_t SizeOf(const Entry& entry) const;
   void WriteEntry(const Entry& entry) const;
 
   Patch& patch_;
@@ -83,8 +86,11 @@ class AttributesVisitor {
 
 enum class AttributesOf : uint8_t { kResources, kItems };
 
+// Of one resource or item: hostile requests of tiny attributes must not cost many times their size.
+inline constexpr size_t kAttributesMax = 100'000;
+
 // Shows every resource or item to the visitor. None: nothing was changed. INVALID_ARGUMENT when the
-// request is malformed (a scanned one is not).
+// request is malformed (a scanned one is not) or has too many attributes in one place.
 Result<std::optional<Rope>> EditAttributes(const Rope& request, Signal signal, AttributesOf of,
                                            AttributesVisitor& visitor);
 

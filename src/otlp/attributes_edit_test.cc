@@ -253,6 +253,43 @@ TEST(AttributesEditTest, AKeyThatOccursTwiceIsRemovedTwice) {
   EXPECT_EQ((*edited)->ToString(), wrap(b::BytesField(5, "name")));
 }
 
+TEST(AttributesEditTest, ItemsThatStayAreSharedAroundOneThatChanges) {
+  const Rope request =
+      Rope::CopyOf(BuildRequest(Signal::kLogs, Shape{.resources = 2, .scopes = 2, .items = 50}));
+  class One final : public AttributesVisitor {
+   public:
+    void Visit(const AttributesPlace& /*place*/, AttributeList& attributes) override {
+      if (++count_ == 120) {
+        attributes.RemoveAt(0);
+      }
+    }
+
+   private:
+    int count_ = 0;
+  } visitor;
+  const auto edited = EditAttributes(request, Signal::kLogs, AttributesOf::kItems, visitor);
+  ASSERT_TRUE(edited.ok() && *edited);
+  EXPECT_LE((*edited)->slices().size(), 7U);
+  size_t shared = 0;
+  for (const Slice& slice : (*edited)->slices()) {
+    shared += slice.slab().get() == request.slices()[0].slab().get() ? slice.size() : 0;
+  }
+  EXPECT_GT(shared, request.size() * 9 / 10);
+}
+
+TEST(AttributesEditTest, TooManyAttributesInOnePlaceAreRefused) {
+  std::string span;
+  for (size_t i = 0; i <= kAttributesMax; ++i) {
+    span += b::BytesField(9, "");
+  }
+  const Edit edit{.kind = Edit::Kind::kUpsert, .key = "k", .value = ""};
+  Applies visitor(edit);
+  const auto edited =
+      EditAttributes(Rope::CopyOf(b::BytesField(1, b::BytesField(2, b::BytesField(2, span)))),
+                     Signal::kTraces, AttributesOf::kItems, visitor);
+  EXPECT_EQ(edited.status().code(), Code::kInvalidArgument);
+}
+
 TEST(AttributesEditTest, MalformedRequestsAreRefused) {
   const Edit edit{.kind = Edit::Kind::kUpsert, .key = "k", .value = ""};
   Applies visitor(edit);

@@ -1,7 +1,9 @@
 #include "otlp/patch.h"
 
+#include "base/check.h"
 #include "wire/proto.h"
 
+#include <array>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -16,85 +18,124 @@ using wire::WireType;
 // A slice costs about as much as copying this many bytes, and an iovec when it is sent.
 constexpr size_t kShareMin = 512;
 
-size_t HeaderSize(uint32_t number, size_t body_size) {
-  return VarintSize(MakeTag(number, WireType::kBytes)) + VarintSize(body_size);
+std::byte* WriteHeader(std::byte* out, uint32_t number, size_t body_size) {
+  return wire::WriteVarint(wire::WriteVarint(out, MakeTag(number, WireType::kBytes)), body_size);
 }
 
 }  // namespace
 
-void Patch::Add(Kind kind, ByteSpan bytes) {
-  if (bytes.empty()) {
-    return;
-  }
-  size_ += bytes.size();
-  if (!pieces_.empty() && kind == Kind::kOriginal && pieces_.back().kind == kind &&
-      pieces_.back().data + pieces_.back().size == bytes.data()) {
-    pieces_.back().size += bytes.size();
-    return;
-  }
-  pieces_.push_back({.kind = kind, .data = bytes.data(), .size = bytes.size()});
+size_t Patch::HeaderSize(uint32_t number, size_t body_size) {
+  return VarintSize(MakeTag(number, WireType::kBytes)) + VarintSize(body_size);
 }
 
 void Patch::Keep(ByteSpan range) {
   const ByteSpan all = original_.span();
   const bool inside = !std::less<>()(range.data(), all.data()) &&
                       !std::less<>()(all.data() + all.size(), range.data() + range.size());
-  Add(inside ? Kind::kOriginal : Kind::kNew, range);
+  if (!inside || range.empty()) {
+    Put(range);
+    return;
+  }
+  size_ += range.size();
+  if (!run_.empty() && run_.data() + run_.size() == range.data()) {
+    run_ = {run_.data(), run_.size() + range.size()};
+    return;
+  }
+  FlushRun();
+  run_ = range;
 }
 
-void Patch::Put(ByteSpan bytes) { Add(Kind::kNew, bytes); }
+void Patch::Put(ByteSpan bytes) {
+  FlushRun();
+  size_ += bytes.size();
+  Copy(bytes);
+}
+
+void Patch::Copy(ByteSpan bytes) {
+  if (bytes.empty()) {
+    return;
+  }
+  if (pieces_.empty() || pieces_.back().kind != Kind::kCopied) {
+    pieces_.push_back({.kind = Kind::kCopied, .offset = copied_.size()});
+  }
+  pieces_.back().size += bytes.size();
+  copied_.append(AsText(bytes));
+}
+
+void Patch::FlushRun() {
+  const ByteSpan run = std::exchange(run_, {});
+  if (run.size() < kShareMin) {
+    Copy(run);
+    return;
+  }
+  pieces_.push_back({.kind = Kind::kOriginal,
+                     .offset = static_cast<size_t>(run.data() - original_.data()),
+                     .size = run.size()});
+}
 
 void Patch::Header(uint32_t number, size_t body_size) {
-  size_ += HeaderSize(number, body_size);
-  pieces_.push_back({.kind = Kind::kHeader, .number = number, .size = body_size});
+  std::array<std::byte, 2 * wire::kMaxVarintSize> header;
+  const std::byte* end = WriteHeader(header.data(), number, body_size);
+  Put(ByteSpan(header.data(), end));
 }
 
 Patch::Mark Patch::Begin(uint32_t number) {
-  const Mark mark{.piece = pieces_.size(), .size = size_};
+  Mark mark{.pieces = pieces_.size(),
+            .last_size = pieces_.empty() ? 0 : pieces_.back().size,
+            .copied = copied_.size(),
+            .size = size_,
+            .run = run_};
+  FlushRun();
+  mark.header = pieces_.size();
   pieces_.push_back({.kind = Kind::kHeader, .number = number});
   return mark;
 }
 
 void Patch::End(const Mark& mark) {
-  Piece& header = pieces_[mark.piece];
+  FlushRun();
+  Piece& header = pieces_[mark.header];
   header.size = size_ - mark.size;
   size_ += HeaderSize(header.number, header.size);
 }
 
 void Patch::Cancel(const Mark& mark) {
-  pieces_.resize(mark.piece);
+  pieces_.resize(mark.pieces);
+  if (!pieces_.empty()) {
+    pieces_.back().size = mark.last_size;
+  }
+  copied_.resize(mark.copied);
   size_ = mark.size;
+  run_ = mark.run;
 }
 
 size_t Patch::CopiedSize() const {
-  size_t size = 0;
+  size_t size = copied_.size();
   for (const Piece& piece : pieces_) {
-    if (piece.kind == Kind::kHeader) {
-      size += HeaderSize(piece.number, piece.size);
-    } else if (piece.kind == Kind::kNew || piece.size < kShareMin) {
-      size += piece.size;
-    }
+    size += piece.kind == Kind::kHeader ? HeaderSize(piece.number, piece.size) : 0;
   }
   return size;
 }
 
-Rope Patch::Finish() const {
+Rope Patch::Finish() {
+  FlushRun();
   Rope rope;
   const SlabRef slab(Slab::New(CopiedSize()));
-  std::byte* const begin = slab->data();
-  std::byte* out = begin;
-  std::byte* run = begin;
+  std::byte* out = slab->data();
+  std::byte* run = out;
   for (const Piece& piece : pieces_) {
-    if (piece.kind == Kind::kHeader) {
-      out = wire::WriteVarint(out, MakeTag(piece.number, WireType::kBytes));
-      out = wire::WriteVarint(out, piece.size);
-    } else if (piece.kind == Kind::kNew || piece.size < kShareMin) {
-      std::memcpy(out, piece.data, piece.size);
-      out += piece.size;
-    } else {
-      rope.Append(Slice(slab, run, static_cast<size_t>(out - run)));
-      run = out;
-      rope.Append(original_.Sub(static_cast<size_t>(piece.data - original_.data()), piece.size));
+    switch (piece.kind) {
+      case Kind::kHeader:
+        out = WriteHeader(out, piece.number, piece.size);
+        break;
+      case Kind::kCopied:
+        std::memcpy(out, copied_.data() + piece.offset, piece.size);
+        out += piece.size;
+        break;
+      case Kind::kOriginal:
+        rope.Append(Slice(slab, run, static_cast<size_t>(out - run)));
+        run = out;
+        rope.Append(original_.Sub(piece.offset, piece.size));
+        break;
     }
   }
   rope.Append(Slice(slab, run, static_cast<size_t>(out - run)));

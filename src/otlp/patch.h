@@ -1,9 +1,9 @@
 // Patch: writes a changed version of a serialized message from ranges of the original and new
 // bytes, front to back in one pass.
 //
-// Long unchanged ranges are shared with the original; short ones and all new bytes are copied into
-// one new slab at the end. Messages around a change get new headers, whose lengths are filled in
-// when the message ends. One thread.
+// Long unchanged ranges are shared with the original; short ones and all new bytes are copied.
+// Messages around a change get new headers, whose lengths are filled in when the message ends.
+// Besides the result it needs about 24 bytes for each such message. One thread.
 #pragma once
 
 #include "base/bytes.h"
@@ -19,22 +19,26 @@ namespace gapless::otlp {
 
 class Patch {
  public:
-  // Where a message began; for End or Cancel.
+  // Where a message began, and what stood before it; for End or Cancel.
   struct Mark {
-    size_t piece = 0;
+    size_t header = 0;
+    size_t pieces = 0;
+    size_t last_size = 0;
+    size_t copied = 0;
     size_t size = 0;
+    ByteSpan run;
   };
 
   explicit Patch(Slice original) : original_(std::move(original)) {}
 
-  // A range of the original, or other bytes that stay valid until Finish.
+  // A range of the original, or other bytes.
   void Keep(ByteSpan range);
-  // New bytes, which stay valid until Finish (see Store).
   void Put(ByteSpan bytes);
   void Put(std::string_view bytes) { Put(AsBytes(bytes)); }
   // The tag and length of a bytes field whose body, of that size, follows.
+  static size_t HeaderSize(uint32_t number, size_t body_size);
   void Header(uint32_t number, size_t body_size);
-  // Opens a length-delimited field; its body follows.
+  // The same for a body whose size shows at its end.
   Mark Begin(uint32_t number);
   void End(const Mark& mark);
   // Forgets the field and everything in it.
@@ -43,22 +47,25 @@ class Patch {
   // Keeps bytes until the patch ends.
   ByteSpan Store(std::string bytes) { return AsBytes(stored_.emplace_back(std::move(bytes))); }
 
-  Rope Finish() const;
+  Rope Finish();
 
  private:
-  enum class Kind : uint8_t { kOriginal, kNew, kHeader };
+  enum class Kind : uint8_t { kOriginal, kCopied, kHeader };
   struct Piece {
-    Kind kind = Kind::kNew;
+    Kind kind = Kind::kCopied;
     uint32_t number = 0;  // kHeader: of the field
-    const std::byte* data = nullptr;
-    size_t size = 0;  // kHeader: of the field's body
+    size_t offset = 0;    // in the original or in copied_
+    size_t size = 0;      // kHeader: of the field's body
   };
-  void Add(Kind kind, ByteSpan bytes);
-  // Bytes that Finish copies.
+  void Copy(ByteSpan bytes);
+  void FlushRun();
   size_t CopiedSize() const;
 
   const Slice original_;
   std::vector<Piece> pieces_;
+  std::string copied_;
+  // The range of the original that Keep has reached and that no piece holds yet.
+  ByteSpan run_;
   size_t size_ = 0;
   std::deque<std::string> stored_;
 };
