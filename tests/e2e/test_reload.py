@@ -254,3 +254,24 @@ def test_a_hundred_reloads_under_load_lose_and_refuse_nothing(make_backend, make
     print(f"{load.requests} requests, {verdict}")
     conserved(collector)
     assert collector.stop() == 0
+
+
+def test_a_durable_queue_leaves_and_returns_in_quick_succession(
+        make_backend, make_collector, tmp_path):
+    backend = make_backend()
+    queue = {"sending_queue": {"storage": "file_storage"}}
+    config = yaml.safe_load(pass_through(backend, signals=("traces",), **queue))
+    config["extensions"] = {"file_storage": {"directory": str(tmp_path)}}
+    config["service"]["extensions"] = ["file_storage"]
+    text = yaml.safe_dump(config)
+    other = text.replace("otlp/only", "otlp/other")
+    collector = make_collector(text)
+    with Load(collector.grpc, ("traces",), connections=4, rate=200, transparent=True) as load:
+        for turn in range(30):
+            collector.write_config("config0", text if turn % 2 else other)
+            answer = collector.ask_admin("POST", "/-/reload")
+            assert answer.status_code == 200, answer.text
+        wait_until(lambda: load.requests > 50, 10, "the load")
+    assert load.refused == []
+    assert nothing_lost(load.acked, backend).duplicates == 0
+    conserved(collector)
