@@ -1,5 +1,9 @@
 """Processors: memory_limiter, resource, attributes and queuebatch, over real sockets."""
 
+import hashlib
+import os
+import random
+import struct
 
 import grpc
 import pytest
@@ -265,3 +269,104 @@ def test_refusing_ends_when_the_queue_has_drained_and_nothing_is_lost(
     wait_until(lambda: client.export("logs", make_body("logs")[0])[0] is grpc.StatusCode.OK, 20,
                "data is taken again")
     assert "Resuming normal operation." in collector.log
+
+
+KEYS = ("a", "b", "c", "d", "e")
+VALUES = ("text", "42", "-1.5", "", True, False, 0, 7, -(2**40), 0.25, 3.0)
+
+
+def random_actions(rng):
+    actions = []
+    for _ in range(8):
+        action = rng.choice(("insert", "update", "upsert", "delete", "hash", "convert"))
+        made = {"action": action, "key": rng.choice(KEYS)}
+        if action in ("insert", "update", "upsert"):
+            if rng.random() < 0.5:
+                made["value"] = rng.choice(VALUES)
+            else:
+                made["from_attribute"] = rng.choice(KEYS)
+        elif action == "convert":
+            made["converted_type"] = rng.choice(("int", "double", "string"))
+        actions.append(made)
+    return actions
+
+
+def converted(value, kind):
+    """What the Collector makes of a value; the value itself where it cannot be converted."""
+    if kind == "string":
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, float) and value.is_integer():
+            return str(int(value))
+        return str(value)
+    try:
+        if kind == "int":
+            return int(value)
+        return float(value)
+    except ValueError:
+        return value
+
+
+def hashed(value):
+    if isinstance(value, bool):
+        raw = b"\1" if value else b"\0"
+    elif isinstance(value, int):
+        raw = struct.pack("<q", value)
+    elif isinstance(value, float):
+        raw = struct.pack("<d", value)
+    else:
+        raw = value.encode()
+    return hashlib.sha256(raw).hexdigest() if raw else ""
+
+
+def model(actions, attributes):
+    """The actions on a dict, as the Collector's documentation says."""
+    for action in actions:
+        key, verb = action["key"], action["action"]
+        if verb == "delete":
+            attributes.pop(key, None)
+        elif verb == "hash" and key in attributes:
+            attributes[key] = hashed(attributes[key])
+        elif verb == "convert" and key in attributes:
+            attributes[key] = converted(attributes[key], action["converted_type"])
+        elif verb in ("insert", "update", "upsert"):
+            source = attributes.get(action.get("from_attribute"), action.get("value"))
+            there = key in attributes
+            if source is not None and (verb == "upsert" or there == (verb == "update")):
+                attributes[key] = source
+    return attributes
+
+
+def set_value(pair, value):
+    kind = {bool: "bool_value", int: "int_value", float: "double_value", str: "string_value"}
+    setattr(pair.value, kind[type(value)], value)
+
+
+def test_random_actions_do_what_a_model_says(make_backend, make_collector, client_of):
+    seed = int(os.environ.get("GAPLESS_SEED", random.randrange(2**32)))
+    print(f"GAPLESS_SEED={seed}")
+    rng = random.Random(seed)
+    actions = [random_actions(rng) for _ in range(6)]
+    backend = make_backend(keep_bodies=True)
+    collector = make_collector(with_processors(
+        backend, {f"attributes/{index}": {"actions": some} for index, some in enumerate(actions)},
+        signals=("logs",)))
+    ids = new_ids(300)
+    request = make_request("logs", ids)
+    wanted = {}
+    for record in request.resource_logs[0].scope_logs[0].log_records:
+        del record.attributes[:]
+        chosen = {key: rng.choice(VALUES) for key in rng.sample(KEYS, rng.randrange(len(KEYS)))}
+        for key, value in chosen.items():
+            set_value(record.attributes.add(key=key), value)
+        for some in actions:
+            chosen = model(some, chosen)
+        wanted[record.span_id] = {key: (type(value), value) for key, value in chosen.items()}
+    client_of(collector).export("logs", request.SerializeToString())
+    backend.wait_for_ids(ids)
+    for _, items in blocks("logs", backend.received[0].body):
+        for item in items:
+            found = attributes_of(item.attributes)
+            assert {key: (type(value), value)
+                    for key, value in found.items()} == wanted.pop(item.span_id)
+    assert not wanted
