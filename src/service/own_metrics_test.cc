@@ -24,6 +24,14 @@ class OwnMetricsTest : public testing::Test {
     counter_.Add(42);
     histogram_.Observe(100);
   }
+  // Servers that were closed end on later turns.
+  void TearDown() override {
+    for (int i = 0; i < 10; ++i) {
+      bool turned = false;
+      worker_.Post([&turned] { turned = true; });
+      ASSERT_TRUE(worker_.RunUntil([&turned] { return turned; }, seconds(5)));
+    }
+  }
   MetricsReader Pull(uint16_t port = 0) {
     PrometheusConfig prometheus;
     prometheus.host = "127.0.0.1";

@@ -26,6 +26,20 @@ std::string NewInstanceId() {
                      high & 0xffff, low >> 48, low & 0xffffffffffff);
 }
 
+// Numbers and booleans stay such in JSON lines.
+telemetry::LogInitialField InitialField(const std::string& key, const config::Node& value) {
+  switch (value.kind()) {
+    case config::Kind::kInt:
+      return {.key = key, .value = value.int_value()};
+    case config::Kind::kFloat:
+      return {.key = key, .value = value.float_value()};
+    case config::Kind::kBool:
+      return {.key = key, .value = value.bool_value()};
+    default:
+      return {.key = key, .value = value.text()};
+  }
+}
+
 }  // namespace
 
 Service::Service(ServiceOptions options)
@@ -87,7 +101,7 @@ Status Service::SetUpLogs(const TelemetryConfig& config) {
                       .initial = logs.sampling->initial,
                       .thereafter = logs.sampling->thereafter};
   for (const auto& [key, value] : logs.initial_fields) {
-    options.initial_fields.push_back({.key = key, .value = value.text()});
+    options.initial_fields.push_back(InitialField(key, value));
   }
   if (!logs.disable_zap_resource) {
     options.resource = ResourceOf(config);
