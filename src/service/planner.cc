@@ -437,7 +437,6 @@ void Planner::PlanFailoverQueue(const ComponentId& connector, otlp::Signal signa
 void Planner::PlanDeadLetter(const delivery::FailoverPlan::Entry& entry, QueuePlan& queue) {
   const std::string path =
       JoinPath(JoinPath("connectors", queue.key.owner.ToString()), "dead_letter");
-  const std::string_view signal_name = otlp::Names(queue.key.signal).name;
   const auto id = ComponentId::Parse(entry.id);
   const auto declared = config_.exporters.find(*id);
   if (declared == config_.exporters.end()) {
@@ -450,10 +449,17 @@ void Planner::PlanDeadLetter(const delivery::FailoverPlan::Entry& entry, QueuePl
         fmt::format("\"{}\" is not an exporter{}", entry.id, config::NearestHint(entry.id, names)));
     return;
   }
-  if (!declared->second.info->signals.Has(queue.key.signal)) {
+  const pipeline::TypeInfo& info = *declared->second.info;
+  Status fits = OkStatus();
+  if (!info.signals.Has(queue.key.signal)) {
+    fits = InvalidArgument("telemetry type is not supported");
+  } else if (info.check != nullptr) {
+    fits = info.check(*declared->second.config, queue.key.signal);
+  }
+  if (!fits.ok()) {
     errors_.Add(path, entry.mark,
-                fmt::format("exporter \"{}\" does not serve {}, for which the connector is used",
-                            entry.id, signal_name));
+                fmt::format("exporter \"{}\" cannot take {}, for which the connector is used: {}",
+                            entry.id, otlp::Names(queue.key.signal).name, fits.message()));
     return;
   }
   const bool is_level = std::ranges::any_of(queue.levels, [&](const LevelPlan& level) {

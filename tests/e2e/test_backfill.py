@@ -76,7 +76,7 @@ def test_what_is_owed_survives_restarts_in_the_outage_and_in_the_backfill(
         make_backend, make_collector, tmp_path):
     primary, secondary = make_backend("primary"), make_backend("secondary")
     config = failover(primary, secondary, signals=("traces",),
-                      connector={"backfill": {"rate": "10KiB/s"}})
+                      connector={"backfill": {"rate": "3KiB/s"}})
     collector = make_collector(durable(config, tmp_path / "journals"))
     missed = outage(collector, primary, secondary, signals=("traces",), requests=150)
     assert collector.stop() == 0
