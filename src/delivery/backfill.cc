@@ -253,7 +253,18 @@ void Backfill::TakeBack() {
   std::ranges::sort(waiting_);
 }
 
+// Of attempts whose outcome nobody will hear, all but one may be copies.
+void Backfill::End() {
+  for (auto& [id, unit] : units_) {
+    Release(unit);
+    CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
+  }
+  units_.clear();
+  waiting_.clear();
+}
+
 void Backfill::Forget() {
+  End();
   const uint64_t items = debts_.Forget();
   CountGivenUp(items, "level_gone");
 }

@@ -78,6 +78,8 @@ class Backfill {
   void TakeBack();
   // The level left the configuration.
   void Forget();
+  // The queue ends: nothing is sent or settled any more.
+  void End();
 
   uint64_t delivered_items() const { return delivered_items_; }
 

@@ -105,6 +105,9 @@ void SendingQueue::EndBackfills() {
       owed > 0 && journal_->tier() == "memory") {
     log_.Warn("backfill: what was still owed ends with the process", {{"owed_items", owed}});
   }
+  for (const auto& backfill : backfills_) {
+    backfill->End();
+  }
   backfills_.clear();
 }
 

@@ -18,6 +18,16 @@ Duration Between(Rng& rng, Duration low, Duration high) {
 
 }  // namespace
 
+void SimDeadLetters::Consume(otlp::Batch batch, pipeline::Completion completion) {
+  if (rng_.Chance(refuses_)) {
+    refused_ = true;
+    completion(Unavailable("sending queue is full").WithRetryAfter(milliseconds(500)));
+    return;
+  }
+  items_ += NumbersIn(batch.body.ToString()).size();
+  completion(OkStatus());
+}
+
 SimQueue::SimQueue(uint64_t seed, SimLoop& loop, telemetry::Registry& registry)
     : rng_(seed), loop_(loop) {
   ChooseSettings();
@@ -83,6 +93,9 @@ void SimQueue::ChooseBatch() {
 void SimQueue::ChooseBackfill(uint64_t seed) {
   Rng rng(seed ^ 0xbacf111);
   if (rng.Chance(0.5)) {
+    dead_letters_ = std::make_shared<SimDeadLetters>(rng.Next());
+  }
+  if (rng.Chance(0.5)) {
     return;
   }
   delivery::BackfillSettings& backfill = settings_.queue.backfill.emplace();
@@ -121,6 +134,7 @@ delivery::SendingQueueOptions SimQueue::Options() {
   options.withdraw = withdraw_;
   options.order = order_;
   options.router = router_;
+  options.dead_letter = {.name = "file/rejected", .consumer = dead_letters_};
   for (const size_t index : used_) {
     const NamedLevel& level = levels_[index];
     delivery::QueueLevel made{.name = level.name, .paths = {}};
@@ -322,6 +336,7 @@ std::vector<std::string> SimQueue::JudgeAtEnd() {
     complaints.push_back(now);
   }
   std::ranges::move(JudgeBackfill(), std::back_inserter(complaints));
+  std::ranges::move(JudgeDeadLetters(), std::back_inserter(complaints));
   return complaints;
 }
 
@@ -335,6 +350,20 @@ std::vector<std::string> SimQueue::JudgeBackfill() const {
                            status.ledger.dropped_total().items -
                            status.ledger.dropped[refused].items;  // the peers hold these
   return oracle_.JudgeFirstLevel(levels_[used_.front()].peers, excused);
+}
+
+// What was dropped as invalid is there instead, but for what found no room while that queue
+// refused.
+std::vector<std::string> SimQueue::JudgeDeadLetters() const {
+  const journal::Ledger ledger = queue_->journal().ledger();
+  const uint64_t invalid =
+      ledger.dropped[static_cast<size_t>(journal::DropReason::kRejected)].items +
+      ledger.dropped[static_cast<size_t>(journal::DropReason::kPoison)].items;
+  if (!dead_letters_ || dead_letters_->refused() || dead_letters_->items() >= invalid) {
+    return {};
+  }
+  return {"dropped as invalid " + std::to_string(invalid) + ", dead letters " +
+          std::to_string(dead_letters_->items())};
 }
 
 std::string SimQueue::Describe() const {

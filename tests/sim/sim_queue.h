@@ -17,6 +17,21 @@
 
 namespace gapless::sim {
 
+// The queue of a dead letter exporter: takes everything, in some lives not at the first try.
+class SimDeadLetters final : public pipeline::Consumer {
+ public:
+  explicit SimDeadLetters(uint64_t seed) : rng_(seed), refuses_(rng_.Chance(0.5) ? 0.3 : 0) {}
+  void Consume(otlp::Batch batch, pipeline::Completion completion) override;
+  uint64_t items() const { return items_; }
+  bool refused() const { return refused_; }
+
+ private:
+  Rng rng_;
+  const double refuses_;
+  bool refused_ = false;
+  uint64_t items_ = 0;
+};
+
 class SimQueue {
  public:
   SimQueue(uint64_t seed, SimLoop& loop, telemetry::Registry& registry);
@@ -47,6 +62,7 @@ class SimQueue {
   void ChooseBatch();
   void ChooseBackfill(uint64_t seed);
   std::vector<std::string> JudgeBackfill() const;
+  std::vector<std::string> JudgeDeadLetters() const;
   void AddLevel();
   std::shared_ptr<delivery::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
   delivery::SendingQueueOptions Options();
@@ -64,8 +80,9 @@ class SimQueue {
   delivery::Ack ack_ = delivery::Ack::kStored;
   bool withdraw_ = false;
   delivery::Order order_ = delivery::Order::kFifo;
-  std::vector<NamedLevel> levels_;  // all that ever were
-  std::vector<size_t> used_;        // indices of the configured ones, in order
+  std::vector<NamedLevel> levels_;                // all that ever were
+  std::vector<size_t> used_;                      // indices of the configured ones, in order
+  std::shared_ptr<SimDeadLetters> dead_letters_;  // null: none
   telemetry::LogCapture log_;
   Oracle oracle_;
   uint64_t next_item_ = 0;
