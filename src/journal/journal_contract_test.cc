@@ -149,6 +149,27 @@ TEST_P(JournalContractTest, AnOwedRecordStaysReadableUntilItsLastReaderHasIt) {
   EXPECT_FALSE(harness_->Read(*position).ok());
 }
 
+TEST_P(JournalContractTest, DebtsBeyondTheirSizeAreGivenUpOldestFirst) {
+  const ReaderId reader = journal().RegisterReader("a");
+  std::string body(10'000, ' ');
+  Rng rng(1);
+  std::ranges::generate(body, [&] { return static_cast<char>(rng.Below(256)); });  // packs badly
+  std::vector<Position> positions;
+  for (int i = 0; i < 10; ++i) {
+    positions.push_back(*harness_->Append(MakeBatch(body, 1)));
+    journal().Settle(positions.back(), {.delivered = 1}, {reader});
+  }
+  EXPECT_EQ(journal().stats().owed.requests, 10U);
+  journal().SetBackfillMaxSize(45'000);
+  EXPECT_EQ(journal().stats().owed.requests, 4U);
+  EXPECT_EQ(journal().stats().debts_given_up.requests, 6U);
+  EXPECT_EQ(journal().NextOwed(reader, 0)->position, positions[6]);
+  journal().SetBackfillMaxSize(0);
+  EXPECT_EQ(journal().stats().owed.requests, 4U) << "the default has room";
+  journal().Settle(*harness_->Append(MakeBatch(body, 1)), {.delivered = 1}, {reader});
+  EXPECT_EQ(journal().stats().owed.requests, 5U);
+}
+
 TEST_P(JournalContractTest, ANewReaderOwesNothingOlderThanItself) {
   const auto position = harness_->Append(MakeBatch("old"));
   const ReaderId reader = journal().RegisterReader("otlp/new");
