@@ -229,6 +229,7 @@ void SendingQueue::OnGaveUp(Unit& unit, const AttemptResult& result) {
   UnitTrack& track = unit.tracks[*unit.level];
   track.gave_up = true;
   if (options_.withdraw) {
+    AbandonTrial(unit);  // its share of the client's deadline may have run out in one
     unit.level.reset();
     if (ChooseLevelNotTried(unit)) {
       Return(unit, /*front=*/true);
