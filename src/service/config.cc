@@ -2,6 +2,8 @@
 
 #include "config/component_map.h"
 #include "config/nearest.h"
+#include "service/config_check.h"
+#include "service/upstream_types.h"
 
 #include <algorithm>
 
@@ -14,63 +16,107 @@ namespace {
 using config::Errors;
 using config::JoinPath;
 using config::Node;
+using config::Stage;
 
-void UnknownType(const config::ComponentEntry& entry, Kind kind, const Factories& factories,
-                 Errors& errors) {
+constexpr const char* kServiceKeys[] = {"extensions", "pipelines", "telemetry", "admin"};
+constexpr const char* kPipelineKeys[] = {"receivers", "processors", "exporters"};
+constexpr const char* kRootKeys[] = {"receivers",  "processors", "exporters",
+                                     "connectors", "extensions", "service"};
+
+std::string UnknownType(const ComponentId& id, Kind kind, const Factories& factories) {
+  if (kind == Kind::kExporter && id.type == "logging") {
+    return "the logging exporter has been deprecated, use the debug exporter instead";
+  }
   std::vector<std::string> valid;
   for (const pipeline::TypeInfo* info : factories.All(kind)) {
     valid.emplace_back(info->type);
+    if (!info->alias.empty()) {
+      valid.emplace_back(info->alias);
+    }
   }
   std::ranges::sort(valid);
   std::string message = fmt::format("unknown type: \"{}\" for id: \"{}\" (valid values: [{}])",
-                                    entry.id.type, entry.id.ToString(), fmt::join(valid, " "));
-  if (const auto advice = AdviceForUpstreamType(kind, entry.id.type); !advice.empty()) {
-    message +=
-        fmt::format("; the Collector has this {}, gapless has not: {}", NameOf(kind), advice);
-  } else {
-    message += config::NearestHint(entry.id.type, valid);
+                                    id.type, id.ToString(), fmt::join(valid, " "));
+  if (const auto advice = AdviceForUpstreamType(kind, id.type); !advice.empty()) {
+    return fmt::format("{}; the Collector has this {}, gapless has not: {}", message, NameOf(kind),
+                       advice);
   }
-  errors.Add(SectionOf(kind), entry.mark, std::move(message));
+  if (const std::string near = config::NearestHint(id.type, valid); !near.empty()) {
+    return message + near;
+  }
+  return message + config::NearestHint(id.type, UpstreamTypes(kind));
+}
+
+// The configuration of one component; its decoding problems get upstream's words in front.
+pipeline::ComponentConfigPtr DecodeComponent(const pipeline::TypeInfo& info,
+                                             const config::ComponentEntry& entry,
+                                             const std::string& path, Errors& errors) {
+  static const Node null;
+  Errors own;
+  auto config = info.config.decode(entry.node != nullptr ? *entry.node : null, path, own);
+  for (const config::Issue& issue : own.errors()) {
+    errors.Add(issue.path, issue.mark,
+               issue.stage == Stage::kDecode
+                   ? fmt::format("error reading configuration for \"{}\": decoding failed due to "
+                                 "the following error(s): {}",
+                                 entry.id.ToString(), issue.message)
+                   : issue.message,
+               issue.stage);
+  }
+  for (const config::Issue& issue : own.warnings()) {
+    errors.Warn(issue.path, issue.mark, issue.message);
+  }
+  return config;
 }
 
 void DecodeSection(const Node& root, Kind kind, const Factories& factories, Config& config,
-                   Errors& errors) {
+                   Declared& declared, Errors& errors) {
   const std::string_view section = SectionOf(kind);
-  for (const auto& entry : config::ParseComponentMap(root.Find(section), section, errors)) {
+  Errors own;
+  const auto entries = config::ParseComponentMap(root.Find(section), section, own);
+  declared.broken = !own.ok();
+  errors.Append(own);
+  for (const auto& entry : entries) {
+    declared.ids.insert(entry.id);
+    const std::string path = JoinPath(section, entry.id.ToString());
     const pipeline::TypeInfo* info = factories.Find(kind, entry.id.type);
     if (info == nullptr) {
-      UnknownType(entry, kind, factories, errors);
+      errors.Add(path, entry.mark, UnknownType(entry.id, kind, factories), Stage::kDecode);
       continue;
     }
-    const std::string path = JoinPath(section, entry.id.ToString());
-    static const Node null;
-    const Node& node = entry.node != nullptr ? *entry.node : null;
     config.Section(kind).emplace(entry.id,
                                  ComponentDef{.id = entry.id,
                                               .info = info,
-                                              .config = info->config.decode(node, path, errors),
+                                              .config = DecodeComponent(*info, entry, path, errors),
                                               .mark = entry.mark});
   }
 }
 
-// A list of component IDs, each once.
-std::vector<Reference> DecodeReferences(const Node* list, const std::string& path, Errors& errors) {
+// A list of component IDs. `name`: as mapstructure writes the path.
+std::vector<Reference> DecodeReferences(const Node* list, std::string_view path,
+                                        const std::string& name, Errors& errors) {
   std::vector<Reference> references;
   if (list == nullptr || list->is_null()) {
     return references;
   }
+  const auto fail = [&](const config::Mark& mark, std::string message) {
+    errors.Add(path, mark, std::move(message), Stage::kDecode);
+  };
   if (!list->is_list()) {
-    errors.Add(path, list->mark(), "expected a list of component IDs");
+    fail(list->mark(), fmt::format("'{}' source data must be an array or slice, got {}", name,
+                                   GoKindName(list->kind())));
     return references;
   }
-  for (const Node& item : list->list()) {
+  for (size_t i = 0; i < list->list().size(); ++i) {
+    const Node& item = list->list()[i];
     if (!item.is_string()) {
-      errors.Add(path, item.mark(), "expected a component ID");
+      fail(item.mark(), fmt::format("'{}[{}]' expected a component ID, got \"{}\"", name, i,
+                                    GoKindName(item.kind())));
       continue;
     }
     auto id = ComponentId::Parse(item.text());
     if (!id.ok()) {
-      errors.Add(path, item.mark(), id.status().message());
+      fail(item.mark(), fmt::format("'{}[{}]' {}", name, i, id.status().message()));
       continue;
     }
     references.push_back({.id = *id, .mark = item.mark()});
@@ -88,229 +134,145 @@ void Collapse(std::vector<Reference>& references) {
   references = std::move(unique);
 }
 
-void UnknownKeys(const Node& map, std::initializer_list<std::string_view> known,
-                 std::string_view path, Errors& errors) {
+// Whether `node` is a map or null; otherwise a problem.
+bool IsMap(const Node& node, std::string_view path, std::string_view name, Errors& errors) {
+  if (!node.is_map() && !node.is_null()) {
+    errors.Add(
+        path, node.mark(),
+        fmt::format("'{}' expected a map or struct, got \"{}\"", name, GoKindName(node.kind())),
+        Stage::kDecode);
+    return false;
+  }
+  return true;
+}
+
+template <size_t kSize>
+void UnknownKeys(const Node& map, const char* const (&known)[kSize], std::string_view path,
+                 std::string_view name, Errors& errors) {
+  const std::vector<std::string> names(std::begin(known), std::end(known));
   for (const config::MapEntry& entry : map.map()) {
-    if (std::ranges::find(known, entry.key) == known.end()) {
+    if (std::ranges::find(names, entry.key) == names.end()) {
       errors.Add(path, entry.key_mark,
-                 fmt::format("'{}' has invalid keys: {}{}", path, entry.key,
-                             config::NearestHint(entry.key, {known.begin(), known.end()})));
+                 fmt::format("'{}' has invalid keys: {}{}", name, entry.key,
+                             config::NearestHint(entry.key, names)),
+                 Stage::kDecode);
     }
   }
 }
 
 std::optional<PipelineDef> DecodePipeline(const config::MapEntry& entry, Errors& errors) {
   const std::string path = JoinPath("service::pipelines", entry.key);
+  const std::string name = fmt::format("service.pipelines[{}]", entry.key);
+  const auto fail = [&](std::string message, Stage stage) {
+    errors.Add("service::pipelines", entry.key_mark, std::move(message), stage);
+    return std::nullopt;
+  };
   auto id = ComponentId::Parse(entry.key);
   if (!id.ok()) {
-    errors.Add("service::pipelines", entry.key_mark, id.status().message());
-    return std::nullopt;
+    return fail(id.status().message(), Stage::kDecode);
+  }
+  if (id->type == "profiles") {
+    return fail(fmt::format("pipeline \"{}\": profiling signal support is at alpha level, gated "
+                            "under the \"service.profilesSupport\" feature gate; gapless carries "
+                            "traces, metrics and logs",
+                            id->ToString()),
+                Stage::kValidate);
   }
   const auto signal = otlp::ParseSignal(id->type);
   if (!signal) {
-    errors.Add("service::pipelines", entry.key_mark,
-               fmt::format("unknown pipeline signal: \"{}\" (traces, metrics and logs are known)",
-                           id->type));
-    return std::nullopt;
+    return fail(fmt::format("in \"{}\" id: unknown pipeline signal: \"{}\"{}", id->ToString(),
+                            id->type, config::NearestHint(id->type, {"traces", "metrics", "logs"})),
+                Stage::kDecode);
   }
   PipelineDef pipeline{.id = *id, .signal = *signal, .mark = entry.key_mark};
-  UnknownKeys(entry.value, {"receivers", "processors", "exporters"}, path, errors);
-  pipeline.receivers = DecodeReferences(entry.value.Find("receivers"), path, errors);
-  pipeline.processors = DecodeReferences(entry.value.Find("processors"), path, errors);
-  pipeline.exporters = DecodeReferences(entry.value.Find("exporters"), path, errors);
-  Collapse(pipeline.receivers);
-  Collapse(pipeline.exporters);
+  if (!IsMap(entry.value, path, name, errors)) {
+    return pipeline;
+  }
+  const auto unread = [&errors] {
+    return std::ranges::count(errors.errors(), Stage::kDecode, &config::Issue::stage);
+  };
+  const auto before = unread();
+  UnknownKeys(entry.value, kPipelineKeys, path, name, errors);
+  const auto list = [&](const char* key) {
+    return DecodeReferences(entry.value.Find(key), path, fmt::format("{}.{}", name, key), errors);
+  };
+  // Not told where the list could not be read or may stand under a misspelled key.
+  const auto required = [&](const char* key, std::string_view one) {
+    auto references = list(key);
+    Collapse(references);
+    if (references.empty() && unread() == before) {
+      errors.Add(path, entry.key_mark, fmt::format("must have at least one {}", one));
+    }
+    return references;
+  };
+  pipeline.receivers = required("receivers", "receiver");
+  pipeline.processors = list("processors");
+  pipeline.exporters = required("exporters", "exporter");
   return pipeline;
 }
 
-void DecodeService(const Node& root, Config& config, Errors& errors) {
-  const Node* service = root.Find("service");
-  if (service == nullptr || service->is_null()) {
+void DecodePipelines(const Node* pipelines, const Node& root, Config& config, Errors& errors) {
+  if (pipelines != nullptr && !pipelines->is_map() && !pipelines->is_null()) {
+    errors.Add(
+        "service::pipelines", pipelines->mark(),
+        fmt::format("'service.pipelines' expected type 'pipelines.Config', got unconvertible "
+                    "type '{}'",
+                    GoTypeName(pipelines->kind())),
+        Stage::kDecode);
     return;
   }
-  UnknownKeys(*service, {"extensions", "pipelines", "telemetry"}, "service", errors);
-  config.service_extensions =
-      DecodeReferences(service->Find("extensions"), "service::extensions", errors);
-  Collapse(config.service_extensions);
-  if (const Node* pipelines = service->Find("pipelines")) {
-    for (const config::MapEntry& entry : pipelines->map()) {
-      if (auto pipeline = DecodePipeline(entry, errors)) {
-        config.pipelines.push_back(*std::move(pipeline));
+  if (pipelines == nullptr || pipelines->map().empty()) {
+    errors.Add("service::pipelines", pipelines != nullptr ? pipelines->mark() : root.mark(),
+               "service must have at least one pipeline");
+    return;
+  }
+  for (const config::MapEntry& entry : pipelines->map()) {
+    if (auto pipeline = DecodePipeline(entry, errors)) {
+      if (config.Pipeline(pipeline->id) != nullptr) {
+        errors.Add("service::pipelines", entry.key_mark,
+                   fmt::format("duplicate name \"{}\"", pipeline->id.ToString()), Stage::kDecode);
+        continue;
       }
+      config.pipelines.push_back(*std::move(pipeline));
     }
   }
+}
+
+// A struct of the service section that has its own table.
+template <typename T>
+void DecodeTable(const Node& service, std::string_view key, const config::Table<T>& table, T& out,
+                 Errors& errors) {
   static const Node null;
-  const Node* telemetry = service->Find("telemetry");
-  const Node& node = telemetry != nullptr ? *telemetry : null;
+  const Node* written = service.Find(key);
+  const Node& node = written != nullptr ? *written : null;
+  const std::string path = JoinPath("service", key);
   Errors own;
-  config::Decode(TelemetryTable(), node, "service::telemetry", config.telemetry, own);
+  config::Decode(table, node, path, out, own);
   if (own.ok()) {
-    config::Validate(TelemetryTable(), config.telemetry, node, "service::telemetry", own);
+    config::Validate(table, out, node, path, own);
   }
   errors.Append(own);
 }
 
-void CheckReference(const Config& config, const PipelineDef& pipeline, Kind kind,
-                    const Reference& reference, Errors& errors) {
-  const ComponentDefs& defs = config.Section(kind);
-  const bool connects = kind == Kind::kReceiver || kind == Kind::kExporter;
-  if (defs.contains(reference.id) || (connects && config.connectors.contains(reference.id))) {
-    return;
+// Whether it had no problem.
+bool DecodeService(const Node& root, Config& config, Errors& errors) {
+  static const Node null;
+  const Node* written = root.Find("service");
+  const Node& service = written != nullptr ? *written : null;
+  Errors own;
+  if (IsMap(service, "service", "service", own)) {
+    UnknownKeys(service, kServiceKeys, "service", "service", own);
+    config.service_extensions = DecodeReferences(service.Find("extensions"), "service::extensions",
+                                                 "service.extensions", own);
+    Collapse(config.service_extensions);
+    DecodePipelines(service.Find("pipelines"), root, config, own);
   }
-  std::vector<std::string> names;
-  for (const auto& [id, def] : defs) {
-    names.push_back(id.ToString());
-  }
-  if (connects) {
-    for (const auto& [id, def] : config.connectors) {
-      names.push_back(id.ToString());
-    }
-  }
-  errors.Add(
-      JoinPath("service::pipelines", pipeline.id.ToString()), reference.mark,
-      fmt::format("references {} \"{}\" which is not configured{}", NameOf(kind),
-                  reference.id.ToString(), config::NearestHint(reference.id.ToString(), names)));
-}
+  const bool graph_ok = own.ok();
+  errors.Append(own);
 
-void CheckSignal(const Config& config, const PipelineDef& pipeline, Kind kind,
-                 const Reference& reference, Errors& errors) {
-  const auto it = config.Section(kind).find(reference.id);
-  if (it != config.Section(kind).end() && !it->second.info->signals.Has(pipeline.signal)) {
-    errors.Add(
-        JoinPath("service::pipelines", pipeline.id.ToString()), reference.mark,
-        fmt::format("failed to create \"{}\" {} for data type \"{}\": telemetry type is not "
-                    "supported",
-                    reference.id.ToString(), NameOf(kind), otlp::Names(pipeline.signal).name));
-  }
-}
-
-void CheckPipeline(const Config& config, const PipelineDef& pipeline, Errors& errors) {
-  const std::string path = JoinPath("service::pipelines", pipeline.id.ToString());
-  if (pipeline.receivers.empty()) {
-    errors.Add(path, pipeline.mark, "must have at least one receiver");
-  }
-  if (pipeline.exporters.empty()) {
-    errors.Add(path, pipeline.mark, "must have at least one exporter");
-  }
-  for (size_t i = 0; i < pipeline.processors.size(); ++i) {
-    for (size_t j = 0; j < i; ++j) {
-      if (pipeline.processors[i].id == pipeline.processors[j].id) {
-        errors.Add(path, pipeline.processors[i].mark,
-                   fmt::format("references processor \"{}\" multiple times",
-                               pipeline.processors[i].id.ToString()));
-        break;
-      }
-    }
-  }
-  const auto check = [&](Kind kind, const std::vector<Reference>& references) {
-    for (const Reference& reference : references) {
-      CheckReference(config, pipeline, kind, reference, errors);
-      CheckSignal(config, pipeline, kind, reference, errors);
-    }
-  };
-  check(Kind::kReceiver, pipeline.receivers);
-  check(Kind::kProcessor, pipeline.processors);
-  check(Kind::kExporter, pipeline.exporters);
-}
-
-// A connector joins an exporting and a receiving pipeline of each signal that it is used for.
-void CheckConnector(const Config& config, const ComponentDef& connector, Errors& errors) {
-  const std::string name = connector.id.ToString();
-  const std::string path = JoinPath("connectors", name);
-  for (const otlp::Signal signal : otlp::kSignals) {
-    std::vector<std::string> in;
-    std::vector<std::string> out;
-    for (const PipelineDef& pipeline : config.pipelines) {
-      if (pipeline.signal != signal) {
-        continue;
-      }
-      if (pipeline.Exports(connector.id)) {
-        in.push_back(pipeline.id.ToString());
-      }
-      if (pipeline.Receives(connector.id)) {
-        out.push_back(pipeline.id.ToString());
-      }
-    }
-    if (in.empty() && !out.empty()) {
-      errors.Add(path, connector.mark,
-                 fmt::format("connector \"{}\" used as receiver in [{}] pipeline but not used in "
-                             "any supported exporter pipeline",
-                             name, fmt::join(out, " ")));
-    } else if (!in.empty() && out.empty()) {
-      errors.Add(path, connector.mark,
-                 fmt::format("connector \"{}\" used as exporter in [{}] pipeline but not used in "
-                             "any supported receiver pipeline",
-                             name, fmt::join(in, " ")));
-    }
-  }
-  const auto ambiguous = [&](Kind kind) {
-    if (config.Section(kind).contains(connector.id)) {
-      errors.Add(path, connector.mark,
-                 fmt::format("ambiguous ID: Found both \"{}\" {} and \"{}\" connector. Change one "
-                             "of the components' IDs to eliminate ambiguity (e.g. rename connector "
-                             "\"{}\" to \"{}/connector\")",
-                             name, NameOf(kind), name, name, name));
-    }
-  };
-  ambiguous(Kind::kExporter);
-  ambiguous(Kind::kReceiver);
-}
-
-// Follows connectors from pipeline to pipeline; a pipeline met again on the way is a cycle.
-bool FindCycle(const Config& config, const PipelineDef& from, std::vector<std::string>& way,
-               std::vector<const PipelineDef*>& open) {
-  if (std::ranges::find(open, &from) != open.end()) {
-    return true;
-  }
-  open.push_back(&from);
-  for (const Reference& exporter : from.exporters) {
-    if (!config.connectors.contains(exporter.id)) {
-      continue;
-    }
-    const std::string_view signal = otlp::Names(from.signal).name;
-    way.push_back(
-        fmt::format("connector \"{}\" ({} to {})", exporter.id.ToString(), signal, signal));
-    for (const PipelineDef& next : config.pipelines) {
-      if (next.signal == from.signal && next.Receives(exporter.id) &&
-          FindCycle(config, next, way, open)) {
-        return true;
-      }
-    }
-    way.pop_back();
-  }
-  open.pop_back();
-  return false;
-}
-
-void CheckCycles(const Config& config, Errors& errors) {
-  for (const PipelineDef& pipeline : config.pipelines) {
-    std::vector<std::string> way;
-    std::vector<const PipelineDef*> open;
-    if (FindCycle(config, pipeline, way, open)) {
-      errors.Add("", pipeline.mark, fmt::format("cycle detected: {}", fmt::join(way, " -> ")));
-      return;
-    }
-  }
-}
-
-void CheckService(const Config& config, const Node& root, Errors& errors) {
-  if (config.pipelines.empty()) {
-    errors.Add("service::pipelines", root.mark(), "service must have at least one pipeline");
-  }
-  for (const Reference& extension : config.service_extensions) {
-    if (!config.extensions.contains(extension.id)) {
-      errors.Add("service::extensions", extension.mark,
-                 fmt::format("references extension \"{}\" which is not configured",
-                             extension.id.ToString()));
-    }
-  }
-  for (const PipelineDef& pipeline : config.pipelines) {
-    CheckPipeline(config, pipeline, errors);
-  }
-  for (const auto& [id, connector] : config.connectors) {
-    CheckConnector(config, connector, errors);
-  }
-  CheckCycles(config, errors);
+  DecodeTable(service, "telemetry", TelemetryTable(), config.telemetry, errors);
+  DecodeTable(service, "admin", AdminTable(), config.admin, errors);
+  return graph_ok;
 }
 
 }  // namespace
@@ -354,22 +316,20 @@ Config DecodeConfig(const Node& root, const Factories& factories, Errors& errors
     errors.Add("", root.mark(), "empty configuration file");
     return config;
   }
-  UnknownKeys(root, {"receivers", "processors", "exporters", "connectors", "extensions", "service"},
-              "", errors);
+  UnknownKeys(root, kRootKeys, "", "", errors);
+  Declarations declared;
   for (const Kind kind : kKinds) {
-    DecodeSection(root, kind, factories, config, errors);
+    DecodeSection(root, kind, factories, config, declared[static_cast<size_t>(kind)], errors);
   }
-  DecodeService(root, config, errors);
-  const auto missing = [&](Kind kind) {
+  for (const Kind kind : {Kind::kReceiver, Kind::kExporter}) {
     const Node* section = root.Find(SectionOf(kind));
-    if (section == nullptr || section->map().empty()) {
-      errors.Add("", root.mark(),
+    if (section == nullptr || section->is_null() || (section->is_map() && section->map().empty())) {
+      errors.Add("", section != nullptr ? section->mark() : root.mark(),
                  fmt::format("no {} configuration specified in config", NameOf(kind)));
     }
-  };
-  missing(Kind::kReceiver);
-  missing(Kind::kExporter);
-  CheckService(config, root, errors);
+  }
+  const bool service_ok = DecodeService(root, config, errors);
+  CheckConfig(config, declared, service_ok, errors);
   return config;
 }
 

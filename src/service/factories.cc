@@ -22,69 +22,6 @@ void Collect(const std::vector<F>& factories, std::vector<const pipeline::TypeIn
   }
 }
 
-struct UpstreamType {
-  Kind kind;
-  std::string_view type;
-  std::string_view advice;
-};
-
-constexpr std::string_view kAgent =
-    "gapless receives OTLP: run this receiver in a Collector agent that exports otlp to gapless";
-constexpr std::string_view kOttl =
-    "needs OTTL, which gapless does not have yet: run it in a Collector in front of gapless";
-constexpr std::string_view kBackend =
-    "gapless exports OTLP: send to the vendor's OTLP endpoint with otlp or otlp_http, or to a "
-    "Collector that has this exporter";
-
-constexpr UpstreamType kUpstreamTypes[] = {
-    {Kind::kReceiver, "jaeger", kAgent},
-    {Kind::kReceiver, "zipkin", kAgent},
-    {Kind::kReceiver, "prometheus", kAgent},
-    {Kind::kReceiver, "hostmetrics", kAgent},
-    {Kind::kReceiver, "filelog", kAgent},
-    {Kind::kReceiver, "kafka", kAgent},
-    {Kind::kReceiver, "opencensus", kAgent},
-    {Kind::kReceiver, "k8s_cluster", kAgent},
-    {Kind::kReceiver, "kubeletstats", kAgent},
-    {Kind::kReceiver, "nop", "leave the pipeline out"},
-    {Kind::kProcessor, "filter", kOttl},
-    {Kind::kProcessor, "transform", kOttl},
-    {Kind::kProcessor, "tail_sampling", kOttl},
-    {Kind::kProcessor, "probabilistic_sampler",
-     "gapless does not sample yet: sample in the SDK or in a Collector in front of gapless"},
-    {Kind::kProcessor, "resourcedetection", "set the attributes in the SDK or in an agent"},
-    {Kind::kProcessor, "k8sattributes", "run it in a Collector agent in front of gapless"},
-    {Kind::kProcessor, "k8s_attributes", "run it in a Collector agent in front of gapless"},
-    {Kind::kProcessor, "groupbyattrs", kOttl},
-    {Kind::kProcessor, "memory_limiter",
-     "gapless bounds memory by itself (queue_size and the common budget): remove it"},
-    {Kind::kProcessor, "resource", "set the attributes in the SDK or in an agent"},
-    {Kind::kProcessor, "attributes", "set the attributes in the SDK or in an agent"},
-    {Kind::kExporter, "logging", "the logging exporter has been replaced: use debug"},
-    {Kind::kExporter, "prometheus", kBackend},
-    {Kind::kExporter, "prometheusremotewrite", kBackend},
-    {Kind::kExporter, "kafka", kBackend},
-    {Kind::kExporter, "loadbalancing", "use failover, or several exporters in one level"},
-    {Kind::kExporter, "datadog", kBackend},
-    {Kind::kExporter, "elasticsearch", kBackend},
-    {Kind::kExporter, "splunk_hec", kBackend},
-    {Kind::kExporter, "zipkin", kBackend},
-    {Kind::kConnector, "routing", kOttl},
-    {Kind::kConnector, "count", kOttl},
-    {Kind::kConnector, "spanmetrics", "run it in a Collector in front of gapless"},
-    {Kind::kConnector, "servicegraph", "run it in a Collector in front of gapless"},
-    {Kind::kConnector, "roundrobin", "list several exporters in one pipeline"},
-    {Kind::kExtension, "zpages", "the metrics on localhost:8888 tell the same: remove it"},
-    {Kind::kExtension, "pprof", "profile with perf: remove it"},
-    {Kind::kExtension, "basicauth", "not there yet: use mTLS, or headers for a token"},
-    {Kind::kExtension, "bearertokenauth", "not there yet: put the token in `headers`"},
-    {Kind::kExtension, "headers_setter", "not there yet: put fixed headers in `headers`"},
-    {Kind::kExtension, "oauth2client", "not there yet: put the token in `headers`"},
-    {Kind::kExtension, "opamp", "not there yet"},
-    {Kind::kExtension, "healthcheckv2", "use health_check"},
-    {Kind::kExtension, "memory_limiter", "gapless bounds memory by itself: remove it"},
-};
-
 }  // namespace
 
 std::string_view NameOf(Kind kind) {
@@ -172,15 +109,6 @@ const delivery::StorageFactory* Factories::Storage(std::string_view type) const 
 const delivery::MergingProcessor* Factories::Merging(std::string_view type) const {
   const auto it = std::ranges::find(merging, type, &delivery::MergingProcessor::type);
   return it == merging.end() ? nullptr : &*it;
-}
-
-std::string_view AdviceForUpstreamType(Kind kind, std::string_view type) {
-  for (const UpstreamType& known : kUpstreamTypes) {
-    if (known.kind == kind && known.type == type) {
-      return known.advice;
-    }
-  }
-  return {};
 }
 
 }  // namespace gapless::service

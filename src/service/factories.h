@@ -39,8 +39,4 @@ struct Factories {
   const delivery::StorageFactory* Storage(std::string_view type) const;
 };
 
-// What to say of a type that the Collector's distributions have and gapless has not; empty: never
-// heard of.
-std::string_view AdviceForUpstreamType(Kind kind, std::string_view type);
-
 }  // namespace gapless::service

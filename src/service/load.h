@@ -17,8 +17,17 @@ struct Loaded {
   std::vector<std::string> files;
 };
 
-// Blocks (files, environment). Errors: INVALID_ARGUMENT with every problem on a line of its own,
-// worded as upstream wraps them. Nothing is started, no port is taken.
+// Resolves what `--config` and `--set` name. Blocks (files, URLs). Errors: INVALID_ARGUMENT or the
+// source's own code, in upstream's words.
+Result<config::Resolved> ResolveConfig(const config::ResolveOptions& options,
+                                       const config::Sources& sources);
+
+// Every problem on a line of its own ("file:line:column: path: …"), grouped under upstream's words
+// for the stage ("invalid configuration:").
+std::string Report(const config::Errors& errors);
+
+// Resolve, decode, validate and plan. Errors: those of ResolveConfig, or INVALID_ARGUMENT with
+// Report(). Nothing is started, no port is taken.
 Result<Loaded> Load(const config::ResolveOptions& options, const config::Sources& sources,
                     const Factories& factories);
 
