@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/components.h"
 #include "cli/default_config.h"
+#include "cli/fetch.h"
 #include "cli/file_watch.h"
 #include "cli/pid_file.h"
 #include "cli/signals.h"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <thread>
 
 #include <fmt/format.h>
 #include <sched.h>
@@ -40,12 +42,14 @@ class Process {
  private:
   void StartWorkers();
   void OnSignal(int number);
-  void Reload();
   void Watch(const std::vector<std::string>& files);
+  void Bring(Task then);
+  void Reload();
   void Stop();
 
   const RunOptions options_;
   const service::Factories factories_;
+  WebSources web_;
   std::vector<std::unique_ptr<net::Worker>> workers_;
   SignalWatch signals_;               // ends before its worker
   std::unique_ptr<FileWatch> watch_;  // as well
@@ -53,6 +57,7 @@ class Process {
   bool stopping_ = false;
   TimePoint stopping_since_{};
   int exit_status_ = 0;
+  std::jthread refresher_;  // ends before what it posts to
 };
 
 void Process::StartWorkers() {
@@ -72,14 +77,14 @@ int Process::Run() {
     workers.push_back(worker.get());
   }
   net::Worker& control = *workers.front();
-  config::Sources sources = config::SystemSources();
   service_ = std::make_unique<service::Service>(service::ServiceOptions{
       .factories = factories_,
       .resolve = options_.resolve,
-      .sources = std::move(sources),
+      .sources = web_.sources(),
       .command = std::string(kCommand),
       .version = std::string(kVersion),
       .workers = workers,
+      .before_reload = [this](Task then) { Bring(std::move(then)); },
       .on_loaded = [this](const std::vector<std::string>& files) { Watch(files); }});
   auto pid_file = PidFile::Create(options_.pid_file);
   if (!pid_file.ok()) {
@@ -104,9 +109,7 @@ int Process::Run() {
 void Process::OnSignal(int number) {
   if (number == SIGHUP) {
     service_->log().Info("Received signal from OS", {{"signal", "hangup"}});
-    if (!stopping_) {
-      Reload();
-    }
+    Reload();
     return;
   }
   service_->log().Info("Received signal from OS",
@@ -121,11 +124,6 @@ void Process::OnSignal(int number) {
     _exit(1);
   }
   Stop();
-}
-
-void Process::Reload() {
-  // What came of it is logged by the service.
-  service_->Reload([](const auto&) {});
 }
 
 // --watch: the files that the running configuration was read from.
@@ -148,6 +146,23 @@ void Process::Watch(const std::vector<std::string>& files) {
   if (!status.ok()) {
     service_->log().Warn("Configuration files are not watched", {{"cause", status.message()}});
   }
+}
+
+// What the configuration needs from the network is brought on a thread of its own.
+void Process::Bring(Task then) {
+  if (!web_.used()) {
+    then();
+    return;
+  }
+  refresher_ = std::jthread([this, then = std::move(then)]() mutable {
+    web_.Bring(options_.resolve);
+    workers_.front()->Post(std::move(then));
+  });
+}
+
+void Process::Reload() {
+  // What came of it is logged by the service.
+  service_->Reload([this](const auto&) { web_.Forget(); });
 }
 
 void Process::Stop() {

@@ -47,7 +47,8 @@ net::Worker& Collector::HomeOf(otlp::Signal signal) const {
 Status Collector::Start(Config config, Plan plan) {
   ReloadReport report;
   RETURN_IF_ERROR(Apply(std::move(config), std::move(plan), report));
-  LogPlan();
+  TakeCareOfLeftJournals();
+  LogPlan({});
   PublishStatus();
   health_.SetReady(true, options_.workers.front()->WallNow());
   return OkStatus();
@@ -58,7 +59,9 @@ Result<ReloadReport> Collector::Reload(Config config, Plan plan) {
   Config former = config_;
   Plan former_plan = plan_;
   Status status = Apply(std::move(config), std::move(plan), report);
-  if (!status.ok()) {
+  if (status.ok()) {
+    LogPlan(former_plan);
+  } else {
     ReloadReport back;
     Status restored = Apply(std::move(former), std::move(former_plan), back);
     if (!restored.ok()) {
@@ -93,11 +96,19 @@ Status Collector::Apply(Config config, Plan plan, ReloadReport& report) {
   return OkStatus();
 }
 
-void Collector::LogPlan() const {
+// What the plan does that is not written in the configuration, and what an OK promises; after a
+// reload only what is new.
+void Collector::LogPlan(const Plan& former) const {
   for (const std::string& note : plan_.notes) {
-    options_.log.Info(note);
+    if (std::ranges::find(former.notes, note) == former.notes.end()) {
+      options_.log.Info(note);
+    }
   }
   for (const auto& [key, host] : queues_) {
+    const auto before = std::ranges::find(former.queues, key, &QueuePlan::key);
+    if (before != former.queues.end() && before->queue == host->plan().queue) {
+      continue;
+    }
     options_.log.Info("Queue",
                       {{"owner", key.owner.ToString()},
                        {"signal", otlp::Names(key.signal).name},

@@ -126,9 +126,11 @@ class Collector {
   Result<std::vector<std::shared_ptr<QueueHost>>> QueuesOf(const OperatorWish& wish) const;
   void BeginDrill(const QueuePlan& plan, size_t level, const OperatorWish& wish);
   void TakeOut(const QueueKey& key);
+  void TakeCareOfLeftJournals();
+  bool EmptyLeftJournal(const ComponentId& storage, const delivery::LeftJournal& left);
   void Retire(const std::shared_ptr<QueueHost>& host);
   void StopComponent(std::shared_ptr<pipeline::Component> component);
-  void LogPlan() const;
+  void LogPlan(const Plan& former) const;
 
   void ShutdownQueues();
   void ShutdownRest();

@@ -167,21 +167,38 @@ void Service::Reload(ReloadDone done) {
     done(Unavailable("the process is leaving"));
     return;
   }
-  reloads_.push_back(std::move(done));
-  if (reloads_.size() == 1) {
-    TryReload(options_.workers.front()->Now() + kClosingPatience);
+  // A wish that comes while one is being fulfilled may mean files that were read already.
+  const bool busy = !reloads_.empty();
+  (busy ? later_reloads_ : reloads_).push_back(std::move(done));
+  if (!busy) {
+    BeginReload();
+  }
+}
+
+void Service::BeginReload() {
+  Task begin = [this] { TryReload(options_.workers.front()->Now() + kClosingPatience); };
+  if (options_.before_reload) {
+    options_.before_reload(std::move(begin));
+  } else {
+    begin();
   }
 }
 
 void Service::TryReload(TimePoint patience) {
+  if (stopping_) {
+    return;
+  }
   net::Worker& control = *options_.workers.front();
   if (collector_->IsClosing() && control.Now() < patience) {
     reload_timer_ = control.RunAfter(kClosingLook, [this, patience] { TryReload(patience); });
     return;
   }
   const Result<ReloadReport> report = ReloadNow();
-  for (ReloadDone& done : std::exchange(reloads_, {})) {
+  for (ReloadDone& done : std::exchange(reloads_, std::exchange(later_reloads_, {}))) {
     done(report);
+  }
+  if (!reloads_.empty()) {
+    BeginReload();
   }
 }
 
@@ -259,8 +276,10 @@ void Service::Shutdown(Duration timeout, std::move_only_function<void(uint64_t)>
   stopping_ = true;
   health_timer_.Cancel();
   reload_timer_.Cancel();
-  for (ReloadDone& reload : std::exchange(reloads_, {})) {
-    reload(Unavailable("the process is leaving"));
+  for (auto* reloads : {&reloads_, &later_reloads_}) {
+    for (ReloadDone& reload : std::exchange(*reloads, {})) {
+      reload(Unavailable("the process is leaving"));
+    }
   }
   net::Worker& control = *options_.workers.front();
   const TimePoint deadline = control.Now() + timeout;

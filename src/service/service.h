@@ -26,6 +26,9 @@ struct ServiceOptions {
   std::string command = "gapless";
   std::string version;
   std::vector<net::Worker*> workers;
+  // Brings what a reload needs from afar without making a worker wait, then runs the task on the
+  // control worker. Empty: nothing is brought.
+  std::function<void(Task then)> before_reload;
   // Called on the control worker with the files that the running configuration was read from.
   std::function<void(const std::vector<std::string>& files)> on_loaded;
 };
@@ -55,6 +58,7 @@ class Service final : private AdminActions {
   telemetry::Labels ResourceOf(const TelemetryConfig& config) const;
   void SetUpAdmin(const AdminConfig& config);
   void TellFiles(const std::vector<std::string>& files);
+  void BeginReload();
   void TryReload(TimePoint patience);
   Result<ReloadReport> ReloadNow();
   Result<ReloadReport> Apply(Loaded loaded);
@@ -77,7 +81,8 @@ class Service final : private AdminActions {
   std::unique_ptr<Collector> collector_;
   std::unique_ptr<net::HttpService> admin_;
   std::string admin_endpoint_;
-  std::vector<ReloadDone> reloads_;  // wishes that one reload will fulfil
+  std::vector<ReloadDone> reloads_;        // wishes that the reload under way fulfils
+  std::vector<ReloadDone> later_reloads_;  // those that the next one will
   bool stopping_ = false;
   Timer reload_timer_;
   Timer health_timer_;

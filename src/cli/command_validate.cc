@@ -1,0 +1,38 @@
+// `gapless validate`: what is wrong with a configuration, and, with --probe, with the world that it
+// speaks of.
+#include "cli/commands.h"
+#include "cli/components.h"
+#include "cli/fetch.h"
+#include "cli/probe.h"
+#include "service/load.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace gapless::cli {
+
+int ValidateCommand(const RunOptions& options, bool probe) {
+  const service::Factories factories = Components();
+  const auto loaded = service::Load(options.resolve, Sources(), factories);
+  if (!loaded.ok()) {
+    return Fail(loaded.status());
+  }
+  for (const config::Issue& warning : loaded->warnings) {
+    fmt::print(stderr, "Warning: {}\n", warning.ToString());
+  }
+  if (!probe) {
+    return 0;
+  }
+  const std::vector<ProbeResult> results = ProbeExporters(loaded->config, loaded->plan, factories);
+  fmt::print("{}", ProbeTable(results));
+  size_t failed = 0;
+  for (const ProbeResult& result : results) {
+    failed += result.verdict == ProbeResult::Verdict::kFailed ? 1 : 0;
+  }
+  return failed == 0 ? 0
+                     : Fail(Unavailable(fmt::format("{} of {} exporters did not answer", failed,
+                                                    results.size())));
+}
+
+}  // namespace gapless::cli
