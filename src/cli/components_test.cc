@@ -4,6 +4,7 @@
 #include "config/yaml.h"
 #include "delivery/transport.h"
 #include "net/worker.h"
+#include "service/upstream_types.h"
 #include "telemetry/metrics.h"
 
 #include <filesystem>
@@ -92,6 +93,14 @@ TEST_F(ComponentsTest, NamesAreIdsAndUnique) {
   }
 }
 
+TEST_F(ComponentsTest, WhatIsHereIsNotAmongTheTypesThatOnlyTheCollectorHas) {
+  for (const Type& type : Types()) {
+    for (const std::string_view name : {type.info->type, type.info->alias}) {
+      EXPECT_EQ(service::AdviceForUpstreamType(type.kind, name), "") << type.name();
+    }
+  }
+}
+
 TEST_F(ComponentsTest, DefaultsAndWhatMustBeWrittenAreValid) {
   for (const Type& type : Types()) {
     Decode(type, Least(type));
@@ -167,6 +176,8 @@ TEST_F(LifecycleTest, ExportersStartAnswerAProbeAndEnd) {
     ASSERT_NE(config, nullptr);
     const auto settings = factory.delivery(*config);
     EXPECT_GT(settings.queue.queue_size, 0u) << type.name();
+    const bool has_peer = factory.info.config.table().Find("endpoint") != nullptr;
+    EXPECT_EQ(settings.queue.enabled, has_peer) << type.name();
     const auto exporter = factory.create(SettingsOf(type), config);
     ASSERT_TRUE(exporter->Start().ok()) << type.name();
     for (const otlp::Signal signal : otlp::kSignals) {
@@ -182,7 +193,6 @@ TEST_F(LifecycleTest, ExportersStartAnswerAProbeAndEnd) {
       EXPECT_FALSE(answer) << type.name() << ": an answer within the call";
       EXPECT_TRUE(worker_.RunUntil([&] { return answer.has_value(); }, std::chrono::seconds(10)));
       // Nobody listens on port 1; everything else is well.
-      const bool has_peer = factory.info.config.table().Find("endpoint") != nullptr;
       EXPECT_EQ(answer->outcome,
                 has_peer ? delivery::OutcomeClass::kTransport : delivery::OutcomeClass::kOk)
           << type.name() << ": " << answer->status.ToString();

@@ -4,12 +4,12 @@ import subprocess
 import time
 
 import pytest
+import yaml
 
 from harness.collector import READY, SLOWNESS, binary
 from harness.loopback import loopback_address
 from harness.samples import NAMES, Sample
 from harness.wait import wait_until
-
 
 @pytest.fixture
 def sample_of(tmp_path, authority):
@@ -72,6 +72,27 @@ def test_what_is_printed_reads_back_as_the_same(sample_of, name):
     (sample.target / "printed.yaml").write_text(printed.stdout)
     again = run(sample, "print-config", "--mode", "unredacted", "--config", "printed.yaml")
     assert again.stdout == printed.stdout
+
+
+def keys(node, path=""):
+    """Every key of a tree, as a path."""
+    if isinstance(node, list):
+        for item in node:
+            yield from keys(item, f"{path}[]")
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield f"{path}::{key}"
+            yield from keys(value, f"{path}::{key}")
+
+
+def test_everything_has_every_key_of_every_component(sample_of):
+    sample = sample_of("everything")
+    listed = yaml.safe_load(run(sample, "components").stdout)
+    for section in ("receivers", "processors", "exporters", "connectors", "extensions"):
+        types = {id_.split("/")[0] for id_ in sample.merged[section]}
+        assert {entry["name"] for entry in listed[section]} == types
+    printed = yaml.safe_load(run(sample, "print-config", *sample.args).stdout)
+    assert set(keys(printed)) <= set(keys(sample.merged))
 
 
 def test_secrets_are_shown_nowhere_unless_asked_for(sample_of):

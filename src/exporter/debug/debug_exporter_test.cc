@@ -1,11 +1,9 @@
 #include "exporter/debug/debug_exporter.h"
 
 #include "base/sim_loop.h"
-#include "exporter/debug/factory.h"
 #include "exporter/debug/sampler.h"
 #include "exporter/debug/text.h"
 #include "exporter/debug/value.h"
-#include "net/worker.h"
 #include "telemetry/log_capture.h"
 #include "tests/support/otlp_builder.h"
 
@@ -434,31 +432,6 @@ TEST(DebugConfigTest, OutputPathsMustNotBeEmptyWhenTheyAreUsed) {
   config::Errors used;
   Decoded(node, used);
   EXPECT_THAT(used.ToString(), HasSubstr("output_paths must not be empty"));
-}
-
-TEST(DebugFactoryTest, MakesAComponentFromItsConfiguration) {
-  const delivery::ExporterFactory factory = Factory();
-  EXPECT_EQ(factory.info.type, "debug");
-  config::Errors errors;
-  const auto config = factory.info.config.decode(config::Node::Null(), "exporters::debug", errors);
-  ASSERT_TRUE(errors.ok()) << errors.ToString();
-  EXPECT_FALSE(factory.delivery(*config).queue.enabled);
-  net::Worker worker;
-  const std::vector<net::Worker*> workers = {&worker};
-  telemetry::Registry metrics;
-  const auto exporter = factory.create(
-      pipeline::Settings{.id = {}, .log = {}, .metrics = metrics, .workers = workers}, config);
-  ASSERT_TRUE(exporter->Start().ok());
-  const auto transport = exporter->CreateTransport(otlp::Signal::kLogs, worker, Duration(0));
-  bool answered = false;
-  transport->Probe(std::chrono::seconds(5), [&](AttemptResult result) {
-    EXPECT_EQ(result.outcome, OutcomeClass::kOk) << result.status.ToString();
-    answered = true;
-  });
-  EXPECT_TRUE(worker.RunUntil([&] { return answered; }, std::chrono::seconds(10)));
-  bool done = false;
-  exporter->Shutdown(worker.Now(), [&] { done = true; });
-  EXPECT_TRUE(worker.RunUntil([&] { return done; }, std::chrono::seconds(10)));
 }
 
 }  // namespace

@@ -2,14 +2,11 @@
 
 #include "base/sim_loop.h"
 #include "exporter/file/encode.h"
-#include "exporter/file/factory.h"
 #include "io/memory_file_system.h"
 #include "net/worker.h"
 #include "telemetry/log_capture.h"
 #include "tests/support/otlp_builder.h"
 #include "wire/compression.h"
-
-#include <unistd.h>
 
 namespace gapless::exporter::file {
 namespace {
@@ -309,39 +306,6 @@ TEST(FileConfigTest, ProblemsAreToldInUpstreamsWords) {
   EXPECT_THAT(ProblemsOf({{"path", path}, {"directory_permissions", Text("0999")}}),
               HasSubstr("must be an octal number"));
   EXPECT_THAT(ProblemsOf({{"path", path}, {"pth", path}}), HasSubstr("pth"));
-}
-
-config::Node PathNode(const std::string& path) {
-  config::Node node = config::Node::Map();
-  node.Set("path", config::Node::String(path));
-  return node;
-}
-
-TEST(FileFactoryTest, MakesAComponentFromItsConfiguration) {
-  const std::string path = ::testing::TempDir() + "gapless_file_" + std::to_string(getpid());
-  const delivery::ExporterFactory factory = Factory();
-  EXPECT_EQ(factory.info.type, "file");
-  config::Errors errors;
-  const auto config = factory.info.config.decode(PathNode(path), "exporters::file", errors);
-  ASSERT_TRUE(errors.ok()) << errors.ToString();
-  EXPECT_FALSE(factory.delivery(*config).queue.enabled);
-  net::Worker worker;
-  const std::vector<net::Worker*> workers = {&worker};
-  telemetry::Registry metrics;
-  const auto exporter = factory.create(
-      pipeline::Settings{.id = {}, .log = {}, .metrics = metrics, .workers = workers}, config);
-  ASSERT_TRUE(exporter->Start().ok());
-  const auto transport = exporter->CreateTransport(otlp::Signal::kLogs, worker, Duration(0));
-  bool answered = false;
-  transport->Probe(std::chrono::seconds(5), [&](AttemptResult result) {
-    EXPECT_EQ(result.outcome, OutcomeClass::kOk) << result.status.ToString();
-    answered = true;
-  });
-  EXPECT_TRUE(worker.RunUntil([&] { return answered; }, std::chrono::seconds(10)));
-  bool done = false;
-  exporter->Shutdown(worker.Now(), [&] { done = true; });
-  EXPECT_TRUE(worker.RunUntil([&] { return done; }, std::chrono::seconds(10)));
-  EXPECT_EQ(unlink(path.c_str()), 0);
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #include "exporter/nop/nop_exporter.h"
 
 #include "base/sim_loop.h"
-#include "exporter/nop/factory.h"
-#include "net/worker.h"
 
 namespace gapless::exporter::nop {
 namespace {
@@ -53,31 +51,6 @@ TEST(NopExporterTest, AnyKeyIsUnknown) {
   Config config;
   config::Decode(ConfigTable(), node, "exporters::nop", config, errors);
   EXPECT_FALSE(errors.ok());
-}
-
-TEST(NopFactoryTest, MakesAComponentFromItsConfiguration) {
-  const delivery::ExporterFactory factory = Factory();
-  EXPECT_EQ(factory.info.type, "nop");
-  config::Errors errors;
-  const auto config = factory.info.config.decode(config::Node::Null(), "exporters::nop", errors);
-  ASSERT_TRUE(errors.ok()) << errors.ToString();
-  EXPECT_FALSE(factory.delivery(*config).queue.enabled);
-  net::Worker worker;
-  const std::vector<net::Worker*> workers = {&worker};
-  telemetry::Registry metrics;
-  const auto exporter = factory.create(
-      pipeline::Settings{.id = {}, .log = {}, .metrics = metrics, .workers = workers}, config);
-  ASSERT_TRUE(exporter->Start().ok());
-  const auto transport = exporter->CreateTransport(otlp::Signal::kLogs, worker, Duration(0));
-  bool answered = false;
-  transport->Probe(std::chrono::seconds(5), [&](AttemptResult result) {
-    EXPECT_EQ(result.outcome, OutcomeClass::kOk) << result.status.ToString();
-    answered = true;
-  });
-  EXPECT_TRUE(worker.RunUntil([&] { return answered; }, std::chrono::seconds(10)));
-  bool done = false;
-  exporter->Shutdown(worker.Now(), [&] { done = true; });
-  EXPECT_TRUE(worker.RunUntil([&] { return done; }, std::chrono::seconds(10)));
 }
 
 }  // namespace
