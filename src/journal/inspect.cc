@@ -5,6 +5,7 @@
 #include "journal/segment_recovery.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +14,8 @@
 namespace gapless::journal {
 
 namespace {
+
+constexpr size_t kHolderMax = 4096;
 
 WallTime ArrivalOf(const RecoveredRecord& record) {
   return WallTime(Duration(record.header.arrival_ns));
@@ -57,8 +60,14 @@ JournalSummary Summarize(const std::string& directory, const Recovered& recovere
   summary.owed = recovered.book.owed();
   summary.damaged_places = recovered.damaged_places;
   summary.user_state = recovered.user_state;
-  summary.segments = recovered.segments.size();
+  summary.checkpoint_sequence = recovered.checkpoint_sequence;
+  summary.counted = recovered.counted;
+  std::map<uint64_t, SegmentSummary> segments;
   for (const auto& [sequence, segment] : recovered.segments) {
+    segments[sequence] = {.path = segment.path,
+                          .sequence = sequence,
+                          .bytes = segment.size,
+                          .created = WallTime(Duration(segment.header.created_ns))};
     summary.disk_bytes += segment.size;
   }
   for (const Debts::Reader& reader : recovered.book.debts().readers()) {
@@ -67,11 +76,17 @@ JournalSummary Summarize(const std::string& directory, const Recovered& recovere
     }
   }
   for (const auto& [position, record] : recovered.records) {
+    SegmentSummary& segment = segments.at(record.segment);
+    ++segment.records;
+    segment.live_bytes += record.header.total_size();
     if (recovered.book.IsPending(position)) {
       const WallTime arrival = ArrivalOf(record);
       summary.oldest = std::min(summary.oldest.value_or(arrival), arrival);
       summary.newest = std::max(summary.newest.value_or(arrival), arrival);
     }
+  }
+  for (auto& [sequence, segment] : segments) {
+    summary.segments.push_back(std::move(segment));
   }
   return summary;
 }
@@ -79,7 +94,7 @@ JournalSummary Summarize(const std::string& directory, const Recovered& recovere
 // Also of a journal that is in use: what its files say at this moment.
 JournalSummary Glance(io::FileSystem& fs, const std::string& directory) {
   const auto lock = LockStopped(fs, directory);
-  Result<Recovered> recovered = Walk(fs, directory);
+  const Result<Recovered> recovered = Walk(fs, directory);
   JournalSummary summary;
   if (recovered.ok()) {
     summary = Summarize(directory, *recovered);
@@ -88,12 +103,16 @@ JournalSummary Glance(io::FileSystem& fs, const std::string& directory) {
     summary.status = recovered.status();
   }
   summary.in_use = lock.status().code() == Code::kFailedPrecondition;
+  if (summary.in_use) {
+    const auto holder = io::ReadWholeFile(fs, io::JoinPath(directory, "lock"), kHolderMax);
+    summary.holder = holder.ok() ? holder->substr(0, holder->find('\n')) : "";
+  }
   return summary;
 }
 
 bool IsJournal(io::FileSystem& fs, const std::string& directory) {
   const Code code = ReadIdentity(fs, directory).status().code();
-  return code == Code::kOk || code == Code::kFailedPrecondition;
+  return code == Code::kOk || code == Code::kFailedPrecondition || code == Code::kDataLoss;
 }
 
 ReadRecord ReadOne(const Recovered& recovered, Position position, const RecoveredRecord& record) {
@@ -111,17 +130,26 @@ ReadRecord ReadOne(const Recovered& recovered, Position position, const Recovere
 
 }  // namespace
 
-Result<std::vector<JournalSummary>> ListJournals(io::FileSystem& fs, const std::string& directory) {
+Result<std::vector<std::string>> FindJournals(io::FileSystem& fs, const std::string& directory) {
   if (IsJournal(fs, directory)) {
-    return std::vector<JournalSummary>{Glance(fs, directory)};
+    return std::vector<std::string>{directory};
   }
   ASSIGN_OR_RETURN(const std::vector<io::DirectoryEntry> entries, fs.List(directory));
-  std::vector<JournalSummary> summaries;
+  std::vector<std::string> journals;
   for (const io::DirectoryEntry& entry : entries) {
     const std::string path = io::JoinPath(directory, entry.name);
     if (entry.is_directory && IsJournal(fs, path)) {
-      summaries.push_back(Glance(fs, path));
+      journals.push_back(path);
     }
+  }
+  return journals;
+}
+
+Result<std::vector<JournalSummary>> ListJournals(io::FileSystem& fs, const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> journals, FindJournals(fs, directory));
+  std::vector<JournalSummary> summaries;
+  for (const std::string& journal : journals) {
+    summaries.push_back(Glance(fs, journal));
   }
   return summaries;
 }
@@ -135,21 +163,24 @@ Result<VerifyReport> VerifyJournal(io::FileSystem& fs, const std::string& direct
   ASSIGN_OR_RETURN(const Opened opened, OpenStopped(fs, directory));
   VerifyReport report;
   report.damaged_places = opened.recovered.damaged_places;
+  for (const DamagedPlace& place : opened.recovered.damage) {
+    report.damage.push_back(
+        fmt::format("{} at {} ({} bytes): {}", place.path, place.offset, place.size, place.what));
+  }
   for (const auto& [position, record] : opened.recovered.records) {
     const ReadRecord read = ReadOne(opened.recovered, position, record);
     ++report.records;
     report.bytes += read.item.size;
-    if (!read.batch.ok()) {
-      report.damaged_records.push_back(read.batch.status().message());
+    if (!read.batch.ok() && ++report.damaged_records <= kDamagedPlacesMax) {
+      report.damage.push_back(read.batch.status().message());
     }
   }
   return report;
 }
 
-Result<ReplayReport> ReplayJournal(io::FileSystem& fs, const std::string& directory,
-                                   const ReplayRange& range, ReplayVisitor visitor) {
+Status ReplayJournal(io::FileSystem& fs, const std::string& directory, const ReplayRange& range,
+                     ReplayVisitor visitor, ReplayReport* report) {
   ASSIGN_OR_RETURN(const Opened opened, OpenStopped(fs, directory));
-  ReplayReport report;
   for (const auto& [position, record] : opened.recovered.records) {
     const WallTime arrival = ArrivalOf(record);
     const bool in_range = (!range.from || arrival >= *range.from) &&
@@ -160,7 +191,7 @@ Result<ReplayReport> ReplayJournal(io::FileSystem& fs, const std::string& direct
     }
     ReadRecord read = ReadOne(opened.recovered, position, record);
     if (!read.batch.ok()) {
-      ++report.damaged;
+      ++report->damaged;
       continue;
     }
     RETURN_IF_ERROR(visitor({.position = position,
@@ -169,9 +200,9 @@ Result<ReplayReport> ReplayJournal(io::FileSystem& fs, const std::string& direct
                              .bytes = record.header.raw_size,
                              .metadata = record.metadata},
                             std::move(*read.batch)));
-    ++report.records;
+    ++report->records;
   }
-  return report;
+  return OkStatus();
 }
 
 }  // namespace gapless::journal

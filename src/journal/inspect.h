@@ -15,10 +15,20 @@
 
 namespace gapless::journal {
 
+struct SegmentSummary {
+  std::string path;
+  uint64_t sequence = 0;
+  uint64_t bytes = 0;       // of the file
+  uint64_t records = 0;     // that somebody still needs
+  uint64_t live_bytes = 0;  // of them
+  WallTime created;         // arrival of the first record written there
+};
+
 struct JournalSummary {
   std::string directory;
   std::string name;  // component and signal: "exporter_otlp_primary_traces"
   bool in_use = false;
+  std::string holder;  // who has it open, as its lock says
   // Not OK: it could not be read (a newer format, say); everything below is then empty.
   Status status;
   Ledger ledger;
@@ -31,13 +41,18 @@ struct JournalSummary {
   std::optional<WallTime> oldest;  // arrival, of the pending records
   std::optional<WallTime> newest;
   uint64_t disk_bytes = 0;
-  size_t segments = 0;
+  std::vector<SegmentSummary> segments;  // oldest first
+  uint64_t checkpoint_sequence = 0;      // 0: there is none
+  Position counted = 1;                  // the ledger of the checkpoint counts what is below
   uint64_t damaged_places = 0;
   std::string user_state;
 };
 
-// The journals under a storage directory, or the one whose directory it is; by name. Errors:
-// NOT_FOUND for no such directory.
+// The directories of the journals under a storage directory, or the one that it is itself; by name.
+// Errors: NOT_FOUND for no such directory.
+Result<std::vector<std::string>> FindJournals(io::FileSystem& fs, const std::string& directory);
+
+// What is in each of them, also of those that a process has open.
 Result<std::vector<JournalSummary>> ListJournals(io::FileSystem& fs, const std::string& directory);
 
 Result<JournalSummary> InspectJournal(io::FileSystem& fs, const std::string& directory);
@@ -46,9 +61,10 @@ struct VerifyReport {
   uint64_t records = 0;  // that somebody still needs
   uint64_t bytes = 0;    // of them on disk
   uint64_t damaged_places = 0;
-  // Records whose content does not match its checksum, one sentence each.
-  std::vector<std::string> damaged_records;
-  bool sound() const { return damaged_places == 0 && damaged_records.empty(); }
+  uint64_t damaged_records = 0;  // whose content does not match its checksum
+  // The first kDamagedPlacesMax of each, one sentence each, with file and offset.
+  std::vector<std::string> damage;
+  bool sound() const { return damaged_places == 0 && damaged_records == 0; }
 };
 
 // Reads everything that somebody still needs and checks it.
@@ -66,11 +82,12 @@ using ReplayVisitor = std::move_only_function<Status(const RecordInfo& info, otl
 
 struct ReplayReport {
   uint64_t records = 0;
-  uint64_t damaged = 0;  // skipped
+  uint64_t damaged = 0;  // records that could not be read; skipped
 };
 
 // Hands out the records of a range in the order of their positions. They stay in the journal.
-Result<ReplayReport> ReplayJournal(io::FileSystem& fs, const std::string& directory,
-                                   const ReplayRange& range, ReplayVisitor visitor);
+// `report` counts also when the visitor ends it.
+Status ReplayJournal(io::FileSystem& fs, const std::string& directory, const ReplayRange& range,
+                     ReplayVisitor visitor, ReplayReport* report);
 
 }  // namespace gapless::journal

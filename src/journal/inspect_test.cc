@@ -65,8 +65,39 @@ TEST_F(InspectTest, VerifyFindsARecordWhoseContentChanged) {
   const auto damaged = VerifyJournal(harness_.fs(), kJournal);
   ASSERT_TRUE(damaged.ok());
   EXPECT_FALSE(damaged->sound());
-  ASSERT_EQ(damaged->damaged_records.size(), 1U);
-  EXPECT_NE(damaged->damaged_records[0].find(paths[0]), std::string::npos);
+  EXPECT_EQ(damaged->damaged_records, 1U);
+  ASSERT_EQ(damaged->damage.size(), 1U);
+  EXPECT_NE(damaged->damage[0].find(paths[0]), std::string::npos);
+}
+
+TEST_F(InspectTest, VerifyNamesThePlaceOfEveryDamage) {
+  Stop();
+  const auto paths = harness_.SegmentPaths();
+  std::string content = harness_.fs().Content(paths[0]);
+  content[content.find("record 2") - 30] ^= 1;  // in the header before it
+  harness_.fs().SetContent(paths[0], content);
+  const auto report = VerifyJournal(harness_.fs(), kJournal);
+  ASSERT_TRUE(report.ok());
+  EXPECT_FALSE(report->sound());
+  EXPECT_EQ(report->damaged_places, 1U);
+  ASSERT_EQ(report->damage.size(), 1U);
+  EXPECT_TRUE(report->damage[0].starts_with(paths[0] + " at ")) << report->damage[0];
+}
+
+TEST_F(InspectTest, InspectTellsSegmentsCheckpointAndWhoHasIt) {
+  const auto busy = ListJournals(harness_.fs(), kJournal);
+  ASSERT_TRUE(busy.ok());
+  EXPECT_TRUE(busy->front().holder.starts_with("pid "));
+  Stop();
+  const auto summary = InspectJournal(harness_.fs(), kJournal);
+  ASSERT_TRUE(summary.ok());
+  EXPECT_EQ(summary->holder, "");
+  ASSERT_EQ(summary->segments.size(), 1U);
+  EXPECT_EQ(summary->segments[0].path, harness_.SegmentPaths()[0]);
+  EXPECT_EQ(summary->segments[0].records, 4U);
+  EXPECT_EQ(summary->segments[0].bytes, 16U * 1024);
+  EXPECT_GT(summary->checkpoint_sequence, 0U);
+  EXPECT_EQ(summary->counted, positions_.back() + 1);
 }
 
 TEST_F(InspectTest, ReplayHandsOutATimeRangeAndLeavesEverythingInPlace) {
@@ -79,19 +110,20 @@ TEST_F(InspectTest, ReplayHandsOutATimeRangeAndLeavesEverythingInPlace) {
     bodies.push_back(batch.body.ToString() + "@" + batch.metadata->at(0).second);
     return OkStatus();
   };
-  auto report = ReplayJournal(harness_.fs(), kJournal, {}, collect);
-  ASSERT_TRUE(report.ok());
-  EXPECT_EQ(report->records, 4U);
+  ReplayReport report;
+  ASSERT_TRUE(ReplayJournal(harness_.fs(), kJournal, {}, collect, &report).ok());
+  EXPECT_EQ(report.records, 4U);
   EXPECT_EQ(bodies,
             (std::vector<std::string>{"record 1@1", "record 2@2", "record 3@3", "record 4@4"}));
   bodies.clear();
-  report = ReplayJournal(harness_.fs(), kJournal,
-                         {.from = *all->oldest, .to = *all->newest, .owed = false}, collect);
+  const ReplayRange range{.from = *all->oldest, .to = *all->newest, .owed = false};
+  ASSERT_TRUE(ReplayJournal(harness_.fs(), kJournal, range, collect, &report).ok());
   EXPECT_EQ(bodies, (std::vector<std::string>{"record 2@2", "record 3@3"}));
-  const auto stopped = ReplayJournal(
+  const Status stopped = ReplayJournal(
       harness_.fs(), kJournal, {},
-      [](const RecordInfo&, const otlp::Batch&) { return Unavailable("the endpoint is down"); });
-  EXPECT_EQ(stopped.status().code(), Code::kUnavailable);
+      [](const RecordInfo&, const otlp::Batch&) { return Unavailable("the endpoint is down"); },
+      &report);
+  EXPECT_EQ(stopped.code(), Code::kUnavailable);
   auto after = harness_.Files();
   after["/data/journal/lock"] = files.at("/data/journal/lock");
   EXPECT_TRUE(after == files);

@@ -42,6 +42,7 @@ class Recovery {
   Status ScanSegment(const RecoveredSegment& segment);
   void Keep(const RecoveredSegment& segment, const ScanItem& item);
   void NoteDamage(const RecoveredSegment& segment, const ScanItem& item);
+  void Count(DamagedPlace place);
   void DropTornRecords();
   void Account();
   std::shared_ptr<const otlp::Metadata> Intern(const std::string& encoded);
@@ -79,9 +80,8 @@ Status Recovery::LoadCheckpoint() {
                    FindCheckpoints(fs_, options_.directory, out_.journal_id));
   out_.next_checkpoint = found.next_sequence;
   out_.next_position = found.head;
-  out_.had_checkpoint = found.best.has_value();
   if (found.damaged) {
-    ++out_.damaged_places;
+    Count({.path = options_.directory, .what = "a checkpoint is damaged"});
     options_.log.Warn("a checkpoint of the journal is damaged",
                       {{"directory", options_.directory},
                        {"instead", found.best ? "the one before" : "everything is pending"}});
@@ -90,6 +90,8 @@ Status Recovery::LoadCheckpoint() {
     checkpoint_ = std::move(*found.best);
   }
   out_.user_state = checkpoint_.user_state;
+  out_.checkpoint_sequence = checkpoint_.sequence;
+  out_.counted = checkpoint_.counted;
   return OkStatus();
 }
 
@@ -134,9 +136,12 @@ Status Recovery::OpenSegmentFile(const std::string& name) {
     }
     return OkStatus();
   }
-  ++out_.damaged_places;
+  const std::string_view reason =
+      header.ok() ? "it is not of this journal" : "its header is damaged";
+  Count(
+      {.path = path, .size = size, .what = fmt::format("the segment cannot be used: {}", reason)});
   options_.log.Warn("a segment of the journal cannot be used; it is kept aside",
-                    {{"file", path}, {"reason", header.ok() ? "foreign" : "damaged header"}});
+                    {{"file", path}, {"reason", reason}});
   if (!options_.read_only) {
     // Best effort: a file that stays is looked at again at the next start.
     const std::string aside = io::JoinPath(options_.directory, "damaged");
@@ -175,8 +180,18 @@ Status Recovery::ScanSegment(const RecoveredSegment& segment) {
   }
 }
 
-void Recovery::NoteDamage(const RecoveredSegment& segment, const ScanItem& item) {
+void Recovery::Count(DamagedPlace place) {
   ++out_.damaged_places;
+  if (out_.damage.size() < kDamagedPlacesMax) {
+    out_.damage.push_back(std::move(place));
+  }
+}
+
+void Recovery::NoteDamage(const RecoveredSegment& segment, const ScanItem& item) {
+  Count({.path = segment.path,
+         .offset = item.offset,
+         .size = item.size,
+         .what = "bytes are damaged"});
   options_.log.Error("bytes of the journal are damaged; they are skipped",
                      {{"file", segment.path}, {"offset", item.offset}, {"size", item.size}});
   if (!options_.read_only) {

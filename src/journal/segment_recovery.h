@@ -33,6 +33,16 @@ struct RecoveredRecord {
   std::shared_ptr<const otlp::Metadata> metadata;
 };
 
+// Where bytes could not be read.
+struct DamagedPlace {
+  std::string path;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  std::string what;
+};
+// Kept of them; the count goes on.
+inline constexpr size_t kDamagedPlacesMax = 100;
+
 struct Recovered {
   uint64_t journal_id = 0;
   std::string name;
@@ -45,7 +55,10 @@ struct Recovered {
   std::map<uint64_t, RecoveredSegment> segments;  // by sequence
   std::map<Position, RecoveredRecord> records;    // pending or owed
   uint64_t damaged_places = 0;
-  bool had_checkpoint = false;
+  std::vector<DamagedPlace> damage;  // the first of them
+  // What the checkpoint says; its sequence is 0 if there is none.
+  uint64_t checkpoint_sequence = 0;
+  Position counted = 1;
 };
 
 struct RecoveryOptions {
