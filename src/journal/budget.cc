@@ -7,12 +7,19 @@
 
 namespace gapless::journal {
 
-uint64_t Budget::share() const { return limit_ / 2 / std::max<uint64_t>(1, accounts()); }
+uint64_t Budget::share() const { return limit() / 2 / std::max<uint64_t>(1, accounts()); }
+
+void Budget::RaiseLimit(uint64_t limit) {
+  uint64_t now = limit_.load(std::memory_order_relaxed);
+  while (now < limit && !limit_.compare_exchange_weak(now, limit, std::memory_order_relaxed)) {
+  }
+}
 
 bool Budget::TakeCommon(uint64_t bytes) {
+  const uint64_t most = common_limit();
   uint64_t used = common_used_.load(std::memory_order_relaxed);
   do {
-    if (bytes > common_limit() || used > common_limit() - bytes) {
+    if (bytes > most || used > most - bytes) {
       return false;
     }
   } while (!common_used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));

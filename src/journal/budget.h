@@ -42,7 +42,9 @@ class Budget : public std::enable_shared_from_this<Budget> {
   explicit Budget(uint64_t limit) : limit_(limit) {}
   std::unique_ptr<Account> Open() { return std::make_unique<Account>(shared_from_this()); }
 
-  uint64_t limit() const { return limit_; }
+  uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  // Never lowers it.
+  void RaiseLimit(uint64_t limit);
   uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   uint64_t accounts() const { return accounts_.load(std::memory_order_relaxed); }
 
@@ -51,10 +53,10 @@ class Budget : public std::enable_shared_from_this<Budget> {
 
  private:
   uint64_t share() const;
-  uint64_t common_limit() const { return limit_ - limit_ / 2; }
+  uint64_t common_limit() const { return limit() - limit() / 2; }
   bool TakeCommon(uint64_t bytes);
 
-  const uint64_t limit_;
+  std::atomic<uint64_t> limit_;
   std::atomic<uint64_t> accounts_{0};
   std::atomic<uint64_t> common_used_{0};
   std::atomic<uint64_t> used_{0};

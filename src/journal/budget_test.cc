@@ -98,5 +98,17 @@ TEST(BudgetTest, AccountsOfSeveralThreadsAddUpToNothingAtTheEnd) {
   EXPECT_EQ(budget->accounts(), 0U);
 }
 
+TEST(BudgetTest, ARaisedLimitGivesRoomAndIsNeverLowered) {
+  const auto budget = std::make_shared<Budget>(100);
+  const auto account = budget->Open();
+  ASSERT_TRUE(account->TryCharge(100));
+  EXPECT_FALSE(account->TryCharge(1));
+  budget->RaiseLimit(150);
+  budget->RaiseLimit(20);
+  EXPECT_EQ(budget->limit(), 150U);
+  EXPECT_TRUE(account->TryCharge(50));
+  EXPECT_FALSE(account->TryCharge(1));
+}
+
 }  // namespace
 }  // namespace gapless::journal

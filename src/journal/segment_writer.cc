@@ -14,6 +14,8 @@ namespace gapless::journal {
 namespace {
 
 constexpr uint64_t kPage = 4096;
+// What a segment shrinks to where there is no room for a whole one.
+constexpr uint64_t kSmallSegment = uint64_t{1} << 20;
 constexpr size_t kPackMin = 512;
 constexpr Duration kRetryDelay = std::chrono::seconds(1);
 constexpr std::array<std::byte, kRecordAlignment> kZeros = {};
@@ -191,9 +193,15 @@ Status SegmentWriter::OpenSegment(const WriteRequest& first, uint64_t record_siz
                                   GroupResult* result) {
   const uint64_t needed =
       (kSegmentDataAt + record_size + kRecordHeaderSize + kPage - 1) / kPage * kPage;
-  const uint64_t size = std::max(options_.segment_size, needed);
+  uint64_t size = std::max(options_.segment_size, needed);
   OpenedSegment segment;
-  RETURN_IF_ERROR(TakeFile(size, &segment));
+  Status taken = TakeFile(size, &segment);
+  // Near a limit, or on a disk that is almost full, smaller ones still fit.
+  while (taken.code() == Code::kResourceExhausted && size > std::max(needed, kSmallSegment)) {
+    size = std::max({needed, kSmallSegment, size / 4 / kPage * kPage});
+    taken = TakeFile(size, &segment);
+  }
+  RETURN_IF_ERROR(taken);
   segment.header = {.journal_id = options_.journal_id,
                     .salt = ValidSalt(salts_.Next()),
                     .sequence = next_sequence_++,
@@ -234,6 +242,22 @@ Status SegmentWriter::CheckRoom(uint64_t size) {
   return OkStatus();
 }
 
+bool SegmentWriter::Charge(uint64_t size) {
+  if (!disk_account_ || disk_account_->TryCharge(size)) {
+    return true;
+  }
+  if (options_.reserve == 0) {
+    return false;  // the budget is not what the disk has
+  }
+  // Somebody else may have freed space since the start.
+  const Result<uint64_t> free = fs_.FreeSpace(options_.directory);
+  if (!free.ok() || *free <= options_.reserve) {
+    return false;
+  }
+  options_.disk_budget->RaiseLimit(options_.disk_budget->used() + *free - options_.reserve);
+  return disk_account_->TryCharge(size);
+}
+
 Status SegmentWriter::MakeFile(uint64_t size, OpenedSegment* segment) {
   Status room = CheckRoom(size);
   for (; !room.ok() && !spares_.empty(); room = CheckRoom(size)) {
@@ -241,7 +265,7 @@ Status SegmentWriter::MakeFile(uint64_t size, OpenedSegment* segment) {
     spares_.pop_back();
   }
   RETURN_IF_ERROR(room);
-  if (disk_account_ && !disk_account_->TryCharge(size)) {
+  if (!Charge(size)) {
     return ResourceExhausted("the journals of this directory use all the space they may");
   }
   const std::string path = io::JoinPath(options_.directory, fmt::format("{:08}.seg", next_file_++));

@@ -116,6 +116,7 @@ class SegmentWriter {
   Status TakeFile(uint64_t size, OpenedSegment* segment);
   Status MakeFile(uint64_t size, OpenedSegment* segment);
   Status CheckRoom(uint64_t size);
+  bool Charge(uint64_t size);
   // Ends the active segment. `good`: writes its end mark; else its file is never used again.
   void Seal(bool good, GroupResult* result);
   void Unlink(const std::string& path, uint64_t size);
