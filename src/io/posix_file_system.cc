@@ -291,8 +291,9 @@ class Posix final : public FileSystem {
     std::array<char, 200> text;
     const ssize_t n = ::pread(fd, text.data(), text.size(), 0);
     const std::string_view owner(text.data(), n > 0 ? static_cast<size_t>(n) : 0);
-    return fmt::format("{} is locked by another process{}{}", path, owner.empty() ? "" : ": ",
-                       owner);
+    return fmt::format(
+        "{} is locked by another process{}{}: stop that one first, or use another directory", path,
+        owner.empty() ? "" : ", ", owner.substr(0, owner.find('\n')));
   }
 };
 

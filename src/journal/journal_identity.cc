@@ -50,9 +50,10 @@ Result<JournalIdentity> ReadIdentity(io::FileSystem& fs, const std::string& dire
     return DataLoss(fmt::format("{} is damaged", path));
   }
   if (*version > kFormatVersion) {
-    return FailedPrecondition(
-        fmt::format("{}: format {} is newer than format {}, which this version of gapless reads",
-                    path, *version, kFormatVersion));
+    return FailedPrecondition(fmt::format(
+        "{}: format {} is newer than format {}, which this version of gapless reads: use "
+        "a newer gapless, or another directory",
+        path, *version, kFormatVersion));
   }
   if (!id || *id == 0) {
     return DataLoss(fmt::format("{} is damaged", path));

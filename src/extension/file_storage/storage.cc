@@ -1,6 +1,7 @@
 #include "extension/file_storage/storage.h"
 
 #include "io/machine.h"
+#include "journal/inspect.h"
 
 #include <algorithm>
 #include <utility>
@@ -30,6 +31,20 @@ uint64_t BytesOfJournals(io::FileSystem& fs, const std::string& directory) {
     }
   }
   return bytes;
+}
+
+// Says what to do about a journal that cannot be opened.
+Status Advise(const Status& status) {
+  switch (status.code()) {
+    case Code::kPermissionDenied:
+      return Status(status.code(),
+                    fmt::format("{}; this process must be able to write there", status.message()));
+    case Code::kResourceExhausted:
+      return Status(status.code(),
+                    fmt::format("{}; free some space on that disk", status.message()));
+    default:
+      return status;
+  }
 }
 
 }  // namespace
@@ -78,11 +93,18 @@ Result<std::unique_ptr<journal::Journal>> FileStorage::Open(std::string_view nam
   journal::SegmentJournalOptions options;
   {
     const MutexLock lock(mu_);
-    RETURN_IF_ERROR(Prepare().Annotate("file_storage"));
+    RETURN_IF_ERROR(Advise(Prepare()).Annotate("file_storage"));
     options.directory = io::JoinPath(directory_, DirectoryNameOf(name));
     options.reserve = reserve_;
     options.memory_budget = memory_;
     options.disk_budget = disk_;
+  }
+  if (const auto is_directory = fs_.IsDirectory(options.directory);
+      is_directory.ok() && !*is_directory) {
+    return FailedPrecondition(fmt::format(
+        "journal {}: {} is a file, perhaps the queue of an OpenTelemetry Collector, which gapless "
+        "cannot read: let the Collector empty it and remove it, or use another directory",
+        name, options.directory));
   }
   options.name = name;
   options.max_size = config_.max_size.bytes;
@@ -92,9 +114,42 @@ Result<std::unique_ptr<journal::Journal>> FileStorage::Open(std::string_view nam
   options.log = log_;
   auto opened = journal::SegmentJournal::Open(std::move(options), fs_, home);
   if (!opened.ok()) {
-    return opened.status().Annotate(fmt::format("journal {}", name));
+    return Advise(opened.status()).Annotate(fmt::format("journal {}", name));
   }
   return std::unique_ptr<journal::Journal>(std::move(*opened));
+}
+
+std::vector<delivery::LeftJournal> FileStorage::Left(const std::set<std::string>& claimed) {
+  std::string directory;
+  {
+    const MutexLock lock(mu_);
+    directory = directory_;
+  }
+  std::set<std::string> known;
+  for (const std::string& name : claimed) {
+    known.insert(io::JoinPath(directory, DirectoryNameOf(name)));
+  }
+  std::vector<delivery::LeftJournal> left;
+  const auto paths = journal::FindJournals(fs_, directory);
+  for (size_t i = 0; paths.ok() && i < paths->size(); ++i) {
+    if (known.contains((*paths)[i])) {
+      continue;
+    }
+    const auto found = journal::ListJournals(fs_, (*paths)[i]);
+    const journal::JournalSummary summary =
+        found.ok() && !found->empty() ? found->front() : journal::JournalSummary();
+    if (!summary.status.ok()) {
+      log_.Warn("A journal that no component uses cannot be read",
+                {{"directory", summary.directory}, {"error", summary.status}});
+      continue;
+    }
+    journal::Amount needed = summary.ledger.pending;
+    needed += summary.owed;
+    if (!summary.in_use && needed.requests > 0) {
+      left.push_back({.name = summary.name, .directory = summary.directory, .needed = needed});
+    }
+  }
+  return left;
 }
 
 }  // namespace gapless::extension::file_storage

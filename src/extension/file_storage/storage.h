@@ -10,8 +10,10 @@
 #include "telemetry/log.h"
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gapless::extension::file_storage {
 
@@ -26,6 +28,8 @@ class FileStorage final : public delivery::JournalStorage {
 
   // Thread-safe. Blocks for the recovery of that journal.
   Result<std::unique_ptr<journal::Journal>> Open(std::string_view name, Loop& home) override;
+  // Thread-safe. What cannot be read is logged.
+  std::vector<delivery::LeftJournal> Left(const std::set<std::string>& claimed) override;
 
  private:
   // The directory, and what its journals share; made at the first use.
