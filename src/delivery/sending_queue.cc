@@ -183,16 +183,19 @@ void SendingQueue::Append(otlp::Batch batch, pipeline::Completion completion) {
   const size_t bytes = batch.raw_size;
   admission_.Add(items, bytes);
   otlp::Batch kept = batch;
+  ++appending_;
   journal_->Append(std::move(batch), [this, items, bytes, kept = std::move(kept),
                                       completion = std::move(completion),
                                       alive = alive_](Result<journal::Position> position) mutable {
     if (!*alive) {
       return;
     }
+    --appending_;
     if (!position.ok()) {
       admission_.Remove(items, bytes);
       stats_->EnqueueFailed(items);
       completion(position.status());
+      CheckDrained();
       return;
     }
     records_.emplace(*position, OpenRecord{.items = items, .bytes = bytes, .settlement = {}});
@@ -501,6 +504,9 @@ void SendingQueue::Shutdown(TimePoint deadline,
 void SendingQueue::CheckDrained() {
   if (!on_shutdown_ || closing_) {
     return;
+  }
+  if (retiring_ && appending_ > 0) {
+    return;  // what is being written will be acknowledged, so it must be delivered
   }
   const bool durable = !retiring_ && journal_->tier() != "memory";
   const bool in_flight =

@@ -294,6 +294,7 @@ class SendingQueue final {
   std::optional<journal::Position> failback_until_;
   std::move_only_function<void(journal::Amount)> on_shutdown_;
   bool retiring_ = false;
+  size_t appending_ = 0;  // appends that the journal has not answered
   bool closing_ = false;
   Timer tick_;
   Timer flush_;
