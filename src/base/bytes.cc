@@ -7,6 +7,18 @@
 
 namespace gapless {
 
+namespace {
+
+// Grows by doubling: a rope made of many small ones stays linear in their number.
+void MakeRoom(std::vector<Slice>& slices, size_t more) {
+  const size_t needed = slices.size() + more;
+  if (needed > slices.capacity()) {
+    slices.reserve(std::max(needed, 2 * slices.capacity()));
+  }
+}
+
+}  // namespace
+
 Slab* Slab::New(size_t capacity) {
   void* memory = ::operator new(sizeof(Slab) + capacity);
   return ::new (memory) Slab(capacity);
@@ -50,7 +62,7 @@ void Rope::Append(Slice slice) {
 }
 
 void Rope::Append(const Rope& other) {
-  slices_.reserve(slices_.size() + other.slices_.size());
+  MakeRoom(slices_, other.slices_.size());
   for (size_t i = 0, n = other.slices_.size(); i < n; ++i) {
     Append(Slice(other.slices_[i]));
   }
@@ -62,7 +74,7 @@ void Rope::Append(Rope&& other) {
     std::swap(size_, other.size_);
     return;
   }
-  slices_.reserve(slices_.size() + other.slices_.size());
+  MakeRoom(slices_, other.slices_.size());
   for (Slice& slice : other.slices_) {
     Append(std::move(slice));
   }
