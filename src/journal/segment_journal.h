@@ -171,8 +171,9 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   // Checkpoints, space, the end (segment_upkeep.cc).
   void MarkDirty();
   void WriteCheckpoint();
+  // `trim`: call Release once more when it is quiet.
   void OnCheckpoint(const Status& status, const std::vector<uint64_t>& released,
-                    uint64_t disk_bytes);
+                    uint64_t disk_bytes, bool trim);
   std::string Snapshot() const;
   std::vector<uint64_t> ReleasableSegments() const;
   void MaybeCompact();

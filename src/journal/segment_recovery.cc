@@ -217,10 +217,14 @@ void Recovery::Keep(const RecoveredSegment& segment, const ScanItem& item) {
   const bool held = position >= checkpoint_.counted || checkpoint_.pending.Contains(position) ||
                     checkpoint_.debts.IsOwed(position);
   if (held) {
-    out_.records[position] = {.segment = segment.header.sequence,
-                              .offset = item.offset,
-                              .header = item.header,
-                              .metadata = Intern(item.metadata)};
+    // Nearly always the highest so far: then the place is known.
+    const bool last = out_.records.empty() || out_.records.rbegin()->first < position;
+    const auto hint = last ? out_.records.end() : out_.records.lower_bound(position);
+    out_.records.insert_or_assign(hint, position,
+                                  RecoveredRecord{.segment = segment.header.sequence,
+                                                  .offset = item.offset,
+                                                  .header = item.header,
+                                                  .metadata = Intern(item.metadata)});
   }
 }
 

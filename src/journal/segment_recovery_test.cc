@@ -57,6 +57,8 @@ TEST(SegmentRecoveryTest, SpaceReturnsWhenRecordsAreSettled) {
     }
     harness.Settle();
   }
+  EXPECT_LE(harness.SegmentPaths().size(), 10U) << "some are kept for the next burst";
+  harness.loop().AdvanceBy(std::chrono::seconds(3));
   // The active segment, a spare, and one that was sealed after the last checkpoint.
   EXPECT_LE(harness.journal().stats().disk_bytes, 3U * 16 * 1024);
   EXPECT_LE(harness.SegmentPaths().size(), 3U);

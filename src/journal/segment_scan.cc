@@ -10,7 +10,8 @@ namespace gapless::journal {
 
 namespace {
 
-constexpr uint64_t kWindow = 128 * 1024;
+// Large enough that the kernel reads ahead of it in large pieces.
+constexpr uint64_t kWindow = 1 << 20;
 constexpr uint64_t kSmallWindow = 4096;
 constexpr uint64_t kLargeRecord = 32 * 1024;
 constexpr uint64_t kPayloadPiece = 1 << 20;

@@ -12,6 +12,8 @@ namespace {
 constexpr Duration kCheckpointInterval = std::chrono::milliseconds(100);
 // After a failed one: the disk is in trouble, writing more often does not help it.
 constexpr Duration kCheckpointRetry = std::chrono::milliseconds(200);
+// Files kept for a burst go when nothing follows for so long.
+constexpr Duration kTrimAfter = std::chrono::seconds(2);
 // A segment of which less than one part in so many is needed is emptied by moving its records.
 constexpr uint64_t kSparse = 8;
 // For so long: a segment that is just being drained will be empty before.
@@ -20,8 +22,8 @@ constexpr Duration kSparseFor = std::chrono::seconds(5);
 }  // namespace
 
 void SegmentJournal::MarkDirty() {
-  dirty_ = true;
-  if (!checkpoint_in_flight_ && !checkpoint_timer_.armed() && !closing_) {
+  const bool scheduled = std::exchange(dirty_, true) && checkpoint_timer_.armed();
+  if (!checkpoint_in_flight_ && !scheduled && !closing_) {
     checkpoint_timer_ = home_.RunAfter(kCheckpointInterval, [this] { WriteCheckpoint(); });
   }
 }
@@ -66,16 +68,17 @@ void SegmentJournal::WriteCheckpoint() {
     // Only now does the disk say that nobody needs these segments.
     const uint64_t disk_bytes =
         status.ok() ? side->segments.Release(released) : side->segments.disk_bytes();
-    home.Post([this, status, released = std::move(released), disk_bytes, alive = std::move(alive)] {
+    home.Post([this, status, released = std::move(released), disk_bytes,
+               trim = side->segments.keeps_many(), alive = std::move(alive)] {
       if (!alive.expired()) {
-        OnCheckpoint(status, released, disk_bytes);
+        OnCheckpoint(status, released, disk_bytes, trim);
       }
     });
   });
 }
 
 void SegmentJournal::OnCheckpoint(const Status& status, const std::vector<uint64_t>& released,
-                                  uint64_t disk_bytes) {
+                                  uint64_t disk_bytes, bool trim) {
   checkpoint_in_flight_ = false;
   disk_bytes_ = disk_bytes;
   if (status.ok()) {
@@ -96,6 +99,8 @@ void SegmentJournal::OnCheckpoint(const Status& status, const std::vector<uint64
   } else if (dirty_ && !checkpoint_timer_.armed()) {
     checkpoint_timer_ = home_.RunAfter(status.ok() ? kCheckpointInterval : kCheckpointRetry,
                                        [this] { WriteCheckpoint(); });
+  } else if (trim && !checkpoint_timer_.armed()) {
+    checkpoint_timer_ = home_.RunAfter(kTrimAfter, [this] { WriteCheckpoint(); });
   }
 }
 

@@ -16,6 +16,7 @@ namespace {
 constexpr uint64_t kPage = 4096;
 // What a segment shrinks to where there is no room for a whole one.
 constexpr uint64_t kSmallSegment = uint64_t{1} << 20;
+constexpr size_t kSparesMax = 8;
 constexpr size_t kPackMin = 512;
 constexpr Duration kRetryDelay = std::chrono::seconds(1);
 constexpr std::array<std::byte, kRecordAlignment> kZeros = {};
@@ -202,6 +203,7 @@ Status SegmentWriter::OpenSegment(const WriteRequest& first, uint64_t record_siz
     taken = TakeFile(size, &segment);
   }
   RETURN_IF_ERROR(taken);
+  ++opened_;
   segment.header = {.journal_id = options_.journal_id,
                     .salt = ValidSalt(salts_.Next()),
                     .sequence = next_sequence_++,
@@ -321,12 +323,16 @@ uint64_t SegmentWriter::Release(const std::vector<uint64_t>& sequences) {
     if (it == files_.end() || (active_ && active_->segment.header.sequence == sequence)) {
       continue;
     }
-    if (it->second.reusable && spares_.size() < options_.spare_files) {
+    if (it->second.reusable) {
       spares_.push_back(it->second);
     } else {
       Unlink(it->second.path, it->second.size);
     }
     files_.erase(it);
+  }
+  for (const size_t keep = std::clamp<size_t>(std::exchange(opened_, 0), 1, kSparesMax);
+       spares_.size() > keep; spares_.pop_back()) {
+    Unlink(spares_.back().path, spares_.back().size);
   }
   return disk_bytes_;
 }

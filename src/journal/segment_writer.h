@@ -33,8 +33,6 @@ struct SegmentWriterOptions {
   bool sync = true;
   // Compresses what arrived plain (zstd level 1).
   bool pack = false;
-  // Empty segment files kept for the next use.
-  size_t spare_files = 1;
   uint64_t salt_seed = 0;
   // The directory's common budget; may be null. Opened by the journal, used by the writer's thread.
   std::shared_ptr<Budget> disk_budget;
@@ -86,9 +84,12 @@ class SegmentWriter {
                 uint64_t next_sequence, uint64_t next_file);
 
   GroupResult Write(std::vector<WriteRequest> group);
-  // Nobody needs these segments any more, and a checkpoint on disk says so. Their files are kept
-  // for the next use or removed. Returns the bytes of all segment files.
+  // Nobody needs these segments any more, and a checkpoint on disk says so. As many files as were
+  // needed since the call before are kept for the next use (a used file is several times faster
+  // than a new one), the others removed. Returns the bytes of all segment files.
   uint64_t Release(const std::vector<uint64_t>& sequences);
+  // More files are kept than a quiet journal needs: call Release again after a while.
+  bool keeps_many() const { return spares_.size() > 1; }
   // Removes the active segment and the spares: for a journal that is closed empty.
   void ReleaseAll();
   uint64_t disk_bytes() const { return disk_bytes_; }
@@ -131,6 +132,7 @@ class SegmentWriter {
   uint64_t next_sequence_;
   uint64_t next_file_;
   uint64_t disk_bytes_ = 0;
+  size_t opened_ = 0;  // segments, since the last Release
 };
 
 }  // namespace gapless::journal
