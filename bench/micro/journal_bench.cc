@@ -208,30 +208,51 @@ class Run {
   std::unique_ptr<SegmentJournal> journal_;
 };
 
-// The same bytes without a journal: two files of a segment's size, written once before.
+// The same bytes without a journal: as many files of a segment's size as the journal goes round in,
+// preallocated and written once before, one after the other, in groups of the same size from a
+// buffer that is as warm as the records are.
 double RawWrite(const Setting& setting, uint64_t group, bool sync) {
   constexpr uint64_t kFile = uint64_t{64} << 20;
-  const std::string path = setting.directory + "/raw";
-  auto file = std::move(io::PosixFileSystem().Open(path, io::OpenMode::kCreate)).value();
-  const std::string block(group, 'x');
-  const auto pass = [&](uint64_t bytes, bool synced) {
-    uint64_t at = 0;
-    for (uint64_t done = 0; done < bytes; done += group) {
-      const Status written = file->WriteAt(at, AsBytes(block));
-      const Status status = written.ok() && synced ? file->Sync() : written;
-      if (!status.ok()) {
-        fmt::print(stderr, "{}\n", status.ToString());
-        std::exit(1);
-      }
-      at = at + 2 * group > kFile ? 0 : at + group;
+  constexpr size_t kFiles = 4;
+  const std::string block(setting.record, 'x');
+  const std::vector<ByteSpan> pieces(std::max<uint64_t>(1, group / setting.record), AsBytes(block));
+  const uint64_t size = pieces.size() * setting.record;
+  std::vector<std::unique_ptr<io::File>> files;
+  std::vector<std::string> paths;
+  const auto check = [](const Status& status) {
+    if (!status.ok()) {
+      fmt::print(stderr, "{}\n", status.ToString());
+      std::exit(1);
     }
   };
-  pass(kFile, false);
-  const Status synced = file->Sync();
+  for (size_t i = 0; i < kFiles; ++i) {
+    paths.push_back(fmt::format("{}/raw{}", setting.directory, i));
+    files.push_back(
+        std::move(io::PosixFileSystem().Open(paths.back(), io::OpenMode::kCreate)).value());
+    check(files.back()->Allocate(kFile));
+  }
+  const auto pass = [&](uint64_t bytes) {
+    uint64_t at = 0;
+    size_t file = 0;
+    for (uint64_t done = 0; done < bytes; done += size) {
+      if (at + size > kFile) {
+        at = 0;
+        file = (file + 1) % kFiles;
+      }
+      check(files[file]->WriteAt(at, pieces));
+      if (sync) {
+        check(files[file]->Sync());
+      }
+      at += size;
+    }
+  };
+  pass(kFile * kFiles);
   const auto start = Clock::now();
-  pass(setting.bytes, sync && synced.ok());
+  pass(setting.bytes);
   const double speed = MegabytesPerSecond(setting.bytes, start);
-  std::filesystem::remove(path);
+  for (const std::string& path : paths) {
+    std::filesystem::remove(path);
+  }
   return speed;
 }
 
