@@ -142,7 +142,7 @@ HttpResponse GrpcServer::Refuse(const HttpRequest& request, HttpRefusal reason) 
           Code::kResourceExhausted,
           fmt::format("grpc: received message larger than max ({})", options_.max_message_bytes)));
     case HttpRefusal::kOverloaded:
-      return ToHttpResponse(Failure(Code::kUnavailable, "server is over its memory budget"));
+      return ToHttpResponse(options_.overloaded);
     case HttpRefusal::kTimeout:
       return ToHttpResponse(Failure(Code::kDeadlineExceeded, "the message did not arrive in time"));
     case HttpRefusal::kHeaderTooLarge:

@@ -71,6 +71,12 @@ struct GrpcServerOptions {
   size_t max_message_bytes = 4 * 1024 * 1024;  // as sent
   // Names for grpc-accept-encoding; a message in any other encoding is UNIMPLEMENTED.
   std::vector<std::string> encodings;
+  // The answer while the server holds as many request bodies as it may. Whoever knows the protocol
+  // adds the details that make it a request to wait.
+  GrpcReply overloaded = {.code = Code::kUnavailable,
+                          .message = "server is over its memory budget",
+                          .details = {},
+                          .body = {}};
 };
 
 class GrpcServer final : public HttpHandler {

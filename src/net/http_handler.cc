@@ -3,6 +3,15 @@
 #include <utility>
 
 namespace gapless::net {
+namespace {
+
+HttpResponse TryAgain(std::string_view text) {
+  HttpResponse response = TextResponse(503, text);
+  response.headers.Add("retry-after", "1");
+  return response;
+}
+
+}  // namespace
 
 HttpResponder& HttpResponder::operator=(HttpResponder&& other) noexcept {
   if (this != &other) {
@@ -31,7 +40,7 @@ void HttpResponder::OnCancel(Task task) {
 
 void HttpResponder::Drop() {
   if (state_) {
-    Send(TextResponse(503, "the request was dropped"));
+    Send(TryAgain("the request was dropped"));
   }
 }
 
@@ -54,11 +63,8 @@ HttpResponse HttpHandler::Refuse(const HttpRequest&, HttpRefusal reason) {
       return TextResponse(413, "request body too large");
     case HttpRefusal::kHeaderTooLarge:
       return TextResponse(431, "request header too large");
-    case HttpRefusal::kOverloaded: {
-      HttpResponse response = TextResponse(503, "server is over its memory budget");
-      response.headers.Add("retry-after", "1");
-      return response;
-    }
+    case HttpRefusal::kOverloaded:
+      return TryAgain("server is over its memory budget");
     case HttpRefusal::kBadRequest:
       return TextResponse(400, "bad request");
     case HttpRefusal::kTimeout:

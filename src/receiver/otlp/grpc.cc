@@ -64,6 +64,7 @@ std::shared_ptr<net::HttpHandler> MakeGrpcHandler(std::shared_ptr<const Intake> 
   net::GrpcServerOptions options;
   options.max_message_bytes = max_bytes;
   options.encodings = {"gzip", "zstd", "snappy"};
+  options.overloaded = ToReply(TooManyRequests());
   auto server = std::make_shared<net::GrpcServer>(std::move(options));
   for (const otlp::Signal signal : otlp::kSignals) {
     if (intake->Serves(signal)) {

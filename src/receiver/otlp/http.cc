@@ -150,9 +150,7 @@ net::HttpResponse HttpRoutes::Refuse(const net::HttpRequest& request, net::HttpR
                      origin);
   }
   if (reason == net::HttpRefusal::kOverloaded) {
-    const Status status = Unavailable("the receiver holds as many requests as it may")
-                              .WithRetryAfter(std::chrono::seconds(1));
-    return Decorated(FailureResponse(status, 503, json), origin);
+    return Decorated(FailureResponse(TooManyRequests(), 503, json), origin);
   }
   return Decorated(HttpHandler::Refuse(request, reason), origin);
 }

@@ -11,6 +11,9 @@
 namespace gapless::otlp_receiver {
 namespace {
 
+// What a client is asked to wait where nobody knows better.
+constexpr Duration kRetryDelay = std::chrono::seconds(1);
+
 // Whether all of the content comes from the only gzip member: its trailer holds the size (RFC 1952
 // section 2.3.1). Some readers drop what follows the first member, so other bodies are not passed
 // on as they are.
@@ -60,10 +63,16 @@ Result<otlp::Batch> ToBatch(Request request, size_t max_bytes) {
 }
 
 Status ForClient(Status status) {
-  const bool repeatable = status.code() == Code::kResourceExhausted &&
-                          status.origin() == Origin::kLocal && status.retryable() &&
-                          !status.retry_after();
-  return repeatable ? Unavailable(status.message()) : status;
+  if (status.origin() == Origin::kPeer || !status.retryable()) {
+    return status;
+  }
+  const bool repeated_by_code = Status(status.code(), "").retryable();
+  const Code code = repeated_by_code ? status.code() : Code::kUnavailable;
+  return Status(code, status.message()).WithRetryAfter(status.retry_after().value_or(kRetryDelay));
+}
+
+Status TooManyRequests() {
+  return ForClient(Unavailable("the receiver holds as many requests as it may"));
 }
 
 std::shared_ptr<const otlp::Metadata> MakeMetadata(const net::HttpHeaders& headers,

@@ -32,9 +32,14 @@ struct Request {
 // codecs are undone. Errors: INVALID_ARGUMENT, or RESOURCE_EXHAUSTED above the limit.
 Result<otlp::Batch> ToBatch(Request request, size_t max_bytes);
 
-// What a client is told: a local refusal that may be repeated is UNAVAILABLE, since clients repeat
-// RESOURCE_EXHAUSTED only when it carries a delay.
+// What a client is told. A refusal of ours that may be repeated carries a code that clients repeat
+// (UNAVAILABLE for those that they do not, such as RESOURCE_EXHAUSTED or what a disk said) and a
+// delay (OTLP specification 1.9, "OTLP/gRPC Throttling" and "OTLP/HTTP Throttling"). What a backend
+// said is passed on as it is.
 Status ForClient(Status status);
+
+// The refusal of a server that holds as many request bodies as it may.
+Status TooManyRequests();
 
 // Header names in lower case, sorted, and the authority as "host" and ":authority".
 std::shared_ptr<const otlp::Metadata> MakeMetadata(const net::HttpHeaders& headers,

@@ -3,8 +3,11 @@
 #include "config/yaml.h"
 #include "net/client_channel.h"
 #include "net/grpc_client.h"
+#include "otlp/service.h"
 #include "receiver/otlp/cors.h"
 #include "receiver/otlp/factory.h"
+#include "receiver/otlp/grpc.h"
+#include "receiver/otlp/http.h"
 #include "receiver/otlp/intake.h"
 #include "telemetry/inventory.h"
 #include "telemetry/log_capture.h"
@@ -192,25 +195,50 @@ TEST_F(OtlpReceiverTest, AnswersWhatThePipelineSays) {
     uint32_t grpc;
     int http;
   };
-  for (const Case& c :
-       std::vector<Case>{{Unavailable("full").WithRetryAfter(seconds(7)), 14, 503},
-                         {ResourceExhausted("slow down").WithRetryAfter(seconds(7)), 8, 429},
-                         {ResourceExhausted("queue is full").WithRetryable(true), 14, 503},
-                         {InvalidArgument("poison"), 3, 400},
-                         {Internal("broken"), 13, 500},
-                         {Status(Code::kPermissionDenied, "no").FromPeer(), 7, 403},
-                         {Status(Code::kResourceExhausted, "quota").FromPeer(), 8, 429}}) {
+  for (const Case& c : std::vector<Case>{
+           {Unavailable("full").WithRetryAfter(seconds(7)), 14, 503},
+           {Unavailable("no level is usable"), 14, 503},
+           {ResourceExhausted("disk full").WithRetryAfter(seconds(7)), 14, 503},
+           {ResourceExhausted("queue is full").WithRetryable(true), 14, 503},
+           {Status(Code::kPermissionDenied, "read-only").WithRetryable(true), 14, 503},
+           {InvalidArgument("poison"), 3, 400},
+           {Internal("broken"), 13, 500},
+           {Status(Code::kPermissionDenied, "no").FromPeer(), 7, 403},
+           {Unavailable("away").FromPeer(), 14, 503},
+           {Status(Code::kResourceExhausted, "wait").FromPeer().WithRetryAfter(seconds(7)), 8, 429},
+           {Status(Code::kResourceExhausted, "quota").FromPeer(), 8, 429}}) {
     traces_.answer = c.status;
     const net::GrpcAnswer grpc = Export({.message = Rope::CopyOf(Traces(1))});
     EXPECT_EQ(grpc.status, c.grpc) << c.status.ToString();
     EXPECT_EQ(grpc.message, c.status.message());
     const net::HttpResponse http = Post(Traces(1));
     EXPECT_EQ(http.status, c.http) << c.status.ToString();
-    EXPECT_EQ(grpc.details.empty(), !c.status.retry_after());
-    EXPECT_EQ(http.headers.Find("retry-after").has_value(), c.status.retry_after().has_value());
+    // A refusal of ours that may be repeated says when; what a backend said is not changed.
+    const bool ours = c.status.origin() == Origin::kLocal && c.status.retryable();
+    const bool waits = ours || c.status.retry_after();
+    EXPECT_EQ(grpc.details.empty(), !waits) << c.status.ToString();
+    EXPECT_EQ(http.headers.Find("retry-after").has_value(), waits) << c.status.ToString();
   }
-  EXPECT_EQ(Books(telemetry::Metric("otelcol_receiver_refused_spans"), "grpc"), 7u);
-  EXPECT_EQ(Books(telemetry::Metric("otelcol_receiver_refused_spans"), "http"), 7u);
+  EXPECT_EQ(Books(telemetry::Metric("otelcol_receiver_refused_spans"), "grpc"), 11u);
+  EXPECT_EQ(Books(telemetry::Metric("otelcol_receiver_refused_spans"), "http"), 11u);
+}
+
+TEST_F(OtlpReceiverTest, ARefusalForLackOfMemoryAsksTheClientToWait) {
+  const auto intake = std::make_shared<const Intake>(
+      MakeSettings(), "grpc", pipeline::Outputs{&traces_, nullptr, nullptr}, 1 << 20);
+  net::HttpRequest request;
+  request.headers.Add("content-type", "application/x-protobuf");
+  const net::HttpResponse grpc =
+      MakeGrpcHandler(intake, false, 1 << 20)->Refuse(request, net::HttpRefusal::kOverloaded);
+  const net::GrpcAnswer answer = net::ReadGrpcAnswer(grpc, 1000);
+  EXPECT_EQ(answer.status, 14u);
+  const std::optional<Status> details = otlp::DecodeStatus(AsBytes(answer.details));
+  ASSERT_TRUE(details);
+  EXPECT_EQ(details->retry_after(), seconds(1));
+  const net::HttpResponse http =
+      MakeHttpHandler(intake, {})->Refuse(request, net::HttpRefusal::kOverloaded);
+  EXPECT_EQ(http.status, 503);
+  EXPECT_EQ(http.headers.Find("retry-after"), "1");
 }
 
 TEST_F(OtlpReceiverTest, RefusesWhatItCannotReadWithoutAskingThePipeline) {
