@@ -90,15 +90,16 @@ struct RouterAction {
     kTransition,  // `level` went from state `before` to `after`: log and count
   };
   Kind kind;
-  std::optional<size_t> level;
-  std::optional<size_t> from;
+  std::optional<size_t> level = std::nullopt;
+  std::optional<size_t> from = std::nullopt;
   LevelState before = LevelState::kHealthy;
   LevelState after = LevelState::kHealthy;
-  std::string_view reason;  // "dial_failed", "transport", "faulty", "throttled", "denied", "probe",
-                            // "trial", "operator", "health_check"
-  std::string error;        // the peer's or our last words
-  Duration lasted{};        // time spent in `before`
-  Duration hold{};          // when going down: how long at least
+  // "dial_failed", "transport", "faulty", "throttled", "denied", "probe", "trial", "operator",
+  // "health_check"
+  std::string_view reason = {};
+  std::string error = {};  // the peer's or our last words
+  Duration lasted{};       // time spent in `before`
+  Duration hold{};         // when going down: how long at least
 };
 
 class Router {
@@ -157,10 +158,16 @@ class Router {
     TimePoint hold_until{};
     TimePoint probe_at{};
     TimePoint last_probe{};
-    std::optional<TimePoint> returned_at;
-    std::string last_error;
+    std::optional<TimePoint> returned_at = std::nullopt;
+    std::string last_error = {};
   };
   using Actions = std::vector<RouterAction>;
+
+  // Failures answered by a living peer take a level down after at least this time.
+  static constexpr Duration kFallTimeMin = std::chrono::seconds(1);
+  static constexpr Duration kHoldMax = std::chrono::minutes(5);
+
+  Level NewLevel(const RouterConfig::Level& wanted, TimePoint now) const;
 
   void OnAttempt(const RouterEvent& event, TimePoint now);
   void OnSuccess(Member& member);
@@ -184,6 +191,8 @@ class Router {
   void GoDown(size_t index, std::string_view reason, TimePoint now, Actions& actions);
   void BackToDown(size_t index, std::string_view reason, TimePoint now, Actions& actions);
   void GoHealthy(size_t index, std::string_view reason, TimePoint now, Actions& actions);
+  // Takes back what the level has not settled, unless it is forced.
+  void HandOver(size_t index, std::string_view reason, Actions& actions);
   void StartTrial(size_t index, std::string_view reason, Actions& actions);
   void Enter(size_t index, LevelState next, std::string_view reason, TimePoint now,
              Actions& actions);

@@ -1,0 +1,250 @@
+// Router: how a level that is down, or under suspicion, is asked, and what the answers mean.
+#include "delivery/router.h"
+
+#include <algorithm>
+
+namespace gapless::delivery {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kSuspicionProbeGap = milliseconds(300);
+constexpr Duration kRiseProbeGap = milliseconds(200);
+constexpr Duration kAllDownPace = seconds(1);
+constexpr int kSlowPace = 10;
+// Where the peer fails even empty exports, every so many rounds one batch asks instead.
+constexpr uint32_t kFaultyRoundsToTrial = 10;
+
+// Whether a probe's or a trial's answer speaks for the level. A throttled answer is bad only for a
+// level that throttling took down.
+bool IsGood(OutcomeClass outcome, bool down_by_throttle) {
+  switch (outcome) {
+    case OutcomeClass::kOk:
+    case OutcomeClass::kRejected:
+      return true;
+    case OutcomeClass::kThrottled:
+      return !down_by_throttle;
+    case OutcomeClass::kTransport:
+    case OutcomeClass::kFaulty:
+    case OutcomeClass::kDenied:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Router::OnProbe(const RouterEvent& event, TimePoint now, Actions& actions) {
+  Level& level = levels_[event.level];
+  level.probe_running = false;
+  const bool good = IsGood(event.outcome, level.down_by_throttle);
+  if (level.state == LevelState::kHealthy) {
+    OnSuspicionProbe(level, event, now);
+    return;
+  }
+  if (level.state == LevelState::kTrial) {
+    return;
+  }
+  if (level.word != Override::kAuto) {
+    level.state = LevelState::kDown;  // the operator's word came while the probe was under way
+    level.good_probes = 0;
+    return;
+  }
+  if (!good) {
+    OnBadProbe(event, now, actions);
+    return;
+  }
+  level.faulty_rounds = 0;
+  if (AllDown()) {
+    GoHealthy(event.level, "probe", now, actions);
+    return;
+  }
+  if (now < level.hold_until) {
+    level.state = LevelState::kDown;  // probed only because nothing else was usable
+    level.good_probes = 0;
+    level.probe_at = level.hold_until;
+    return;
+  }
+  if (++level.good_probes >= config_.rise) {
+    Enter(event.level, LevelState::kTrial, "probe", now, actions);
+    StartTrial(event.level, "probe", actions);
+    return;
+  }
+  level.probe_at = now + kRiseProbeGap;
+}
+
+// It tells as much as one of our own, which may be under way beside it. Asking is also the word
+// that the level need not wait any longer.
+void Router::OnOperatorProbe(const RouterEvent& event, TimePoint now, Actions& actions) {
+  Level& level = levels_[event.level];
+  if (level.word != Override::kAuto || level.state == LevelState::kTrial) {
+    return;
+  }
+  const bool running = level.probe_running;
+  if (level.state != LevelState::kHealthy) {
+    level.state = LevelState::kProbing;  // not a transition: the outage goes on
+    level.hold_until = std::min(level.hold_until, now);
+  }
+  OnProbe(event, now, actions);
+  level.probe_running = running;
+}
+
+void Router::OnBadProbe(const RouterEvent& event, TimePoint now, Actions& actions) {
+  Level& level = levels_[event.level];
+  level.last_error = event.error;
+  ++level.failed_rounds;
+  level.faulty_rounds = event.outcome == OutcomeClass::kFaulty ? level.faulty_rounds + 1 : 0;
+  const bool may_try = AllDown() || now >= level.hold_until;
+  if (level.faulty_rounds < kFaultyRoundsToTrial || !may_try) {
+    BackToDown(event.level, "probe", now, actions);
+    return;
+  }
+  level.unproved_trial = true;
+  Enter(event.level, LevelState::kTrial, "faulty", now, actions);
+  StartTrial(event.level, "faulty", actions);
+}
+
+void Router::StartTrial(size_t index, std::string_view reason, Actions& actions) {
+  actions.push_back({.kind = RouterAction::Kind::kTrial, .level = index, .reason = reason});
+}
+
+void Router::OnNothingToTry(size_t index, TimePoint now, Actions& actions) {
+  Level& level = levels_[index];
+  if (level.state != LevelState::kTrial) {
+    return;
+  }
+  if (!level.unproved_trial) {
+    GoHealthy(index, "probe", now, actions);
+    return;
+  }
+  level.faulty_rounds = kFaultyRoundsToTrial - 1;  // the next round asks again
+  BackToDown(index, "faulty", now, actions);
+}
+
+// A healthy level with a failure and no traffic to confirm it: probes make up the number.
+void Router::OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint now) {
+  for (Member& member : level.members) {
+    if (!member.suspected) {
+      continue;
+    }
+    if (IsGood(event.outcome, false)) {
+      // It fails single batches, so far. Their units stay known: repeats do not count again, but a
+      // peer that fails every batch and answers every probe adds up to a failure all the same.
+      member.failures = static_cast<uint32_t>(member.failed_units.size());
+      member.suspected = false;
+      continue;
+    }
+    ++member.failures;
+    member.last_failure = now;
+    member.last_outcome = event.outcome;
+    level.last_error = event.error;
+  }
+}
+
+void Router::OnTrial(const RouterEvent& event, TimePoint now, Actions& actions) {
+  Level& level = levels_[event.level];
+  if (level.state != LevelState::kTrial) {
+    return;
+  }
+  if (event.outcome == OutcomeClass::kRejected) {
+    StartTrial(event.level, level.unproved_trial ? "faulty" : "trial", actions);
+    return;
+  }
+  if (IsGood(event.outcome, level.down_by_throttle)) {
+    GoHealthy(event.level, "trial", now, actions);
+    return;
+  }
+  level.last_error = event.error;
+  level.faulty_rounds = 0;
+  ++level.failed_rounds;
+  BackToDown(event.level, "trial", now, actions);
+}
+
+TimePoint Router::NextRound(const Level& level, TimePoint now) const {
+  const bool slow = config_.max_retries > 0 && level.failed_rounds >= config_.max_retries;
+  return std::max(now + config_.retry_interval * (slow ? kSlowPace : 1), level.hold_until);
+}
+
+// With all levels down one pace replaces every other setting.
+TimePoint Router::ProbeDue(const Level& level) const {
+  if (AllDown()) {
+    return std::min(level.probe_at, std::max(level.last_probe, level.since) + kAllDownPace);
+  }
+  return level.state == LevelState::kDown
+             ? std::max(level.probe_at, last_round_ + config_.retry_gap)
+             : level.probe_at;
+}
+
+void Router::StartDueProbes(TimePoint now, Actions& actions) {
+  const auto probe = [&](size_t index) {
+    levels_[index].probe_running = true;
+    actions.push_back({.kind = RouterAction::Kind::kProbe, .level = index, .reason = "probe"});
+  };
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    Level& level = levels_[i];
+    if (level.probe_running || level.state == LevelState::kTrial || level.word != Override::kAuto) {
+      continue;
+    }
+    if (level.state != LevelState::kHealthy && !MayServe(level)) {
+      continue;
+    }
+    if (level.state == LevelState::kHealthy) {
+      const bool wanted = std::ranges::any_of(level.members, [&](const Member& member) {
+        return member.suspected && now - member.last_failure >= kSuspicionProbeGap;
+      });
+      if (wanted) {
+        probe(i);
+      }
+      continue;
+    }
+    if (now < ProbeDue(level)) {
+      continue;
+    }
+    if (level.state == LevelState::kDown) {
+      last_round_ = now;
+      level.state = LevelState::kProbing;  // not a transition: the outage goes on
+    }
+    level.last_probe = now;
+    probe(i);
+  }
+}
+
+// When a healthy level must be looked at again.
+std::optional<TimePoint> Router::NextCheck(const Level& level) const {
+  std::optional<TimePoint> next;
+  const auto consider = [&next](TimePoint when) { next = next ? std::min(*next, when) : when; };
+  for (const Member& member : level.members) {
+    if (member.suspected && member.failures >= config_.fall) {
+      consider(member.first_failure + kFallTimeMin);
+    }
+    if (member.suspected && !level.probe_running && level.word == Override::kAuto) {
+      consider(member.last_failure + kSuspicionProbeGap);
+    }
+    if (member.throttled_since && member.throttle_check <= member.throttled_until) {
+      consider(member.throttle_check);
+    }
+  }
+  return next;
+}
+
+std::optional<TimePoint> Router::NextTick() const {
+  std::optional<TimePoint> next;
+  const auto consider = [&next](TimePoint when) { next = next ? std::min(*next, when) : when; };
+  for (const Level& level : levels_) {
+    if (level.state == LevelState::kHealthy) {
+      if (const auto check = NextCheck(level)) {
+        consider(*check);
+      }
+      continue;
+    }
+    if (level.probe_running || level.state == LevelState::kTrial || level.word != Override::kAuto ||
+        !MayServe(level)) {
+      continue;
+    }
+    consider(ProbeDue(level));
+  }
+  return next;
+}
+
+}  // namespace gapless::delivery
