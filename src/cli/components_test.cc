@@ -7,7 +7,10 @@
 #include "service/upstream_types.h"
 #include "telemetry/metrics.h"
 
+#include <cctype>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
 
@@ -47,6 +50,39 @@ struct Folder {
   ~Folder() { fs::remove_all(path); }
   const fs::path path;
 };
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The page of a component; `resource` is described with `attributes`.
+std::string ReadmeOf(const Type& type) {
+  const std::string section(service::SectionOf(type.kind));
+  const std::string_view folder = type.info->type == "resource" ? "attributes" : type.info->type;
+  return fmt::format("{}/src/{}/{}/README.md", GAPLESS_SOURCE_DIR,
+                     section.substr(0, section.size() - 1), folder);
+}
+
+// "queue_size" of "sending_queue::queue_size", "name" of "levels[]::name".
+std::string LastName(std::string_view key) {
+  const size_t colon = key.rfind("::");
+  std::string_view name = colon == std::string_view::npos ? key : key.substr(colon + 2);
+  return std::string(name.substr(0, name.find('[')));
+}
+
+bool HasWord(std::string_view text, std::string_view word) {
+  const auto inside = [&](size_t at) {
+    return at < text.size() &&
+           (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_');
+  };
+  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    if (!(at > 0 && inside(at - 1)) && !inside(at + word.size())) {
+      return true;
+    }
+  }
+  return false;
+}
 
 class ComponentsTest : public testing::Test {
  protected:
@@ -150,6 +186,33 @@ TEST_F(ComponentsTest, EveryKeyIsDocumentedAndAMisspelledOneIsNamed) {
   }
 }
 
+TEST_F(ComponentsTest, EveryKeyStandsInTheReadmeOrAmongTheSharedSettings) {
+  const std::string shared = ReadFile(GAPLESS_SOURCE_DIR "/docs/settings.md");
+  for (const Type& type : Types()) {
+    const std::string readme = ReadFile(ReadmeOf(type));
+    ASSERT_FALSE(readme.empty()) << ReadmeOf(type);
+    for (const config::DocRow& row : config::Describe(type.info->config.table())) {
+      if (row.doc.starts_with("No effect") || row.doc.starts_with("Accepted") ||
+          row.doc.starts_with("Not supported")) {
+        continue;
+      }
+      const std::string name = LastName(row.key);
+      EXPECT_TRUE(HasWord(readme, name) || HasWord(shared, name))
+          << row.key << " is not in " << ReadmeOf(type);
+    }
+  }
+}
+
+TEST_F(ComponentsTest, AnUnknownKeyIsRefused) {
+  config::Node node = config::Node::Map();
+  node.Set("no_such_key", config::Node::Null());
+  for (const Type& type : Types()) {
+    config::Errors errors;
+    type.info->config.decode(node, type.name(), errors);
+    EXPECT_THAT(errors.ToString(), testing::HasSubstr("invalid keys: no_such_key")) << type.name();
+  }
+}
+
 class LifecycleTest : public ComponentsTest {
  protected:
   pipeline::Settings SettingsOf(const Type& type) {
@@ -199,6 +262,41 @@ TEST_F(LifecycleTest, ExportersStartAnswerAProbeAndEnd) {
       transport->Stop();
     }
     ShutDown(*exporter, type.name());
+  }
+}
+
+// Whatever a transport does with an attempt: the answer comes on a later turn, once, and not after
+// Cancel or after the transport is gone.
+TEST_F(LifecycleTest, WhatIsCancelledOrWhoseTransportIsGoneIsNotAnswered) {
+  for (const delivery::ExporterFactory& factory : factories_.exporters) {
+    const Type type{.kind = Kind::kExporter, .info = &factory.info};
+    const auto exporter = factory.create(SettingsOf(type), Decode(type, Least(type)));
+    ASSERT_TRUE(exporter->Start().ok()) << type.name();
+    const auto make = [&] {
+      auto transport =
+          exporter->CreateTransport(otlp::Signal::kTraces, worker_, std::chrono::seconds(1));
+      transport->Start();
+      return transport;
+    };
+    int answered = 0;
+    const auto wanted = [&](delivery::AttemptResult) { ++answered; };
+    const auto unwanted = [&](delivery::AttemptResult) { ADD_FAILURE() << type.name(); };
+    auto gone = make();
+    gone->Attempt({}, std::chrono::seconds(5), unwanted);
+    gone.reset();
+    auto transport = make();
+    const auto id = transport->Attempt({}, std::chrono::seconds(5), unwanted);
+    transport->Cancel(id);
+    transport->Cancel(id + 1000);
+    transport->Attempt({}, std::chrono::seconds(5), wanted);
+    transport->Attempt({}, std::chrono::seconds(5), wanted);
+    EXPECT_EQ(answered, 0) << type.name() << ": an answer within the call";
+    EXPECT_TRUE(worker_.RunUntil([&] { return answered == 2; }, std::chrono::seconds(10)))
+        << type.name();
+    transport->Stop();
+    transport.reset();
+    ShutDown(*exporter, type.name());
+    EXPECT_EQ(answered, 2) << type.name();
   }
 }
 

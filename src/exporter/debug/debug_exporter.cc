@@ -1,11 +1,11 @@
 #include "exporter/debug/debug_exporter.h"
 
+#include "delivery/later_answers.h"
 #include "exporter/debug/sampler.h"
 #include "exporter/debug/text.h"
 #include "net/worker.h"
 #include "otlp/scan.h"
 
-#include <unordered_map>
 #include <utility>
 
 namespace gapless::exporter::debug {
@@ -22,7 +22,8 @@ class DebugTransport final : public delivery::Transport {
         signal_(signal),
         loop_(home),
         log_(std::move(log)),
-        sampler_(config.sampling_initial, config.sampling_thereafter) {}
+        sampler_(config.sampling_initial, config.sampling_thereafter),
+        answers_(home) {}
 
   // There is no connection, hence no news of it.
   void SetObserver(delivery::TransportObserver* /*observer*/) override {}
@@ -31,27 +32,15 @@ class DebugTransport final : public delivery::Transport {
 
   AttemptId Attempt(const otlp::Batch& batch, Duration /*timeout*/, AttemptCallback done) override {
     const Status status = Write(batch);
-    return Answer(status.ok() ? AttemptResult() : delivery::ClassifyGrpc(status), std::move(done));
+    return answers_.Answer(status.ok() ? AttemptResult() : delivery::ClassifyGrpc(status),
+                           std::move(done));
   }
-  void Cancel(AttemptId id) override { waiting_.erase(id); }
-  void Probe(Duration /*timeout*/, AttemptCallback done) override { Answer({}, std::move(done)); }
+  void Cancel(AttemptId id) override { answers_.Cancel(id); }
+  void Probe(Duration /*timeout*/, AttemptCallback done) override {
+    answers_.Answer({}, std::move(done));
+  }
 
  private:
-  // The answer comes on a later turn, unless it is cancelled or the transport is gone by then.
-  AttemptId Answer(AttemptResult result, AttemptCallback done) {
-    const AttemptId id = next_id_++;
-    waiting_.emplace(id, std::move(done));
-    loop_.Post([this, alive = std::weak_ptr(alive_), id, result = std::move(result)]() mutable {
-      if (alive.expired()) {
-        return;
-      }
-      if (auto node = waiting_.extract(id)) {
-        node.mapped()(std::move(result));
-      }
-    });
-    return id;
-  }
-
   Status Write(const otlp::Batch& batch) {
     ASSIGN_OR_RETURN(const otlp::Batch plain, otlp::Inflate(batch));
     ASSIGN_OR_RETURN(const otlp::ScanResult counts, otlp::Scan(plain.body, signal_));
@@ -93,9 +82,7 @@ class DebugTransport final : public delivery::Transport {
   Loop& loop_;
   const telemetry::Logger log_;
   Sampler sampler_;
-  std::unordered_map<AttemptId, AttemptCallback> waiting_;
-  AttemptId next_id_ = 1;
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  delivery::LaterAnswers answers_;
 };
 
 }  // namespace

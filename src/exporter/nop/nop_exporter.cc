@@ -1,8 +1,8 @@
 #include "exporter/nop/nop_exporter.h"
 
+#include "delivery/later_answers.h"
 #include "net/worker.h"
 
-#include <unordered_map>
 #include <utility>
 
 namespace gapless::exporter::nop {
@@ -13,7 +13,7 @@ using delivery::AttemptId;
 
 class NopTransport final : public delivery::Transport {
  public:
-  explicit NopTransport(Loop& home) : loop_(home) {}
+  explicit NopTransport(Loop& home) : answers_(home) {}
 
   // There is no connection, hence no news of it.
   void SetObserver(delivery::TransportObserver* /*observer*/) override {}
@@ -22,31 +22,15 @@ class NopTransport final : public delivery::Transport {
 
   AttemptId Attempt(const otlp::Batch& /*batch*/, Duration /*timeout*/,
                     AttemptCallback done) override {
-    return Answer(std::move(done));
+    return answers_.Answer({}, std::move(done));
   }
-  void Cancel(AttemptId id) override { waiting_.erase(id); }
-  void Probe(Duration /*timeout*/, AttemptCallback done) override { Answer(std::move(done)); }
+  void Cancel(AttemptId id) override { answers_.Cancel(id); }
+  void Probe(Duration /*timeout*/, AttemptCallback done) override {
+    answers_.Answer({}, std::move(done));
+  }
 
  private:
-  // OK on a later turn, unless it is cancelled or the transport is gone by then.
-  AttemptId Answer(AttemptCallback done) {
-    const AttemptId id = next_id_++;
-    waiting_.emplace(id, std::move(done));
-    loop_.Post([this, alive = std::weak_ptr(alive_), id] {
-      if (alive.expired()) {
-        return;
-      }
-      if (auto node = waiting_.extract(id)) {
-        node.mapped()({});
-      }
-    });
-    return id;
-  }
-
-  Loop& loop_;
-  std::unordered_map<AttemptId, AttemptCallback> waiting_;
-  AttemptId next_id_ = 1;
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  delivery::LaterAnswers answers_;
 };
 
 }  // namespace

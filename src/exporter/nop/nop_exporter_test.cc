@@ -23,35 +23,5 @@ TEST(NopExporterTest, AttemptsAndProbesSucceedOnALaterTurn) {
   EXPECT_EQ(answers, 2);
 }
 
-TEST(NopExporterTest, ACancelledAttemptIsNotAnswered) {
-  SimLoop loop;
-  const auto transport = MakeTransport(loop);
-  int answers = 0;
-  const auto id = transport->Attempt({}, Duration(0), [&](AttemptResult) { ++answers; });
-  transport->Cancel(id);
-  transport->Cancel(id + 1);
-  loop.RunPosted();
-  EXPECT_EQ(answers, 0);
-}
-
-TEST(NopExporterTest, NothingIsAnsweredAfterTheEndOfTheTransport) {
-  SimLoop loop;
-  auto transport = MakeTransport(loop);
-  int answers = 0;
-  transport->Attempt({}, Duration(0), [&](AttemptResult) { ++answers; });
-  transport.reset();
-  loop.RunPosted();
-  EXPECT_EQ(answers, 0);
-}
-
-TEST(NopExporterTest, AnyKeyIsUnknown) {
-  config::Node node = config::Node::Map();
-  node.Set("path", config::Node::String("x"));
-  config::Errors errors;
-  Config config;
-  config::Decode(ConfigTable(), node, "exporters::nop", config, errors);
-  EXPECT_FALSE(errors.ok());
-}
-
 }  // namespace
 }  // namespace gapless::exporter::nop
