@@ -43,32 +43,6 @@ bool Packable(Kind kind) {
   return kind == Kind::kFixed64 || kind == Kind::kDouble || kind == Kind::kUint64;
 }
 
-WireType TypeOf(Kind kind) {
-  switch (kind) {
-    case Kind::kString:
-    case Kind::kBytes:
-    case Kind::kTraceId:
-    case Kind::kSpanId:
-    case Kind::kMessage:
-      return WireType::kBytes;
-    case Kind::kFixed32:
-      return WireType::kFixed32;
-    case Kind::kFixed64:
-    case Kind::kSfixed64:
-    case Kind::kDouble:
-      return WireType::kFixed64;
-    case Kind::kBool:
-    case Kind::kInt32:
-    case Kind::kUint32:
-    case Kind::kSint32:
-    case Kind::kInt64:
-    case Kind::kUint64:
-    case Kind::kEnum:
-      break;
-  }
-  return WireType::kVarint;
-}
-
 class Encoder {
  public:
   explicit Encoder(std::string* out) : json_(out) {}
@@ -146,7 +120,7 @@ bool Encoder::Packed(const FieldDef& def, ByteSpan bytes) {
   const std::byte* const end = p + bytes.size();
   while (p < end) {
     uint64_t value = 0;
-    if (TypeOf(def.kind) == WireType::kFixed64) {
+    if (WireTypeOf(def.kind) == WireType::kFixed64) {
       if (end - p < 8) {
         return false;
       }
@@ -194,7 +168,7 @@ Status Encoder::Survey(ByteSpan bytes, Message message, Seen* seen, uint32_t* on
       continue;
     }
     const bool packed = def->repeated && field.type == WireType::kBytes && Packable(def->kind);
-    if (field.type != TypeOf(def->kind) && !packed) {
+    if (field.type != WireTypeOf(def->kind) && !packed) {
       return Malformed();
     }
     Seen& found = seen[static_cast<size_t>(def - fields.data())];

@@ -28,32 +28,6 @@ struct Rule {
 
 using Rules = std::array<std::array<Rule, kMaxFieldNumber>, static_cast<size_t>(Message::kCount)>;
 
-WireType TypeOf(Kind kind) {
-  switch (kind) {
-    case Kind::kString:
-    case Kind::kBytes:
-    case Kind::kTraceId:
-    case Kind::kSpanId:
-    case Kind::kMessage:
-      return WireType::kBytes;
-    case Kind::kBool:
-    case Kind::kInt32:
-    case Kind::kUint32:
-    case Kind::kSint32:
-    case Kind::kInt64:
-    case Kind::kUint64:
-    case Kind::kEnum:
-      return WireType::kVarint;
-    case Kind::kFixed32:
-      return WireType::kFixed32;
-    case Kind::kFixed64:
-    case Kind::kSfixed64:
-    case Kind::kDouble:
-      return WireType::kFixed64;
-  }
-  return kUnknownType;
-}
-
 Check CheckOf(const FieldDef& field) {
   switch (field.kind) {
     case Kind::kTraceId:
@@ -63,8 +37,8 @@ Check CheckOf(const FieldDef& field) {
     case Kind::kMessage:
       return Check::kMessage;
     default:
-      return field.repeated && TypeOf(field.kind) != WireType::kBytes ? Check::kPackable
-                                                                      : Check::kNone;
+      return field.repeated && WireTypeOf(field.kind) != WireType::kBytes ? Check::kPackable
+                                                                          : Check::kNone;
   }
 }
 
@@ -73,7 +47,7 @@ Rules MakeRules(bool deep) {
   for (size_t m = 0; m < rules.size(); ++m) {
     for (const FieldDef& field : Fields(static_cast<Message>(m))) {
       Rule& rule = rules[m][field.number];
-      rule = {.type = TypeOf(field.kind),
+      rule = {.type = WireTypeOf(field.kind),
               .check = CheckOf(field),
               .message = field.message,
               .role = field.role};
@@ -202,40 +176,25 @@ class Scanner {
 const std::byte* Scanner::WalkUncommon(const std::byte* p, const std::byte* end, uint64_t tag,
                                        const Rule& rule) {
   const std::byte* const start = p;
-  const WireType type = wire::TagType(tag);
-  const bool packed = rule.check == Check::kPackable && type == WireType::kBytes;
+  const bool packed = rule.check == Check::kPackable && wire::TagType(tag) == WireType::kBytes;
   if (rule.type != kUnknownType && !packed) {
     Fail(start, kWrongType);
     return nullptr;
   }
-  uint64_t value = 0;
-  size_t skip = 0;
-  switch (type) {
-    case WireType::kVarint:
-      p = wire::ReadVarint(p, end, &value);
-      break;
-    case WireType::kFixed64:
-      skip = 8;
-      break;
-    case WireType::kFixed32:
-      skip = 4;
-      break;
-    case WireType::kBytes:
-      p = wire::ReadVarint(p, end, &value);
-      skip = value;
-      break;
-    case WireType::kGroupStart:
-      p = wire::SkipGroup(p, end, wire::TagNumber(tag));
-      break;
-    case WireType::kGroupEnd:
-      p = nullptr;
-      break;
+  if (packed) {
+    uint64_t size = 0;
+    p = wire::ReadVarint(p, end, &size);
+    if (p && size <= static_cast<size_t>(end - p) && ValidPacked(rule, p, p + size)) {
+      return p + size;
+    }
+    p = nullptr;
+  } else {
+    p = wire::SkipField(p, end, tag);
   }
-  if (!p || skip > static_cast<size_t>(end - p) || (packed && !ValidPacked(rule, p, p + skip))) {
+  if (!p) {
     Fail(start, kMalformed);
-    return nullptr;
   }
-  return p + skip;
+  return p;
 }
 
 inline bool Scanner::CheckFlatBody(const std::byte* p, size_t size, const Rule& rule,

@@ -296,17 +296,21 @@ constexpr std::array<std::span<const FieldDef>, static_cast<size_t>(Message::kCo
     kLogsPartial,
 };
 
-constexpr bool AllNumbersFit() {
-  for (const auto& table : kTables) {
-    for (const FieldDef& field : table) {
+// Every message but kNone has fields, and their numbers fit.
+constexpr bool TablesAreWhole() {
+  for (size_t m = 1; m < kTables.size(); ++m) {
+    for (const FieldDef& field : kTables[m]) {
       if (field.number == 0 || field.number >= kMaxFieldNumber) {
         return false;
       }
     }
+    if (kTables[m].empty()) {
+      return false;
+    }
   }
   return true;
 }
-static_assert(AllNumbersFit());
+static_assert(TablesAreWhole());
 
 using FieldIndex = std::array<std::array<const FieldDef*, kMaxFieldNumber>, kTables.size()>;
 
@@ -345,6 +349,32 @@ constexpr EnumValue kSeverities[] = {
     {"SEVERITY_NUMBER_FATAL4", 24}};
 
 }  // namespace
+
+wire::WireType WireTypeOf(Kind kind) {
+  switch (kind) {
+    case Kind::kString:
+    case Kind::kBytes:
+    case Kind::kTraceId:
+    case Kind::kSpanId:
+    case Kind::kMessage:
+      return wire::WireType::kBytes;
+    case Kind::kFixed32:
+      return wire::WireType::kFixed32;
+    case Kind::kFixed64:
+    case Kind::kSfixed64:
+    case Kind::kDouble:
+      return wire::WireType::kFixed64;
+    case Kind::kBool:
+    case Kind::kInt32:
+    case Kind::kUint32:
+    case Kind::kSint32:
+    case Kind::kInt64:
+    case Kind::kUint64:
+    case Kind::kEnum:
+      break;
+  }
+  return wire::WireType::kVarint;
+}
 
 std::span<const FieldDef> Fields(Message message) { return kTables[static_cast<size_t>(message)]; }
 

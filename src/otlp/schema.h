@@ -6,6 +6,7 @@
 #pragma once
 
 #include "otlp/signal.h"
+#include "wire/proto.h"
 
 #include <cstdint>
 #include <span>
@@ -76,6 +77,9 @@ enum class Kind : uint8_t {
   kEnum,
   kMessage,
 };
+
+// How one value of this kind stands on the wire.
+wire::WireType WireTypeOf(Kind kind);
 
 // When a singular field appears in JSON.
 enum class Presence : uint8_t {

@@ -101,19 +101,12 @@ Code CodeForHttpOfGrpc(int http_status) {
   switch (http_status) {
     case 400:
       return Code::kInternal;
-    case 401:
-      return Code::kUnauthenticated;
-    case 403:
-      return Code::kPermissionDenied;
-    case 404:
-      return Code::kUnimplemented;
+    case 413:
+      return Code::kUnknown;
     case 429:
-    case 502:
-    case 503:
-    case 504:
       return Code::kUnavailable;
     default:
-      return Code::kUnknown;
+      return CodeForHttp(http_status);
   }
 }
 

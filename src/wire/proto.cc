@@ -25,43 +25,45 @@ const std::byte* ReadLongVarint(const std::byte* p, const std::byte* end, uint64
   return nullptr;
 }
 
+const std::byte* SkipField(const std::byte* p, const std::byte* end, uint64_t tag, uint32_t depth) {
+  uint64_t value = 0;
+  size_t skip = 0;
+  switch (TagType(tag)) {
+    case WireType::kVarint:
+      return ReadVarint(p, end, &value);
+    case WireType::kFixed64:
+      skip = 8;
+      break;
+    case WireType::kFixed32:
+      skip = 4;
+      break;
+    case WireType::kBytes:
+      p = ReadVarint(p, end, &value);
+      skip = value;
+      break;
+    case WireType::kGroupStart:
+      return SkipGroup(p, end, TagNumber(tag), depth);
+    case WireType::kGroupEnd:
+      return nullptr;
+  }
+  return p && skip <= static_cast<size_t>(end - p) ? p + skip : nullptr;
+}
+
 const std::byte* SkipGroup(const std::byte* p, const std::byte* end, uint32_t number,
                            uint32_t depth) {
   if (depth >= kMaxGroupDepth) {
     return nullptr;
   }
-  while (p < end) {
+  while (p && p < end) {
     uint64_t tag = 0;
-    uint64_t value = 0;
     p = ReadVarint(p, end, &tag);
     if (!p || !ValidTag(tag)) {
       return nullptr;
     }
-    size_t skip = 0;
-    switch (TagType(tag)) {
-      case WireType::kVarint:
-        p = ReadVarint(p, end, &value);
-        break;
-      case WireType::kFixed64:
-        skip = 8;
-        break;
-      case WireType::kFixed32:
-        skip = 4;
-        break;
-      case WireType::kBytes:
-        p = ReadVarint(p, end, &value);
-        skip = value;
-        break;
-      case WireType::kGroupStart:
-        p = SkipGroup(p, end, TagNumber(tag), depth + 1);
-        break;
-      case WireType::kGroupEnd:
-        return TagNumber(tag) == number ? p : nullptr;
+    if (TagType(tag) == WireType::kGroupEnd) {
+      return TagNumber(tag) == number ? p : nullptr;
     }
-    if (!p || skip > static_cast<size_t>(end - p)) {
-      return nullptr;
-    }
-    p += skip;
+    p = SkipField(p, end, tag, depth + 1);
   }
   return nullptr;
 }

@@ -71,6 +71,10 @@ T ReadFixed(const std::byte* p) {
 // The byte after the group whose start tag for field `number` ends at `p`, or nullptr.
 const std::byte* SkipGroup(const std::byte* p, const std::byte* end, uint32_t number,
                            uint32_t depth = 0);
+// The byte after the field whose valid tag ends at `p`; nullptr if it is malformed or the end of a
+// group. `depth`: of the groups around it.
+const std::byte* SkipField(const std::byte* p, const std::byte* end, uint64_t tag,
+                           uint32_t depth = 0);
 
 struct Field {
   uint32_t number = 0;
