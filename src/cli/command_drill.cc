@@ -1,6 +1,7 @@
 // `gapless drill`: an outage that is only played, and what came of it.
 #include "cli/command_drill.h"
 
+#include "base/duration_text.h"
 #include "cli/admin_client.h"
 #include "cli/commands.h"
 #include "cli/drill.h"
@@ -56,7 +57,7 @@ Status Begin(const DrillOptions& options) {
   return Ask(options, "POST",
              Target("/failover/drill", options,
                     fmt::format("&outage={}&for={}", endpoint::PercentEncode(options.outage),
-                                telemetry::FormatDuration(options.duration))))
+                                FormatDuration(options.duration))))
       .status();
 }
 
@@ -99,7 +100,7 @@ Result<std::map<std::string, DrillJudge>> Follow(const DrillOptions& options) {
 
 int DrillCommand(const DrillOptions& options) {
   fmt::print("drill: {} plays {} for {}\n", options.connector, options.outage,
-             telemetry::FormatDuration(options.duration));
+             FormatDuration(options.duration));
   std::fflush(stdout);
   const auto judges = Follow(options);
   if (!judges.ok()) {

@@ -1,4 +1,5 @@
 // `gapless journal list|inspect|verify|replay`: what lies in the journals of a stopped process.
+#include "base/duration_text.h"
 #include "base/rfc3339.h"
 #include "cli/commands.h"
 #include "cli/moment.h"
@@ -41,7 +42,7 @@ std::string Of(const Amount& amount) {
 
 std::string Age(WallTime since) {
   const Duration age = std::chrono::system_clock::now() - since;
-  return config::FormatDuration(std::chrono::floor<std::chrono::seconds>(age));
+  return FormatDuration(std::chrono::floor<std::chrono::seconds>(age));
 }
 
 // A directory is named after kind, type, name and signal: "exporter_otlp_primary_traces".

@@ -1,5 +1,6 @@
 #include "cli/drill.h"
 
+#include "base/duration_text.h"
 #include "telemetry/log.h"
 #include "wire/json_reader.h"
 
@@ -87,7 +88,7 @@ DrillSample ReadSample(const JsonValue& connector) {
 }
 
 std::string Rounded(Duration duration) {
-  return telemetry::FormatDuration(
+  return FormatDuration(
       std::chrono::round<std::chrono::milliseconds>(std::max(duration, Duration::zero())));
 }
 

@@ -1,6 +1,7 @@
 // Codecs of values that are one scalar, and of header maps.
 #include "config/codecs.h"
 
+#include "base/duration_text.h"
 #include "config/nearest.h"
 
 #include <algorithm>

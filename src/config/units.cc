@@ -104,21 +104,6 @@ Status BadDuration(std::string_view what, std::string_view text) {
   return InvalidArgument(fmt::format("time: {} duration \"{}\"", what, text));
 }
 
-// "1.5" for 1'500 of 1'000: without trailing zeros.
-std::string Fraction(uint64_t value, uint64_t unit) {
-  std::string text = std::to_string(value / unit);
-  uint64_t rest = value % unit;
-  if (rest != 0) {
-    text += '.';
-    while (rest != 0) {
-      unit /= 10;
-      text += static_cast<char>('0' + rest / unit);
-      rest %= unit;
-    }
-  }
-  return text;
-}
-
 }  // namespace
 
 Result<Duration> ParseDuration(std::string_view text) {
@@ -158,31 +143,6 @@ Result<Duration> ParseDuration(std::string_view text) {
   } while (!rest.empty());
   const auto count = static_cast<int64_t>(total);
   return Duration(negative ? -count : count);
-}
-
-std::string FormatDuration(Duration duration) {
-  const int64_t count = duration.count();
-  const std::string sign = count < 0 ? "-" : "";
-  const uint64_t value =
-      count < 0 ? ~static_cast<uint64_t>(count) + 1 : static_cast<uint64_t>(count);
-  if (value == 0) {
-    return "0s";
-  }
-  if (value < 1'000) {
-    return fmt::format("{}{}ns", sign, value);
-  }
-  if (value < 1'000'000) {
-    return sign + Fraction(value, 1'000) + "\u00b5s";
-  }
-  if (value < 1'000'000'000) {
-    return sign + Fraction(value, 1'000'000) + "ms";
-  }
-  const uint64_t minutes = value / 60'000'000'000;
-  std::string text = Fraction(value % 60'000'000'000, 1'000'000'000) + "s";
-  if (minutes > 0) {
-    text = fmt::format("{}m{}", minutes % 60, text);
-  }
-  return sign + (minutes >= 60 ? fmt::format("{}h{}", minutes / 60, text) : text);
 }
 
 Result<ByteSize> ParseByteSize(std::string_view text) {

@@ -27,8 +27,6 @@ struct Percent {
 // Go's time.ParseDuration: "300ms", "1h15m", "-1.5h", "0"; units ns us µs μs ms s m h. Errors in
 // Go's words.
 Result<Duration> ParseDuration(std::string_view text);
-// Go's Duration.String(): "1h15m0s", "1.5s", "300ms", "0s".
-std::string FormatDuration(Duration duration);
 
 // "512", "512B", "64KiB", "1.5GiB", "10MB" (powers of 1000), "10Mi"; no sign. Units match without
 // case.

@@ -1,5 +1,6 @@
 #include "pipeline/status.h"
 
+#include "base/duration_text.h"
 #include "telemetry/log.h"
 
 #include <fmt/format.h>
@@ -12,7 +13,7 @@ std::vector<std::string> Degraded(const ServiceStatus& status, WallTime now) {
     if (queue.leaving || queue.levels.size() < 2 || queue.active == 0u) {
       continue;
     }
-    const std::string since = telemetry::FormatDuration(
+    const std::string since = FormatDuration(
         queue.active_since + std::chrono::floor<std::chrono::seconds>(now - status.taken));
     const std::string name = fmt::format("{} ({})", queue.owner, otlp::Names(queue.signal).name);
     degraded.push_back(queue.active

@@ -1,5 +1,6 @@
 #include "service/admin_text.h"
 
+#include "base/duration_text.h"
 #include "telemetry/log.h"
 #include "wire/json_writer.h"
 
@@ -18,7 +19,7 @@ using wire::JsonWriter;
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 std::string Rounded(Duration duration) {
-  return telemetry::FormatDuration(std::chrono::round<std::chrono::seconds>(duration));
+  return FormatDuration(std::chrono::round<std::chrono::seconds>(duration));
 }
 
 void Text(JsonWriter& json, std::string_view key, std::string_view value) {

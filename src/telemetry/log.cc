@@ -11,6 +11,11 @@
 #include <vector>
 
 namespace gapless::telemetry {
+namespace {
+
+constexpr Duration kLongestInterval = std::chrono::minutes(10);
+
+}  // namespace
 
 using internal::AppendFields;
 using internal::Spacing;
@@ -80,68 +85,41 @@ Logger Logger::Unsampled() const {
   return child;
 }
 
+Sampled::Line& Sampled::Find(std::string_view message, TimePoint now) {
+  const auto it = std::ranges::find(lines_, message, &Line::message);
+  if (it != lines_.end()) {
+    return *it;
+  }
+  return lines_.emplace_back(Line{.message = std::string(message),
+                                  .interval = first_interval_,
+                                  .interval_start = now,
+                                  .last = now});
+}
+
 void Sampled::Log(const Logger& logger, LogLevel level, TimePoint now, std::string_view message,
                   LogFields fields, std::source_location where) {
-  if (!started_ || now - interval_start_ >= interval_) {
-    started_ = true;
-    interval_start_ = now;
-    written_ = 0;
+  Line& line = Find(message, now);
+  const bool anew = now - line.last >= 2 * first_interval_;
+  if (anew || now - line.interval_start >= line.interval) {
+    line.interval = anew ? first_interval_
+                         : std::min(2 * line.interval, std::max(kLongestInterval, first_interval_));
+    line.interval_start = now;
+    line.written = 0;
   }
-  if (written_ >= burst_) {
-    ++suppressed_;
+  line.last = now;
+  if (line.written >= burst_) {
+    ++line.suppressed;
     return;
   }
-  ++written_;
-  if (suppressed_ == 0) {
+  ++line.written;
+  const uint64_t suppressed = std::exchange(line.suppressed, 0);
+  if (suppressed == 0) {
     logger.Log(level, message, {fields.begin(), fields.size()}, where);
     return;
   }
   std::vector<LogField> with_count(fields);
-  with_count.emplace_back("suppressed", TakeSuppressed());
+  with_count.emplace_back("suppressed", suppressed);
   logger.Log(level, message, with_count, where);
-}
-
-uint64_t Sampled::TakeSuppressed() { return std::exchange(suppressed_, 0); }
-
-std::string FormatDuration(Duration duration) {
-  using std::chrono::microseconds;
-  using std::chrono::milliseconds;
-  using std::chrono::seconds;
-  const auto count = static_cast<uint64_t>(duration.count());
-  const std::string sign = duration.count() < 0 ? "-" : "";
-  // Negation in unsigned arithmetic: the least Duration has no positive twin.
-  const uint64_t nanoseconds = duration.count() < 0 ? 0 - count : count;
-  const auto decimal = [](uint64_t value, uint64_t unit) {
-    std::string text = fmt::format("{}", value / unit);
-    if (value % unit != 0) {
-      std::string digits = fmt::format("{}", unit + value % unit);
-      digits.erase(digits.find_last_not_of('0') + 1);
-      text += "." + digits.substr(1);
-    }
-    return text;
-  };
-  if (nanoseconds == 0) {
-    return "0s";
-  }
-  if (nanoseconds < 1'000) {
-    return fmt::format("{}{}ns", sign, nanoseconds);
-  }
-  if (nanoseconds < 1'000'000) {
-    return sign + decimal(nanoseconds, 1'000) + "µs";
-  }
-  constexpr uint64_t kSecond = 1'000'000'000;
-  if (nanoseconds < kSecond) {
-    return sign + decimal(nanoseconds, 1'000'000) + "ms";
-  }
-  const uint64_t minutes = nanoseconds / (60 * kSecond);
-  std::string text = sign;
-  if (minutes >= 60) {
-    text += fmt::format("{}h", minutes / 60);
-  }
-  if (minutes > 0) {
-    text += fmt::format("{}m", minutes % 60);
-  }
-  return text + decimal(nanoseconds % (60 * kSecond), kSecond) + "s";
 }
 
 }  // namespace gapless::telemetry

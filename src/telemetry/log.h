@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace gapless::telemetry {
 
@@ -102,28 +103,33 @@ class Logger {
   std::shared_ptr<const Context> context_;
 };
 
-// Lets `burst` lines per `interval` through and counts the rest; the first line of a later interval
-// carries the count as field "suppressed". One thread only.
+// A brake for lines that a lasting trouble repeats. Of each message `burst` lines per interval
+// pass; the rest are counted, and the first line of a later interval carries the count as field
+// "suppressed". While the trouble lasts, the interval doubles, up to ten minutes, so that an hour
+// of it is a page; after two first intervals without the message everything begins anew. For a
+// handful of constant messages. One thread only.
 class Sampled {
  public:
-  Sampled(uint32_t burst, Duration interval) : burst_(burst), interval_(interval) {}
+  Sampled(uint32_t burst, Duration first_interval)
+      : burst_(burst), first_interval_(first_interval) {}
 
   void Log(const Logger& logger, LogLevel level, TimePoint now, std::string_view message,
            LogFields fields = {}, std::source_location where = std::source_location::current());
-  // How many lines were left out since the last one that was written; for a summary when the
-  // trouble is over.
-  uint64_t TakeSuppressed();
 
  private:
-  const uint32_t burst_;
-  const Duration interval_;
-  TimePoint interval_start_{};
-  bool started_ = false;
-  uint32_t written_ = 0;
-  uint64_t suppressed_ = 0;
-};
+  struct Line {
+    std::string message;
+    Duration interval;
+    TimePoint interval_start;
+    TimePoint last;
+    uint32_t written = 0;
+    uint64_t suppressed = 0;
+  };
+  Line& Find(std::string_view message, TimePoint now);
 
-// "1h2m3.5s", "250ms", "1.5µs", "0s": Go's time.Duration.String.
-std::string FormatDuration(Duration duration);
+  const uint32_t burst_;
+  const Duration first_interval_;
+  std::vector<Line> lines_;
+};
 
 }  // namespace gapless::telemetry

@@ -1,5 +1,6 @@
 #include "telemetry/log_encoder.h"
 
+#include "base/duration_text.h"
 #include "fmt/format.h"
 
 #include <cmath>

@@ -185,7 +185,37 @@ TEST(SampledTest, CountsWhatItLeftOutInTheNextInterval) {
   now += seconds(1);
   sampled.Log(log.logger(), LogLevel::kWarn, now, "refused", {{"i", 6}});
   EXPECT_THAT(log.lines().back(), EndsWith("{\"i\": 6, \"suppressed\": 4}"));
-  EXPECT_EQ(sampled.TakeSuppressed(), 0u);
+}
+
+TEST(SampledTest, AnHourOfTheSameTroubleIsAPageAndTheNextTroubleIsToldAtOnce) {
+  const LogCapture log;
+  Sampled sampled(2, seconds(10));
+  TimePoint now{seconds(5)};
+  for (int i = 0; i < 36'000; ++i) {
+    now += milliseconds(100);
+    sampled.Log(log.logger(), LogLevel::kWarn, now, "refused");
+  }
+  const size_t lines = log.lines().size();
+  EXPECT_GE(lines, 10u);
+  EXPECT_LE(lines, 30u);
+  now += seconds(20);
+  sampled.Log(log.logger(), LogLevel::kWarn, now, "refused");
+  EXPECT_EQ(log.lines().size(), lines + 1);
+  now += seconds(10);
+  sampled.Log(log.logger(), LogLevel::kWarn, now, "refused");
+  EXPECT_EQ(log.lines().size(), lines + 2) << "the interval is the first one again";
+}
+
+TEST(SampledTest, OneMessageDoesNotSilenceAnother) {
+  const LogCapture log;
+  Sampled sampled(1, seconds(10));
+  const TimePoint now{seconds(5)};
+  for (int i = 0; i < 3; ++i) {
+    sampled.Log(log.logger(), LogLevel::kWarn, now, "refused");
+    sampled.Log(log.logger(), LogLevel::kError, now, "dropped");
+  }
+  EXPECT_EQ(log.Count("refused"), 1u);
+  EXPECT_EQ(log.Count("dropped"), 1u);
 }
 
 TEST(LogCoreTest, LinesFromBeforeTheConfigurationAreReplayed) {
@@ -274,26 +304,6 @@ TEST(LogLevelTest, ParsesUpstreamsNames) {
   EXPECT_TRUE(ParseLogLevel("dpanic", &level));
   EXPECT_EQ(level, LogLevel::kFatal);
   EXPECT_FALSE(ParseLogLevel("verbose", &level));
-}
-
-TEST(FormatDurationTest, IsGos) {
-  using std::chrono::hours;
-  using std::chrono::microseconds;
-  const std::pair<Duration, const char*> rows[] = {
-      {nanoseconds(0), "0s"},
-      {nanoseconds(999), "999ns"},
-      {nanoseconds(1500), "1.5µs"},
-      {milliseconds(250), "250ms"},
-      {microseconds(1'000'001), "1.000001s"},
-      {seconds(90), "1m30s"},
-      {hours(1), "1h0m0s"},
-      {hours(25) + milliseconds(1), "25h0m0.001s"},
-      {-milliseconds(1500), "-1.5s"},
-      {Duration::min(), "-2562047h47m16.854775808s"},
-  };
-  for (const auto& [duration, text] : rows) {
-    EXPECT_EQ(FormatDuration(duration), text);
-  }
 }
 
 TEST(FormatTimeTest, KnowsTimesBeforeTheEpochAndZonesWithMinutes) {

@@ -1,8 +1,8 @@
 #include "extension/file_storage/config.h"
 
+#include "config/permissions.h"
 #include "io/posix_file_system.h"
 
-#include <charconv>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -49,7 +49,7 @@ void CheckCompaction(const Config& config, Checker& checker) {
 }
 
 void Check(const Config& config, Checker& checker) {
-  if (const auto mode = ParsePermissions(config.directory_permissions); !mode.ok()) {
+  if (const auto mode = config::ParsePermissions(config.directory_permissions); !mode.ok()) {
     checker.Fail("directory_permissions", mode.status().message());
   }
   if (!config.directory.empty() && !config.create_directory) {
@@ -104,17 +104,6 @@ const config::Table<Config>& ConfigTable() {
              "zstd: compress what arrived uncompressed; none: store as it arrived.")},
       Check);
   return table;
-}
-
-Result<uint32_t> ParsePermissions(std::string_view text) {
-  constexpr uint32_t kAllBits = 0777;
-  uint32_t mode = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
-  if (error != std::errc() || end != text.data() + text.size() || mode > kAllBits) {
-    return InvalidArgument(
-        fmt::format("directory_permissions value \"{}\" must be an octal number up to 0777", text));
-  }
-  return mode;
 }
 
 Surroundings SystemSurroundings() {

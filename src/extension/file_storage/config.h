@@ -42,9 +42,6 @@ struct Config {
 
 const config::Table<Config>& ConfigTable();
 
-// The bits of `directory_permissions`; INVALID_ARGUMENT unless it is an octal number up to 0777.
-Result<uint32_t> ParsePermissions(std::string_view text);
-
 // Where the environment puts the state of programs.
 struct Surroundings {
   bool is_root = false;

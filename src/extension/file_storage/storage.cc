@@ -1,5 +1,6 @@
 #include "extension/file_storage/storage.h"
 
+#include "config/permissions.h"
 #include "io/machine.h"
 #include "journal/inspect.h"
 
@@ -74,7 +75,7 @@ Status FileStorage::Prepare() {
   const std::string directory =
       own ? DefaultDirectory(fs_, SystemSurroundings()) : config_.directory;
   if (own || config_.create_directory) {
-    ASSIGN_OR_RETURN(const uint32_t mode, ParsePermissions(config_.directory_permissions));
+    ASSIGN_OR_RETURN(const uint32_t mode, config::ParsePermissions(config_.directory_permissions));
     RETURN_IF_ERROR(fs_.MakeDirectory(directory, mode));
   }
   ASSIGN_OR_RETURN(const uint64_t free, fs_.FreeSpace(directory));

@@ -1,5 +1,6 @@
 #include "extension/health_check/health_check.h"
 
+#include "base/duration_text.h"
 #include "telemetry/log.h"
 #include "wire/json_writer.h"
 
@@ -26,7 +27,7 @@ std::string StatusBody(const pipeline::StatusSource& health, WallTime now, bool 
   }
   std::string body =
       fmt::format(R"({{"status":"Server available","upSince":"{}","uptime":"{}")",
-                  Rfc3339(health.up_since()), telemetry::FormatDuration(now - health.up_since()));
+                  Rfc3339(health.up_since()), FormatDuration(now - health.up_since()));
   if (verbose) {
     const std::vector<std::string> degraded = pipeline::Degraded(*health.status(), now);
     body += fmt::format(R"(,"degraded":{},"reasons":[)", !degraded.empty());

@@ -1,5 +1,6 @@
 #include "extension/zpages/pages.h"
 
+#include "base/duration_text.h"
 #include "extension/zpages/html.h"
 #include "telemetry/log.h"
 
@@ -27,7 +28,7 @@ std::string Joined(const std::vector<std::string>& texts) {
 }
 
 std::string Seconds(Duration duration) {
-  return telemetry::FormatDuration(std::chrono::floor<std::chrono::seconds>(duration));
+  return FormatDuration(std::chrono::floor<std::chrono::seconds>(duration));
 }
 
 std::string SignalName(otlp::Signal signal) { return std::string(otlp::Names(signal).name); }
