@@ -1,9 +1,8 @@
 #include "exporter/file/config.h"
 
+#include "config/permissions.h"
 #include "fmt/format.h"
 #include "wire/compression.h"
-
-#include <charconv>
 
 namespace gapless::exporter::file {
 namespace {
@@ -49,7 +48,7 @@ void Check(const Config& config, Checker& checker) {
   if (config.flush_interval < Duration(0)) {
     checker.Fail("flush_interval", "flush_interval must be larger than zero");
   }
-  if (const auto mode = ParsePermissions(config.directory_permissions); !mode.ok()) {
+  if (const auto mode = config::ParsePermissions(config.directory_permissions); !mode.ok()) {
     checker.Fail("directory_permissions", mode.status().message());
   }
 }
@@ -89,17 +88,6 @@ const config::Table<GroupBy>& GroupByTable() {
 
 }  // namespace
 
-Result<uint32_t> ParsePermissions(std::string_view text) {
-  constexpr uint32_t kAllBits = 0777;
-  uint32_t mode = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
-  if (error != std::errc() || end != text.data() + text.size() || mode > kAllBits) {
-    return InvalidArgument(
-        fmt::format("directory_permissions value \"{}\" must be an octal number up to 0777", text));
-  }
-  return mode;
-}
-
 const config::Table<Config>& ConfigTable() {
   static const config::Table<Config> table(
       {Field("path", &Config::path, "The file to write."),
@@ -113,6 +101,7 @@ const config::Table<Config>& ConfigTable() {
              "Settings of the compression."),
        Field("flush_interval", &Config::flush_interval,
              "Read for compatibility: every request is written before it is confirmed."),
+       Field("fsync", &Config::fsync, "OK means on the disk; false: in the hands of the kernel."),
        Field("encoding", &Config::encoding, "ID of an encoding extension: not there yet."),
        Field("create_directory", &Config::create_directory,
              "Make the directory of the file and its parents at start."),

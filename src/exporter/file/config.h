@@ -40,6 +40,7 @@ struct Config {
   std::string compression;
   CompressionParams compression_params;
   Duration flush_interval = std::chrono::seconds(1);
+  bool fsync = true;  // ours
   std::string encoding;
   bool create_directory = false;
   std::string directory_permissions = "0755";
@@ -49,8 +50,5 @@ struct Config {
 };
 
 const config::Table<Config>& ConfigTable();
-
-// The bits of `directory_permissions`; INVALID_ARGUMENT unless it is an octal number up to 0777.
-Result<uint32_t> ParsePermissions(std::string_view text);
 
 }  // namespace gapless::exporter::file

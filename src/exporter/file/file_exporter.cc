@@ -1,5 +1,6 @@
 #include "exporter/file/file_exporter.h"
 
+#include "config/permissions.h"
 #include "exporter/file/encode.h"
 #include "net/worker.h"
 
@@ -15,18 +16,24 @@ using delivery::AttemptCallback;
 using delivery::AttemptId;
 using delivery::AttemptResult;
 
-AttemptResult WriteBatch(const otlp::Batch& batch, const Config& config, FileWriter& writer,
-                         WallTime now) {
+using Reply = std::move_only_function<void(AttemptResult)>;
+
+AttemptResult ResultOf(const Status& status) {
+  return status.ok() ? AttemptResult() : delivery::LocalFailure(status);
+}
+
+void WriteBatch(const otlp::Batch& batch, const Config& config, FileWriter& writer, WallTime now,
+                Reply reply) {
   const auto message = Encode(batch, config);
   if (!message.ok()) {
-    return delivery::ClassifyGrpc(message.status());
+    return reply(delivery::ClassifyGrpc(message.status()));
   }
   std::vector<ByteSpan> pieces;
   for (const Slice& slice : message->slices()) {
     pieces.push_back(slice.span());
   }
-  const Status status = writer.Write(pieces, now);
-  return status.ok() ? AttemptResult() : delivery::LocalFailure(status);
+  writer.Write(pieces, now,
+               [reply = std::move(reply)](Status status) mutable { reply(ResultOf(status)); });
 }
 
 class FileTransport final : public delivery::Transport {
@@ -49,8 +56,13 @@ class FileTransport final : public delivery::Transport {
   void Stop() override {}
 
   AttemptId Attempt(const otlp::Batch& batch, Duration /*timeout*/, AttemptCallback done) override {
-    return Run(std::move(done), [batch, config = config_, writer = writer_, now = loop_.WallNow()] {
-      return WriteBatch(batch, *config, *writer, now);
+    return Run(std::move(done), [batch, config = config_, writer = writer_, now = loop_.WallNow(),
+                                 &disk = disk_](Reply reply) {
+      WriteBatch(batch, *config, *writer, now, std::move(reply));
+      if (writer->waiting() == 1) {
+        // Behind everything that has piled up: one sync for all of it.
+        disk.Post([writer] { writer->Commit(); });
+      }
     });
   }
 
@@ -61,10 +73,8 @@ class FileTransport final : public delivery::Transport {
   }
 
   void Probe(Duration timeout, AttemptCallback done) override {
-    const AttemptId id = Run(std::move(done), [writer = writer_] {
-      const Status status = writer->Probe();
-      return status.ok() ? AttemptResult() : delivery::LocalFailure(status);
-    });
+    const AttemptId id =
+        Run(std::move(done), [writer = writer_](Reply reply) { reply(ResultOf(writer->Probe())); });
     if (timeout > Duration(0)) {
       // A disk that hangs does not answer at all.
       waiting_.at(id).timer = loop_.RunAfter(timeout, [this, id] {
@@ -81,8 +91,8 @@ class FileTransport final : public delivery::Transport {
     Timer timer = {};
   };
 
-  // Runs `work` on the disk's thread; its result comes back on a later turn of the loop, unless
-  // the attempt was cancelled or the transport is gone by then.
+  // Runs `work` on the disk's thread; what it replies, then or later, comes back on a later turn of
+  // the loop, unless the attempt was cancelled or the transport is gone by then.
   template <typename Work>
   AttemptId Run(AttemptCallback done, Work work) {
     const AttemptId id = next_id_++;
@@ -93,10 +103,12 @@ class FileTransport final : public delivery::Transport {
       if (withdrawn->load(std::memory_order_relaxed)) {
         return;
       }
-      loop.Post([this, id, alive = std::move(alive), result = work()]() mutable {
-        if (!alive.expired()) {
-          Finish(id, std::move(result));
-        }
+      work([this, id, &loop, alive = std::move(alive)](AttemptResult result) mutable {
+        loop.Post([this, id, alive = std::move(alive), result = std::move(result)]() mutable {
+          if (!alive.expired()) {
+            Finish(id, std::move(result));
+          }
+        });
       });
     });
     return id;
@@ -124,10 +136,11 @@ FileWriter::Options WriterOptions(const Config& config) {
   FileWriter::Options options;
   options.path = config.path;
   options.keep_content = config.append || config.rotation;
+  options.sync = config.fsync;
   if (config.rotation) {
     options.rotation = *config.rotation;
   }
-  const auto mode = ParsePermissions(config.directory_permissions);
+  const auto mode = config::ParsePermissions(config.directory_permissions);
   if (config.create_directory && mode.ok()) {
     options.make_directory = mode.value();
   }
@@ -157,8 +170,10 @@ void FileExporter::Shutdown(TimePoint /*deadline*/, std::move_only_function<void
     done();
     return;
   }
-  disk_->Post(
-      [&control = control_, done = std::move(done)]() mutable { control.Post(std::move(done)); });
+  disk_->Post([writer = writer_, &control = control_, done = std::move(done)]() mutable {
+    writer->Commit();
+    control.Post(std::move(done));
+  });
 }
 
 std::unique_ptr<delivery::Transport> FileExporter::CreateTransport(otlp::Signal /*signal*/,

@@ -34,7 +34,8 @@ class FileExporter final : public delivery::Exporter {
 };
 
 // The transport alone, on any loop and executor: for tests. An attempt is OK once its request is
-// written; all that the disk answers counts as failure of the destination.
+// on the disk (fsync: false: written); all that the disk answers counts as failure of the
+// destination.
 std::unique_ptr<delivery::Transport> MakeTransport(const Config& config, Loop& home,
                                                    std::shared_ptr<FileWriter> writer,
                                                    io::Executor& disk);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
+#include <utility>
 
 namespace gapless::exporter::file {
 namespace {
@@ -30,6 +32,7 @@ Result<uint64_t> FileWriter::Open() {
     RETURN_IF_ERROR(file->Truncate(0));
   }
   size_ = options_.keep_content ? before : 0;
+  committed_ = size_;
   file_ = std::move(file);
   return before - size_;
 }
@@ -43,11 +46,57 @@ Status FileWriter::Reopen() {
     RETURN_IF_ERROR(file->Truncate(size_));
   }
   size_ = std::min(size_, found);
+  committed_ = std::min(committed_, size_);
   file_ = std::move(file);
   return OkStatus();
 }
 
-Status FileWriter::Write(std::span<const ByteSpan> message, WallTime now) {
+void FileWriter::Write(std::span<const ByteSpan> message, WallTime now, Done done) {
+  const Status status = Append(message, now);
+  if (!status.ok() || !options_.sync) {
+    return done(status);
+  }
+  waiting_.push_back(std::move(done));
+}
+
+void FileWriter::Commit() {
+  std::ignore = CommitAll();  // those who wait are told
+}
+
+Status FileWriter::CommitAll() {
+  if (waiting_.empty()) {
+    return OkStatus();
+  }
+  const Status status = Sync();
+  if (status.ok()) {
+    committed_ = size_;
+  } else {
+    // What of it is on the disk nobody knows: it is cut off, now or before the next message.
+    size_ = committed_;
+    if (file_) {
+      std::ignore = file_->Truncate(size_);
+      file_.reset();
+    }
+  }
+  for (Done& done : std::exchange(waiting_, {})) {
+    done(status);
+  }
+  return status;
+}
+
+Status FileWriter::Sync() {
+  if (!file_) {
+    RETURN_IF_ERROR(Reopen());
+  }
+  RETURN_IF_ERROR(file_->Sync());
+  if (new_name_) {
+    RETURN_IF_ERROR(fs_.SyncDirectory(directory_));
+    new_name_ = false;
+  }
+  return OkStatus();
+}
+
+Status FileWriter::Append(std::span<const ByteSpan> message, WallTime now) {
   if (!file_) {
     RETURN_IF_ERROR(Reopen());
   }
@@ -58,6 +107,7 @@ Status FileWriter::Write(std::span<const ByteSpan> message, WallTime now) {
   // A message larger than the limit gets a file of its own.
   if (options_.rotation && size_ > 0 &&
       size_ + length > options_.rotation->max_megabytes * kMegabyte) {
+    RETURN_IF_ERROR(CommitAll());
     RETURN_IF_ERROR(Rotate(now));
   }
   if (Status status = file_->WriteAt(size_, message); !status.ok()) {
@@ -91,6 +141,8 @@ Status FileWriter::Rotate(WallTime now) {
   RETURN_IF_ERROR(fs_.Rename(options_.path, io::JoinPath(directory_, backup)));
   file_.reset();
   size_ = 0;
+  committed_ = 0;
+  new_name_ = true;
   RETURN_IF_ERROR(Reopen());
   names.push_back(backup);
   for (const std::string& expired : ExpiredBackups(name_, names, *options_.rotation, now)) {

@@ -16,7 +16,10 @@ const WallTime kNow{milliseconds(1'663'131'734'173)};  // 2022-09-14T05:02:14.17
 
 Status WriteText(FileWriter& writer, std::string_view text, WallTime now = kNow) {
   const ByteSpan piece = AsBytes(text);
-  return writer.Write({&piece, 1}, now);
+  std::optional<Status> answer;
+  writer.Write({&piece, 1}, now, [&](Status status) { answer = std::move(status); });
+  writer.Commit();
+  return answer.value_or(Internal("no answer"));
 }
 
 std::vector<std::string> NamesIn(MemoryFileSystem& fs, const std::string& directory) {
@@ -119,6 +122,56 @@ TEST(FileWriterTest, EveryCallMayFail) {
     EXPECT_TRUE(found == expected) << found.size() << " bytes in place of " << expected.size();
     EXPECT_GE(expected.size(), 5 * filler.size());
   }
+}
+
+TEST(FileWriterTest, WhatWasAnsweredSurvivesAPowerLossAndOneSyncServesMany) {
+  MemoryFileSystem fs;
+  FileWriter writer(fs, {.path = "/data"});
+  ASSERT_TRUE(writer.Open().ok());
+  ASSERT_TRUE(WriteText(writer, "first\n").ok());
+  int answered = 0;
+  const ByteSpan piece = AsBytes(std::string_view("x\n"));
+  for (int i = 0; i < 10; ++i) {
+    writer.Write({&piece, 1}, kNow, [&](Status status) { answered += status.ok() ? 1 : 0; });
+  }
+  EXPECT_EQ(answered, 0);
+  EXPECT_EQ(writer.waiting(), 10u);
+  const uint64_t calls = fs.calls();
+  writer.Commit();
+  EXPECT_EQ(fs.calls(), calls + 1);
+  EXPECT_EQ(answered, 10);
+  writer.Write({&piece, 1}, kNow, [&](Status) { ++answered; });
+  Rng rng(1);
+  fs.Crash(io::CrashKind::kPower, rng);
+  EXPECT_EQ(fs.Content("/data").size(), 6u + 20u);
+  EXPECT_EQ(answered, 10);
+}
+
+TEST(FileWriterTest, AFailedSyncFailsAllThatWaitedAndCutsItOff) {
+  MemoryFileSystem fs;
+  FileWriter writer(fs, {.path = "/data"});
+  ASSERT_TRUE(writer.Open().ok());
+  ASSERT_TRUE(WriteText(writer, "first\n").ok());
+  std::vector<Code> codes;
+  const ByteSpan piece = AsBytes(std::string_view("lost\n"));
+  for (int i = 0; i < 2; ++i) {
+    writer.Write({&piece, 1}, kNow, [&](Status status) { codes.push_back(status.code()); });
+  }
+  fs.FailCall(1, Unavailable("I/O error"));
+  writer.Commit();
+  EXPECT_THAT(codes, ElementsAre(Code::kUnavailable, Code::kUnavailable));
+  ASSERT_TRUE(WriteText(writer, "third\n").ok());
+  EXPECT_EQ(fs.Content("/data"), "first\nthird\n");
+}
+
+TEST(FileWriterTest, WithoutSyncAMessageIsAnsweredAtOnce) {
+  MemoryFileSystem fs;
+  FileWriter writer(fs, {.path = "/data", .sync = false});
+  ASSERT_TRUE(writer.Open().ok());
+  const ByteSpan piece = AsBytes(std::string_view("x\n"));
+  int answered = 0;
+  writer.Write({&piece, 1}, kNow, [&](Status status) { answered += status.ok() ? 1 : 0; });
+  EXPECT_EQ(answered, 1);
 }
 
 TEST(FileWriterTest, RotatesBeforeTheLimitIsPassed) {
