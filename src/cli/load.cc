@@ -1,6 +1,8 @@
 #include "cli/load.h"
 
 #include "net/grpc_client.h"
+#include "otlp/service.h"
+#include "otlp/status_map.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -117,20 +119,25 @@ void Load::SendRequest(std::shared_ptr<Request> request) {
 
 void Load::OnAnswer(std::shared_ptr<Request> request, const net::ExchangeResult& result) {
   Code code = Code::kUnavailable;
+  std::optional<Duration> delay;
   if (result.status.ok() && peers_[request->peer].grpc) {
     const net::GrpcAnswer answer = net::ReadGrpcAnswer(result.response, kResponseMax);
     code = static_cast<Code>(answer.status.value_or(static_cast<uint32_t>(Code::kUnavailable)));
+    const auto details = otlp::DecodeStatus(AsBytes(answer.details));
+    delay = details ? details->retry_after() : std::nullopt;
   } else if (result.status.ok()) {
     const int status = result.response.status;
-    const bool retryable = status == 429 || (status >= 502 && status <= 504);
-    code = status / 100 == 2 ? Code::kOk : (retryable ? Code::kUnavailable : Code::kInternal);
+    code = status / 100 == 2 ? Code::kOk
+                             : (otlp::RetryableHttp(status) ? Code::kUnavailable : Code::kInternal);
+    const auto wait = result.response.headers.Find("retry-after");
+    delay = wait ? otlp::ParseRetryAfter(*wait, worker_.WallNow()) : std::nullopt;
   }
   if (code == Code::kOk) {
     Acknowledge(*request);
   } else if (code == Code::kUnavailable || code == Code::kResourceExhausted ||
              code == Code::kDeadlineExceeded || code == Code::kAborted) {
     ++counts_.refused_answers;
-    Repeat(std::move(request));
+    Repeat(std::move(request), std::max(delay.value_or(Duration::zero()), kRepeatDelay));
     return;
   } else {
     ++counts_.failed_requests;
@@ -154,12 +161,12 @@ void Load::Acknowledge(const Request& request) {
   }
 }
 
-void Load::Repeat(std::shared_ptr<Request> request) {
+void Load::Repeat(std::shared_ptr<Request> request, Duration delay) {
   while (!repeats_.empty() && !repeats_.front().armed()) {
     repeats_.pop_front();
   }
-  repeats_.push_back(worker_.RunAfter(
-      kRepeatDelay, [this, request = std::move(request)] { SendRequest(request); }));
+  repeats_.push_back(
+      worker_.RunAfter(delay, [this, request = std::move(request)] { SendRequest(request); }));
 }
 
 void Load::Stop() {

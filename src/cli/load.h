@@ -71,7 +71,7 @@ class Load {
   void SendRequest(std::shared_ptr<Request> request);
   void OnAnswer(std::shared_ptr<Request> request, const net::ExchangeResult& result);
   void Acknowledge(const Request& request);
-  void Repeat(std::shared_ptr<Request> request);
+  void Repeat(std::shared_ptr<Request> request, Duration delay);
   void CheckDone();
 
   net::Worker& worker_;
