@@ -39,7 +39,7 @@ class Tree:
 
     def _walk(self):
         for entry in self.root.iterdir():
-            if entry.is_file():
+            if entry.is_file() and entry.name not in SKIPPED_FOLDERS:
                 yield entry
         for folder in FOLDERS:
             for parent, folders, names in os.walk(self.root / folder):
@@ -199,6 +199,17 @@ def check_readmes(tree):
             yield f"src/{room}", 1, "README.md is missing"
 
 
+def check_links(tree):
+    """What a page points to is there."""
+    for name, text in tree.text.items():
+        if not name.endswith(".md"):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", line):
+                if "://" not in target and not (tree.root / name).parent.joinpath(target).exists():
+                    yield name, number, f"{target} is not there"
+
+
 def check_texts(tree):
     for name, text in tree.text.items():
         for number, line in enumerate(text.splitlines(), 1):
@@ -230,7 +241,7 @@ def check_format(tree):
 
 CHECKS = (
     check_floors, check_libraries, check_own_header_first, check_bans, check_sizes, check_headers,
-    check_readmes, check_texts, check_format,
+    check_readmes, check_links, check_texts, check_format,
 ) 
 
 

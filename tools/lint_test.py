@@ -62,9 +62,11 @@ BAD = {
     "a long test": ("src/net/x_test.cc", "TEST(A, B) {\n" + LONG_BODY + "\n}\n", "TEST(A, B) has"),
     "a to-do": ("src/net/x.cc", "// TO" "DO: later\n", "number of its issue"),
     "a machine's path": ("docs/x.md", "see /ro" "ot/x\n", "a path of one machine"),
+    "a dead link": ("docs/x.md", "see [there](../src/gone.h)\n", "../src/gone.h is not there"),
     "no README": ("src/net/README.md", None, "README.md is missing"),
 }
 GOOD = {
+    "links": ("docs/x.md", "[a](../src/base/README.md#b) [c](https://example.com/d)\n"),
     "lower floors and the own room":
         ("src/net/y.cc", '#include "base/z.h"\n#include "net/z.h"\n'),
     "what a comment or a literal says":
