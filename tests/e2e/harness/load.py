@@ -22,7 +22,8 @@ def channel_to(endpoint, credentials=None, transparent=False):
     """
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", int(transparent)),
                ("grpc.max_reconnect_backoff_ms", 200), ("grpc.initial_reconnect_backoff_ms", 50),
-               ("grpc.min_reconnect_backoff_ms", 50)]
+               # The time that a dial has, whatever its name says: a loaded machine needs it.
+               ("grpc.min_reconnect_backoff_ms", 10_000)]
     if credentials:
         return grpc.secure_channel(endpoint, credentials, options)
     return grpc.insecure_channel(endpoint, options)
@@ -166,13 +167,15 @@ class Load:
         body, ids = make_body(signal, self._items, self._item_bytes)
         tally = self.tallies[signal]
         while True:
-            code, _, _ = client.export(signal, body, timeout=self._timeout)
+            code, details, _ = client.export(signal, body, timeout=self._timeout)
             with self._lock:
                 tally.requests += 1
                 if code is grpc.StatusCode.OK:
                     moment = time.monotonic()
                     tally.acked.update((number, moment) for number in ids)
                     return
+                if not tally.refused:
+                    print(f"load: first refusal of {signal}: {code.name}: {details}")
                 tally.refused.append(code)
             if not self._retry or code not in RETRYABLE or self._stop.wait(0.1):
                 return
