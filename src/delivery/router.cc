@@ -46,7 +46,9 @@ std::vector<RouterAction> Router::Step(const RouterEvent& event, TimePoint now) 
     case RouterEvent::Kind::kConnectionLost:
       // A peer that accepts and then hangs up: once per connection, as if one more batch had
       // failed.
-      OnFailure(event, now);
+      if (Counts(event)) {
+        OnFailure(event, now);
+      }
       break;
     case RouterEvent::Kind::kConnected:
       levels_[event.level].members[event.member].dial_failures = 0;
@@ -120,7 +122,19 @@ void Router::OnFailure(const RouterEvent& event, TimePoint now) {
       event.kind == RouterEvent::Kind::kConnectionLost ? OutcomeClass::kTransport : event.outcome;
 }
 
+bool Router::Counts(const RouterEvent& event) const {
+  const auto same = [](char a, char b) {
+    const auto fold = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+    return fold(a) == fold(b);
+  };
+  return !std::ranges::search(event.error, config_.failure_words, same).empty() ||
+         config_.failure_words.empty();
+}
+
 void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
+  if (event.outcome != OutcomeClass::kOk && !Counts(event)) {
+    return;
+  }
   Level& level = levels_[event.level];
   Member& member = level.members[event.member];
   switch (event.outcome) {
@@ -151,6 +165,9 @@ void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
 }
 
 void Router::OnDialFailed(const RouterEvent& event, TimePoint now, Actions& actions) {
+  if (!Counts(event)) {
+    return;
+  }
   Level& level = levels_[event.level];
   level.last_error = event.error;
   Member& member = level.members[event.member];

@@ -38,6 +38,9 @@ struct RouterConfig {
   uint32_t fall = 3;
   uint32_t rise = 2;
   Duration hold = std::chrono::seconds(5);
+  // Only failures whose words contain this, in any case, count against a level that is in use;
+  // empty: all do. A level that is down needs a success, whatever its failures say.
+  std::string failure_words;
 
   bool operator==(const RouterConfig&) const = default;
 };
@@ -169,6 +172,8 @@ class Router {
 
   Level NewLevel(const RouterConfig::Level& wanted, TimePoint now) const;
 
+  // Whether a failure is one that the configuration lets count.
+  bool Counts(const RouterEvent& event) const;
   void OnAttempt(const RouterEvent& event, TimePoint now);
   void OnSuccess(Member& member);
   void OnFailure(const RouterEvent& event, TimePoint now);

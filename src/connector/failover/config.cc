@@ -102,6 +102,8 @@ void Check(const Config& config, Checker& checker) {
   CheckHealthKeys(config, checker);
   if (config.condition && !config.condition->error) {
     checker.Fail("condition", "no condition is defined");
+  } else if (config.condition && config.condition->error->contains.empty()) {
+    checker.Fail("condition::error", "`contains` must not be empty");
   }
 }
 
@@ -109,9 +111,10 @@ void Check(const Config& config, Checker& checker) {
 
 const Table<Config>& ConfigTable() {
   static const Table<Condition::Error> error = {
-      Field("contains", &Condition::Error::contains, "Accepted; every real failure counts.")};
+      Field("contains", &Condition::Error::contains,
+            "Only failures with these words, in any case, count against a level.")};
   static const Table<Condition> condition = {
-      Field("error", &Condition::error, error, "Upstream's condition on the error text.")};
+      Field("error", &Condition::error, error, "By the words of the failure.")};
   static const Table<BackfillConfig> backfill = {
       Field("max_age", &BackfillConfig::max_age,
             "What is older is not brought any more; 0: any age."),
@@ -143,7 +146,8 @@ const Table<Config>& ConfigTable() {
                 "After so many failed rounds in a row the pace drops to a tenth; 0: never."),
           Field("sending_queue", &Config::sending_queue, delivery::QueueTable(),
                 "The journal in front of the decision."),
-          Field("condition", &Config::condition, condition, "Accepted for upstream's sake."),
+          Field("condition", &Config::condition, condition,
+                "What counts as a failure of a level; absent: all that speaks against it."),
           Field("fall", &Config::fall, "Failures in a row that take a level down."),
           Field("rise", &Config::rise, "Good probes in a row before a trial."),
           Field("hold", &Config::hold, "Least time a level stays down; doubles while it flaps."),
@@ -177,6 +181,9 @@ delivery::FailoverPlan ToPlan(const Config& config) {
                               .queue_written = config.sending_queue->written,
                               .order = config.order,
                               .suspect_after = config.suspect_after};
+  if (config.condition) {
+    plan.router.failure_words = config.condition->error->contains;
+  }
   if (config.backfill) {
     plan.queue.backfill =
         delivery::BackfillSettings{.max_age = config.backfill->max_age,

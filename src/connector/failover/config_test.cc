@@ -57,6 +57,18 @@ TEST(FailoverConfigTest, DeadLetterKeepsItsPlace) {
   EXPECT_NE(Complaint("dead_letter: [a]").find("must be the ID of an exporter"), std::string::npos);
 }
 
+TEST(FailoverConfigTest, AConditionNamesTheWordsOfFailuresThatCount) {
+  EXPECT_EQ(ToPlan(ReadText("").config).router.failure_words, "");
+  EXPECT_EQ(ToPlan(ReadText("condition: {error: {contains: quota}}").config).router.failure_words,
+            "quota");
+  EXPECT_EQ(ToPlan(ReadText("condition: {enabled: false, error: {contains: x}}").config)
+                .router.failure_words,
+            "");
+  EXPECT_NE(Complaint("condition: {}").find("no condition is defined"), std::string::npos);
+  EXPECT_NE(Complaint("condition: {error: {}}").find("`contains` must not be empty"),
+            std::string::npos);
+}
+
 TEST(FailoverConfigTest, HealthPagesBelongToEntriesOfLevels) {
   const Read read = ReadText("health_check: {otlp/a: {http: \"https://a/health\", fall: 5}}");
   EXPECT_TRUE(read.errors.ok()) << read.errors.ToString();
