@@ -7,6 +7,7 @@
 #include "service/upstream_types.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -89,16 +90,27 @@ class Migrator {
       }
       const Fact* fact = FindFact(section, type, fact_key);
       const config::TableBase* below = row->codec->table();
-      if (fact != nullptr) {
+      if (fact != nullptr && (fact->holds == nullptr || fact->holds(entry.value))) {
         Add(entry.key_mark, here, fact->verdict, fact->sentence);
+        leaves_.insert(here);
       } else if (below == nullptr) {
-        const bool absent = row->doc.contains("ot there yet") || row->doc.contains("Not supported");
-        Add(entry.key_mark, here, absent ? Verdict::kMissing : Verdict::kSame, row->doc);
+        Add(entry.key_mark, here, VerdictOf(*row, entry.value), row->doc);
+        leaves_.insert(here);
       }
-      if (below != nullptr) {
+      if (below != nullptr && (fact == nullptr || fact->sentence != kOwnKey)) {
         AddBelow(entry.value, *below, row->codec->PathSuffix(), section, type, here, fact_key);
       }
     }
+  }
+
+  // What a key's documentation says of it.
+  static Verdict VerdictOf(const config::Row& row, const Node& value) {
+    if (row.doc.starts_with("Not needed")) {
+      return Verdict::kBetter;
+    }
+    const bool idle = row.doc.starts_with("No effect") || row.doc.starts_with("Not supported") ||
+                      row.doc.starts_with("Accepted");
+    return idle && IsGiven(value) ? Verdict::kMissing : Verdict::kSame;
   }
 
   // Lists and maps of structs, and structs.
@@ -129,15 +141,22 @@ class Migrator {
     if (const config::MapEntry* extensions = service.FindEntry("extensions")) {
       Add(extensions->key_mark, "service::extensions", Verdict::kSame, "the same extensions run.");
     }
+    if (const config::MapEntry* admin = service.FindEntry("admin")) {
+      Add(admin->key_mark, "service::admin", Verdict::kBetter, kOwnKey);
+    }
     if (const Node* telemetry = service.Find("telemetry")) {
       AddKeys(*telemetry, service::TelemetryTable(), "service", "telemetry", "service::telemetry",
               "");
     }
   }
 
-  // A problem takes the place of what was said of the same spot.
+  // A problem takes the place of what was said of the same key or spot.
   void Replace(const config::Issue& issue, std::string_view key, Verdict verdict) {
     std::erase_if(migration_.lines, [&](const MigrationLine& line) {
+      if (line.key == issue.path && line.verdict != Verdict::kMissing &&
+          leaves_.contains(line.key)) {
+        return true;
+      }
       return line.mark.known() && line.mark.file != nullptr && issue.mark.file != nullptr &&
              *line.mark.file == *issue.mark.file && line.mark.line == issue.mark.line &&
              line.mark.column == issue.mark.column;
@@ -154,11 +173,13 @@ class Migrator {
     for (const config::Issue& issue : errors.errors()) {
       Replace(issue, "", Verdict::kMissing);
     }
+    migration_.runs = errors.ok();
   }
 
   const service::Factories& factories_;
   Migration migration_;
   std::vector<std::string> files_;
+  std::set<std::string> leaves_;  // keys that have a value of their own
 };
 
 }  // namespace
@@ -196,8 +217,10 @@ std::string Migration::ToText() const {
   }
   return text + fmt::format("{} same, {} better, {} missing: {}\n", Count(Verdict::kSame),
                             Count(Verdict::kBetter), missing(),
-                            missing() == 0 ? "gapless runs this configuration unchanged."
-                                           : "gapless does not run this configuration as it is.");
+                            !runs ? "gapless does not run this configuration as it is."
+                            : missing() == 0
+                                ? "gapless runs this configuration unchanged."
+                                : "gapless runs this configuration without what is missing.");
 }
 
 Migration Migrate(const config::Resolved& resolved, const service::Factories& factories) {

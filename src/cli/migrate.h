@@ -26,6 +26,7 @@ struct MigrationLine {
 
 struct Migration {
   std::vector<MigrationLine> lines;  // in the order of the files
+  bool runs = false;                 // validate has no objection
   size_t Count(Verdict verdict) const;
   size_t missing() const { return Count(Verdict::kMissing); }
   // A line each ("file:line: key verdict: sentence"), and one that sums up.

@@ -1,7 +1,22 @@
 #include "cli/migrate_facts.h"
 
+#include <algorithm>
+
+#include <strings.h>
+
 namespace gapless::cli {
 namespace {
+
+constexpr std::string_view kJournalBehind =
+    "its room is that of the journal behind: the sending_queue there says how much.";
+
+// The Collector traces itself only if somebody gets the traces.
+bool RecordsTraces(const config::Node& traces) {
+  const config::Node* level = traces.Find("level");
+  const config::Node* processors = traces.Find("processors");
+  return processors != nullptr && IsGiven(*processors) &&
+         (level == nullptr || ::strcasecmp(level->text().c_str(), "none") != 0);
+}
 
 constexpr Fact kFacts[] = {
     {"receivers::otlp", "", Verdict::kBetter,
@@ -10,13 +25,13 @@ constexpr Fact kFacts[] = {
     {"processors::batch", "", Verdict::kBetter,
      "requests are stored first and merged when they are sent: the client does not wait for the "
      "timeout, and nothing lies in a processor when a backend is away."},
-    {"exporters::*", "sending_queue::storage", Verdict::kBetter,
+    {"*", "sending_queue::storage", Verdict::kBetter,
      "a journal of checksummed segments, synced in groups before the client hears OK."},
-    {"exporters::*", "sending_queue::block_on_overflow", Verdict::kBetter,
+    {"*", "sending_queue::block_on_overflow", Verdict::kBetter,
      "true: the client waits for room; false: it hears a retryable error with a delay."},
-    {"exporters::*", "sending_queue::num_consumers", Verdict::kSame,
+    {"*", "sending_queue::num_consumers", Verdict::kSame,
      "requests in flight at once; one that waits for its next attempt takes no place."},
-    {"exporters::*", "retry_on_failure::max_elapsed_time", Verdict::kBetter,
+    {"*", "retry_on_failure::max_elapsed_time", Verdict::kBetter,
      "the end of a series deletes nothing: the batch goes to another level, or behind the others "
      "(sending_queue::on_expiry: drop deletes as the Collector does)."},
     {"connectors::failover", "", Verdict::kBetter,
@@ -33,14 +48,46 @@ constexpr Fact kFacts[] = {
      "first."},
     {"extensions::health_check", "", Verdict::kBetter,
      "the same page, and it knows the state of every failover."},
-    {"connectors::failover", "condition", Verdict::kMissing,
-     "every failure that speaks against a level counts, whatever its text."},
+    {"connectors::failover", "condition", Verdict::kBetter,
+     "error.contains has the effect that it is named for: other failures do not take a level "
+     "down."},
+    {"connectors::failover", "fall", Verdict::kBetter, kOwnKey},
+    {"connectors::failover", "rise", Verdict::kBetter, kOwnKey},
+    {"connectors::failover", "hold", Verdict::kBetter, kOwnKey},
+    {"connectors::failover", "suspect_after", Verdict::kBetter, kOwnKey},
+    {"connectors::failover", "order", Verdict::kBetter, kOwnKey},
+    {"connectors::failover", "backfill", Verdict::kBetter, kOwnKey},
+    {"connectors::failover", "dead_letter", Verdict::kBetter, kOwnKey},
+    {"connectors::failover", "health_check", Verdict::kBetter, kOwnKey},
+    {"*", "sending_queue::on_full", Verdict::kBetter, kOwnKey},
+    {"*", "sending_queue::on_expiry", Verdict::kBetter, kOwnKey},
+    {"extensions::file_storage", "compression", Verdict::kBetter, kOwnKey},
+    {"processors::queuebatch", "", Verdict::kBetter,
+     "requests are stored first and merged when they are sent: it holds nothing itself."},
+    {"processors::queuebatch", "num_consumers", Verdict::kBetter, kJournalBehind},
+    {"processors::queuebatch", "queue_size", Verdict::kBetter, kJournalBehind},
+    {"processors::queuebatch", "block_on_overflow", Verdict::kBetter, kJournalBehind},
+    {"processors::queuebatch", "on_full", Verdict::kBetter, kOwnKey},
+    {"processors::queuebatch", "on_expiry", Verdict::kBetter, kOwnKey},
+    {"processors::queuebatch", "storage", Verdict::kMissing,
+     "no effect here: set it in the sending_queue behind, where the data is.", IsGiven},
+    {"processors::queuebatch", "wait_for_result", Verdict::kMissing,
+     "no effect here: set it in the sending_queue behind, where the data is.", IsGiven},
     {"service::telemetry", "logs::processors", Verdict::kMissing,
-     "own logs are not exported; they go to output_paths."},
-    {"service::telemetry", "traces", Verdict::kMissing, "gapless does not trace itself."},
-    {"service::telemetry", "metrics::views", Verdict::kMissing, "views are read without effect."},
+     "own logs are not exported; they go to output_paths.", IsGiven},
+    {"service::telemetry", "traces", Verdict::kMissing, "gapless does not trace itself.",
+     RecordsTraces},
+    {"service::telemetry", "metrics::views", Verdict::kMissing, "views are read without effect.",
+     IsGiven},
     {"service::telemetry", "metrics::readers[]::periodic::exporter::console", Verdict::kMissing,
      "nothing is written to the console."},
+    {"service::telemetry", "metrics::readers[]::periodic::exporter::otlp::temporality_preference",
+     Verdict::kMissing, "own metrics are always sent cumulative.",
+     [](const config::Node& value) { return value.text() != "cumulative"; }},
+    {"service::telemetry",
+     "metrics::readers[]::periodic::exporter::otlp::default_histogram_aggregation",
+     Verdict::kMissing, "own histograms have explicit buckets.",
+     [](const config::Node& value) { return value.text() != "explicit_bucket_histogram"; }},
     {"service::telemetry", "metrics::address", Verdict::kBetter,
      "newer Collectors do not start with this key; here it is read, with a warning."},
 };
@@ -49,9 +96,19 @@ constexpr Fact kFacts[] = {
 
 std::span<const Fact> Facts() { return kFacts; }
 
+bool IsGiven(const config::Node& value) {
+  constexpr std::string_view kNothing[] = {"", "0", "false", "0s"};
+  return !value.list().empty() || !value.map().empty() ||
+         (value.is_scalar() && !value.is_null() &&
+          std::ranges::find(kNothing, value.text()) == std::end(kNothing));
+}
+
 const Fact* FindFact(std::string_view section, std::string_view type, std::string_view key) {
   const Fact* general = nullptr;
   for (const Fact& fact : kFacts) {
+    if (fact.key == key && fact.where == "*") {
+      general = &fact;
+    }
     if (fact.key != key || !fact.where.starts_with(section)) {
       continue;
     }

@@ -80,7 +80,52 @@ TEST(MigrateTest, AProblemTakesThePlaceOfWhatWasSaidOfTheSpot) {
   const Migration migration = MigrationOf(text);
   EXPECT_EQ(migration.missing(), 1u);
   EXPECT_EQ(std::ranges::count(migration.lines, "processors::batch::timeout", &MigrationLine::key),
-            2);
+            1);
+  EXPECT_FALSE(migration.runs);
+}
+
+TEST(MigrateTest, WhatHasNoEffectIsMissingOnlyWhereItAsksForOne) {
+  struct Case {
+    const char* situation;
+    const char* telemetry;
+    const char* key;
+    const char* verdict;
+  };
+  const Case cases[] = {
+      {"traces that nobody gets", "traces: {level: normal}", "traces", "same 13"},
+      {"traces turned off", "traces: {level: None, processors: [{batch: }]}", "traces", "same 13"},
+      {"traces with a receiver", "traces: {processors: [{batch: }]}", "traces", "missing 13"},
+      {"no views", "metrics: {level: detailed, views: []}", "metrics::views", "same 13"},
+      {"views", "metrics: {level: detailed, views: [{a: b}]}", "metrics::views", "missing 13"},
+      {"logs for nobody", "logs: {processors: []}", "logs::processors", "same 13"},
+      {"logs with a receiver", "logs: {processors: [{batch: }]}", "logs::processors", "missing 13"},
+      {"a default that is written", "logs: {development: false}", "logs::development", "same 13"},
+      {"a key without effect", "logs: {development: true}", "logs::development", "missing 13"},
+      {"what is not needed", "logs: {error_output_paths: [stderr]}", "logs::error_output_paths",
+       "better 13"},
+  };
+  for (const Case& c : cases) {
+    std::string text(kGood);
+    text.replace(text.find("metrics: {level: detailed}"), 26, c.telemetry);
+    const Migration migration = MigrationOf(text);
+    EXPECT_EQ(Of(migration, fmt::format("service::telemetry::{}", c.key)), c.verdict)
+        << c.situation;
+    EXPECT_TRUE(migration.runs) << c.situation << migration.ToText();
+    EXPECT_THAT(migration.ToText(),
+                testing::HasSubstr(migration.missing() == 0 ? "runs this configuration unchanged."
+                                                            : "without what is missing."))
+        << c.situation;
+  }
+}
+
+TEST(MigrateTest, KeysThatTheCollectorDoesNotHaveAreNamedAsOwn) {
+  const Migration migration = MigrationOf(
+      "connectors: {failover: {priority_levels: [[otlp]], fall: 2, backfill: {max_age: 1h}, "
+      "sending_queue: {on_full: block}}}");
+  EXPECT_EQ(Of(migration, "connectors::failover::fall"), "better 1");
+  EXPECT_EQ(Of(migration, "connectors::failover::backfill"), "better 1");
+  EXPECT_EQ(Of(migration, "connectors::failover::backfill::max_age"), "");
+  EXPECT_EQ(Of(migration, "connectors::failover::sending_queue::on_full"), "better 1");
 }
 
 // Facts speak of keys that exist.
@@ -89,9 +134,8 @@ TEST(MigrateFactsTest, EveryFactIsAboutAKeyOfATable) {
   for (const Fact& fact : Facts()) {
     EXPECT_TRUE(fact.sentence.ends_with('.')) << fact.sentence;
     const size_t at = fact.where.find("::");
-    ASSERT_NE(at, std::string_view::npos) << fact.where;
     const std::string_view section = fact.where.substr(0, at);
-    const std::string_view type = fact.where.substr(at + 2);
+    const std::string_view type = at < fact.where.size() ? fact.where.substr(at + 2) : "*";
     EXPECT_EQ(FindFact(section, type, fact.key), &fact);
     std::vector<const config::TableBase*> tables;
     if (section == "service") {
@@ -99,7 +143,8 @@ TEST(MigrateFactsTest, EveryFactIsAboutAKeyOfATable) {
     }
     for (const service::Kind kind : service::kKinds) {
       for (const pipeline::TypeInfo* info : factories.All(kind)) {
-        if (service::SectionOf(kind) == section && (type == "*" || type == info->type)) {
+        if ((section == "*" || service::SectionOf(kind) == section) &&
+            (type == "*" || type == info->type)) {
           tables.push_back(&info->config.table());
         }
       }
@@ -114,7 +159,7 @@ TEST(MigrateFactsTest, EveryFactIsAboutAKeyOfATable) {
 }
 
 TEST(MigrateFactsTest, TheFactOfTheVeryTypeComesFirst) {
-  EXPECT_EQ(FindFact("exporters", "otlp_grpc", "sending_queue::storage")->where, "exporters::*");
+  EXPECT_EQ(FindFact("exporters", "otlp_grpc", "sending_queue::storage")->where, "*");
   EXPECT_EQ(FindFact("processors", "batch", "")->where, "processors::batch");
   EXPECT_EQ(FindFact("processors", "batch", "timeout"), nullptr);
 }
