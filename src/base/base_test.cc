@@ -3,6 +3,8 @@
 #include "base/sim_loop.h"
 #include "base/status.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace gapless {
@@ -72,6 +74,14 @@ TEST(SimLoopTest, ADestroyedTimerNeverFires) {
   EXPECT_FALSE(fired);
 }
 
+std::string Repeat(std::string_view text, size_t times) {
+  std::string all;
+  for (size_t i = 0; i < times; ++i) {
+    all += text;
+  }
+  return all;
+}
+
 TEST(ComponentIdTest, SplitsAtTheFirstSlashAndTrims) {
   const auto id = ComponentId::Parse(" otlp / a/b ");
   ASSERT_TRUE(id.ok());
@@ -79,9 +89,52 @@ TEST(ComponentIdTest, SplitsAtTheFirstSlashAndTrims) {
   EXPECT_EQ(id->name, "a/b");
 }
 
-TEST(ComponentIdTest, RefusesBadTypesAndNames) {
-  for (const char* text : {"", "/x", "1a", "a-b", "otlp/", "otlp/a=b", "otlp/a b"}) {
-    EXPECT_FALSE(ComponentId::Parse(text).ok()) << text;
+TEST(ComponentIdTest, RefusesBadTypesAndNamesInUpstreamsWords) {
+  struct Case {
+    const char* situation;
+    std::string text;
+    std::string want;  // beginning of the message; empty: good
+  };
+  const auto type = [](std::string_view bad) {
+    return fmt::format("in \"{0}\" id: invalid character(s) in type \"{0}\"", bad);
+  };
+  const auto name = [](std::string_view bad) {
+    return fmt::format("in \"otlp/{0}\" id: invalid character(s) in name \"{0}\"", bad);
+  };
+  const Case cases[] = {
+      {"a type", "otlp", ""},
+      {"a name", "otlp/a", ""},
+      {"a slash in the name", "otlp/a/b", ""},
+      {"only a slash as name", "otlp//", ""},
+      {"letters of any script in the name", "otlp/né中", ""},
+      {"punctuation in the name", "otlp/a.b-c_d:e@f#1", ""},
+      {"the longest type", std::string(63, 'a'), ""},
+      {"the longest name, in characters", "otlp/" + Repeat("é", 1024), ""},
+      {"nothing", "", "id must not be empty"},
+      {"only spaces", "  ", "id must not be empty"},
+      {"no type", "/x", "in \"/x\" id: the part before / should not be empty"},
+      {"no name", "otlp/", "in \"otlp/\" id: the part after / should not be empty"},
+      {"a name of spaces", "otlp/ ", "in \"otlp/ \" id: the part after / should not be empty"},
+      {"a type that begins with a digit", "1a", type("1a")},
+      {"a type with a hyphen", "a-b", type("a-b")},
+      {"a type with a letter that is not ASCII", "né", type("né")},
+      {"a type that is too long", std::string(64, 'a'), type(std::string(64, 'a'))},
+      {"a symbol in the name", "otlp/a=b", name("a=b")},
+      {"a currency symbol", "otlp/€", name("€")},
+      {"a space in the name", "otlp/a b", name("a b")},
+      {"a control character", "otlp/a\tb", name("a\tb")},
+      {"an invisible character", "otlp/\u00ad", name("\u00ad")},
+      {"a separator of Unicode", "otlp/a\u2028b", name("a\u2028b")},
+      {"bytes that are no UTF-8", "otlp/\xff", name("\xff")},
+      {"a name that is too long", "otlp/" + std::string(1025, 'a'),
+       "in \"otlp…\" id: the part after / is longer than 1024 characters"},
+  };
+  for (const Case& c : cases) {
+    const auto id = ComponentId::Parse(c.text);
+    EXPECT_EQ(id.ok(), c.want.empty()) << c.situation;
+    if (!id.ok()) {
+      EXPECT_THAT(id.status().message(), testing::StartsWith(c.want)) << c.situation;
+    }
   }
 }
 

@@ -16,7 +16,7 @@ struct ComponentId {
 
   // Trims spaces around type and name; splits at the first '/'. Errors say which rule was broken:
   // type matches [a-zA-Z][0-9a-zA-Z_]{0,62}; name is 1..1024 characters without separators, control
-  // or symbol characters ('/' is allowed).
+  // or symbol characters of Unicode ('/' is allowed). The words are upstream's.
   static Result<ComponentId> Parse(std::string_view text);
   std::string ToString() const { return name.empty() ? type : type + "/" + name; }
 

@@ -21,14 +21,15 @@ enum class Secrets : uint8_t { kRedacted, kRevealed };
 // Where decoding or checking stands, and where its problems go.
 class Context {
  public:
-  // `path`: of the value at the top, e.g. "exporters::otlp/a". `stage`: of the problems.
-  Context(Errors& errors, std::string_view path, Stage stage)
-      : errors_(errors), stage_(stage), path_(path) {}
+  // `path`: of the value at the top, e.g. "exporters::otlp/a". `stage`: of the problems. `name`:
+  // what the top is called.
+  Context(Errors& errors, std::string_view path, Stage stage, std::string_view name = "")
+      : errors_(errors), stage_(stage), path_(path), name_(name) {}
 
   // "exporters::otlp/a::tls"
   const std::string& path() const { return path_; }
-  // The path below the top as mapstructure writes it: "sending_queue.batch", "endpoints[0]"; empty
-  // at the top.
+  // The path below the top as mapstructure writes it: "sending_queue.batch", "endpoints[0]"; of a
+  // component it is empty at the top.
   const std::string& name() const { return name_; }
   Errors& errors() { return errors_; }
 

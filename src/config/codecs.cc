@@ -352,10 +352,9 @@ class EnumCodec final : public Codec {
     for (const EnumName& row : names_) {
       names.emplace_back(row.name.empty() ? "\"\"" : row.name);
     }
-    context.Fail(
-        node.mark(),
-        Quote(context, fmt::format("unsupported {} \"{}\"{} (valid values: {})", style_.what, *text,
-                                   NearestHint(*text, names), fmt::join(names, ", "))));
+    context.Fail(node.mark(),
+                 Quote(context, fmt::format("{} \"{}\"{} (valid values: {})", style_.refusal, *text,
+                                            NearestHint(*text, names), fmt::join(names, ", "))));
   }
   Node Encode(const void* value, Secrets /*secrets*/) const override {
     const int64_t current = ops_.get(value);

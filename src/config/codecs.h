@@ -45,7 +45,7 @@ struct EnumOps {
   void (*set)(void* e, int64_t value);
 };
 struct EnumStyle {
-  std::string_view what = "value";  // in the error: unsupported <what> "x"
+  std::string_view refusal = "unsupported value";  // in the error: <refusal> "x"
   bool ignore_case = false;
 };
 CodecPtr MakeEnumCodec(EnumOps ops, std::vector<EnumName> names, EnumStyle style);

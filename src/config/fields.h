@@ -236,11 +236,12 @@ CodecPtr Enum(std::initializer_list<std::pair<std::string_view, E>> names, EnumS
 }
 
 // Reads `node` (null: nothing written) over the defaults already in `out`. `path`: for messages.
-// Every problem is added to `errors`; `out` is then not fit for use. Does not validate.
+// Every problem is added to `errors`; `out` is then not fit for use. Does not validate. `name`:
+// what messages call the top ("'service.telemetry' has invalid keys: x"); components have none.
 template <typename C>
-void Decode(const Table<C>& table, const Node& node, std::string_view path, C& out,
-            Errors& errors) {
-  DecodeStruct(table, node, path, &out, errors);
+void Decode(const Table<C>& table, const Node& node, std::string_view path, C& out, Errors& errors,
+            std::string_view name = "") {
+  DecodeStruct(table, node, path, &out, errors, name);
 }
 
 // Runs the validators of the struct and of everything nested in it that is in use.

@@ -49,151 +49,164 @@ TEST(DecodeTest, AbsentKeysKeepTheirDefaults) {
 }
 
 struct ValueCase {
+  const char* situation;
   const char* yaml;
   const char* key;
   const char* want;
 };
 const ValueCase kValues[] = {
-    {"timeout: 1h15m", "timeout", "1h15m0s"},
-    {"timeout: 1.5s", "timeout", "1.5s"},
-    {"timeout: 250000000", "timeout", "250ms"},
-    {"timeout: 0", "timeout", "0s"},
-    {"endpoint: a:1", "endpoint", "a:1"},
-    {"endpoint: '0123'", "endpoint", "\"0123\""},
-    {"token: secret", "token", "secret"},
-    {"insecure: TRUE", "insecure", "true"},
-    {"count: 0123", "count", "83"},
-    {"count: 0x10", "count", "16"},
-    {"count: 12.0", "count", "12"},
-    {"ratio: 1", "ratio", "1.0"},
-    {"endpoints: [a, b]", "endpoints", "[a, b]"},
-    {"endpoints: a,b", "endpoints", "[a, b]"},
-    {"endpoints: ''", "endpoints", "[]"},
-    {"endpoints:", "endpoints", "[default]"},
-    {"endpoints: [a, null]", "endpoints", "[a, \"\"]"},
-    {"storage: ' file_storage / q '", "storage", "file_storage/q"},
-    {"priority_levels: [[otlp/a, otlp/b], [debug]]", "priority_levels",
+    {"a duration of several units", "timeout: 1h15m", "timeout", "1h15m0s"},
+    {"a duration with a fraction", "timeout: 1.5s", "timeout", "1.5s"},
+    {"a bare integer is nanoseconds", "timeout: 250000000", "timeout", "250ms"},
+    {"zero without a unit", "timeout: 0", "timeout", "0s"},
+    {"a string", "endpoint: a:1", "endpoint", "a:1"},
+    {"a quoted number is a string", "endpoint: '0123'", "endpoint", "\"0123\""},
+    {"a secret", "token: secret", "token", "secret"},
+    {"a boolean in capitals", "insecure: TRUE", "insecure", "true"},
+    {"an octal integer", "count: 0123", "count", "83"},
+    {"a hexadecimal integer", "count: 0x10", "count", "16"},
+    {"a float without a fraction is an integer", "count: 12.0", "count", "12"},
+    {"an integer is a float", "ratio: 1", "ratio", "1.0"},
+    {"a list of strings", "endpoints: [a, b]", "endpoints", "[a, b]"},
+    {"a string is split at commas", "endpoints: a,b", "endpoints", "[a, b]"},
+    {"an empty string is an empty list", "endpoints: ''", "endpoints", "[]"},
+    {"null keeps a default list", "endpoints:", "endpoints", "[default]"},
+    {"null in a list of strings", "endpoints: [a, null]", "endpoints", "[a, \"\"]"},
+    {"an ID is trimmed", "storage: ' file_storage / q '", "storage", "file_storage/q"},
+    {"a list of lists of IDs", "priority_levels: [[otlp/a, otlp/b], [debug]]", "priority_levels",
      "[[otlp/a, otlp/b], [debug]]"},
-    {"priority_levels: [otlp/a, 'otlp/b,debug']", "priority_levels", "[[otlp/a], [otlp/b, debug]]"},
-    {"health_check: {otlp/a: {kind: http, threshold: 2}}", "health_check",
+    {"lists within a list from strings", "priority_levels: [otlp/a, 'otlp/b,debug']",
+     "priority_levels", "[[otlp/a], [otlp/b, debug]]"},
+    {"a map of structs", "health_check: {otlp/a: {kind: http, threshold: 2}}", "health_check",
      "{otlp/a: {kind: http, threshold: 2.0}}"},
-    {"health_check: {otlp/a: }", "health_check", "{otlp/a: {kind: probe, threshold: null}}"},
-    {"labels: {b: x, a: 'yes'}", "labels", "{a: \"yes\", b: x}"},
-    {"checks: [{kind: a}, {}]", "checks",
+    {"null keeps the defaults of a struct", "health_check: {otlp/a: }", "health_check",
+     "{otlp/a: {kind: probe, threshold: null}}"},
+    {"a map of strings", "labels: {b: x, a: 'yes'}", "labels", "{a: \"yes\", b: x}"},
+    {"a list of structs", "checks: [{kind: a}, {}]", "checks",
      "[{kind: a, threshold: null}, {kind: probe, threshold: null}]"},
-    {"linger: 3ms", "linger", "3ms"},
-    {"linger:", "linger", "null"},
-    {"disk: 1.5GiB", "disk", "1536MiB"},
-    {"disk: 2048", "disk", "2KiB"},
-    {"disk: 10MB", "disk", "10000000B"},
-    {"rate: 8MiB/s", "rate", "8MiB/s"},
-    {"share: 42.5%", "share", "\"42.5%\""},
-    {"share: 42", "share", "\"42%\""},
-    {"raw: {any: [1, thing]}", "raw", "{any: [1, thing]}"},
-    {"headers: {a: x, b: 'y2'}", "headers", "{a: x, b: y2}"},
-    {"headers: [{name: a, value: x}, {value: z, name: b}]", "headers", "{a: x, b: z}"},
-    {"sending_queue: {sizer: items}", "sending_queue::sizer", "items"},
+    {"an optional value", "linger: 3ms", "linger", "3ms"},
+    {"null keeps an optional value away", "linger:", "linger", "null"},
+    {"a size with a unit", "disk: 1.5GiB", "disk", "1536MiB"},
+    {"a size in bytes", "disk: 2048", "disk", "2KiB"},
+    {"a decimal size", "disk: 10MB", "disk", "10000000B"},
+    {"a rate", "rate: 8MiB/s", "rate", "8MiB/s"},
+    {"a percentage", "share: 42.5%", "share", "\"42.5%\""},
+    {"a percentage without its sign", "share: 42", "share", "\"42%\""},
+    {"any value as it is", "raw: {any: [1, thing]}", "raw", "{any: [1, thing]}"},
+    {"headers as a map", "headers: {a: x, b: 'y2'}", "headers", "{a: x, b: y2}"},
+    {"headers as a list", "headers: [{name: a, value: x}, {value: z, name: b}]", "headers",
+     "{a: x, b: z}"},
+    {"an enum", "sending_queue: {sizer: items}", "sending_queue::sizer", "items"},
 };
 
 TEST(DecodeTest, ValuesAreReadByType) {
   for (const ValueCase& c : kValues) {
-    EXPECT_EQ(Value(c.yaml, c.key), c.want) << c.yaml;
+    EXPECT_EQ(Value(c.yaml, c.key), c.want) << c.situation << ": " << c.yaml;
   }
 }
 
 struct MistakeCase {
+  const char* situation;
   const char* yaml;
   const char* want;
 };
 const MistakeCase kMistakes[] = {
-    {"count: x",
+    {"a string for an integer", "count: x",
      "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type 'string'"},
-    {"count: true",
+    {"a boolean for an integer", "count: true",
      "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type 'bool'"},
-    {"count: 1.5",
+    {"a fraction for an integer", "count: 1.5",
      "1:8: exporters::x::count: 'count' expected type 'uint32', got unconvertible type "
      "'float64'"},
-    {"count: -1",
+    {"a negative number for an unsigned integer", "count: -1",
      "1:8: exporters::x::count: 'count' cannot convert negative value -1 to an unsigned integer"},
-    {"port: 70000", "1:7: exporters::x::port: 'port' value 70000 is out of the range of uint16"},
-    {"insecure: yes",
+    {"an integer out of range", "port: 70000",
+     "1:7: exporters::x::port: 'port' value 70000 is out of the range of uint16"},
+    {"yes for a boolean", "insecure: yes",
      "1:11: exporters::x::insecure: 'insecure' expected type 'bool', got unconvertible type "
      "'string'"},
-    {"insecure: 1",
+    {"an integer for a boolean", "insecure: 1",
      "1:11: exporters::x::insecure: 'insecure' expected type 'bool', got unconvertible type "
      "'int'"},
-    {"endpoint: 5",
+    {"an integer for a string", "endpoint: 5",
      "1:11: exporters::x::endpoint: 'endpoint' expected type 'string', got unconvertible type "
      "'int'"},
-    {"endpoint: [a]",
+    {"a list for a string", "endpoint: [a]",
      "1:11: exporters::x::endpoint: 'endpoint' expected type 'string', got unconvertible type "
      "'[]interface {}'"},
-    {"timeout: 5", ""},
-    {"timeout: '5'", "1:10: exporters::x::timeout: 'timeout' time: missing unit in duration \"5\""},
-    {"timeout: 5x",
+    {"a bare integer as duration", "timeout: 5", ""},
+    {"a duration in quotes without a unit", "timeout: '5'",
+     "1:10: exporters::x::timeout: 'timeout' time: missing unit in duration \"5\""},
+    {"a duration with an unknown unit", "timeout: 5x",
      "1:10: exporters::x::timeout: 'timeout' time: unknown unit \"x\" in duration \"5x\""},
-    {"timeout: abc", "1:10: exporters::x::timeout: 'timeout' time: invalid duration \"abc\""},
-    {"timeout: -1s", "1:10: exporters::x::timeout: 'timeout' must be at least 0s, got -1s"},
-    {"endpoints: {a: b}",
+    {"a duration that is none", "timeout: abc",
+     "1:10: exporters::x::timeout: 'timeout' time: invalid duration \"abc\""},
+    {"a duration below the least", "timeout: -1s",
+     "1:10: exporters::x::timeout: 'timeout' must be at least 0s, got -1s"},
+    {"a map for a list", "endpoints: {a: b}",
      "1:12: exporters::x::endpoints: 'endpoints': source data must be an array or slice, got "
      "map"},
-    {"endpoints: 3",
+    {"an integer for a list", "endpoints: 3",
      "1:12: exporters::x::endpoints: 'endpoints': source data must be an array or slice, got "
      "int"},
-    {"endpoints: [a, 3]",
+    {"an integer in a list of strings", "endpoints: [a, 3]",
      "1:16: exporters::x::endpoints[1]: 'endpoints[1]' expected type 'string', got unconvertible "
      "type 'int'"},
-    {"labels: x", "1:9: exporters::x::labels: 'labels' expected a map, got 'string'"},
-    {"sending_queue: 5",
+    {"a string for a map", "labels: x",
+     "1:9: exporters::x::labels: 'labels' expected a map, got 'string'"},
+    {"an integer for a section", "sending_queue: 5",
      "1:16: exporters::x::sending_queue: 'sending_queue' expected a map or struct, got \"int\""},
-    {"sending_queue: {queue_siz: 5}",
+    {"an unknown key in a section", "sending_queue: {queue_siz: 5}",
      "1:17: exporters::x::sending_queue: 'sending_queue' has invalid keys: queue_siz (did you "
      "mean "
      "\"queue_size\"?)"},
-    {"sending_queue: {num_consumers: 0}",
+    {"an integer below the least", "sending_queue: {num_consumers: 0}",
      "1:32: exporters::x::sending_queue::num_consumers: 'sending_queue.num_consumers' must be at "
      "least 1, got 0"},
-    {"sending_queue: {num_consumers: 101}",
+    {"an integer above the most", "sending_queue: {num_consumers: 101}",
      "1:32: exporters::x::sending_queue::num_consumers: 'sending_queue.num_consumers' must be at "
      "most 100, got 101"},
-    {"sending_queue: {sizer: item}",
+    {"an unknown name of an enum", "sending_queue: {sizer: item}",
      "1:24: exporters::x::sending_queue::sizer: 'sending_queue.sizer' unsupported value \"item\" "
      "(did "
      "you mean \"items\"?) (valid values: requests, items, bytes)"},
-    {"sending_queue: {enabled: maybe}",
+    {"enabled that is a word", "sending_queue: {enabled: maybe}",
      "1:26: exporters::x::sending_queue: unexpected type string for 'enabled': got 'maybe' value "
      "expected 'true' or 'false'"},
-    {"sending_queue: {enabled: }",
+    {"enabled that is null", "sending_queue: {enabled: }",
      "1:26: exporters::x::sending_queue: unexpected type <nil> for 'enabled': got '<nil>' value "
      "expected 'true' or 'false'"},
-    {"sending_queue: [5]",
+    {"a list for a section", "sending_queue: [5]",
      "1:16: exporters::x::sending_queue: 'sending_queue' expected a map or struct, got \"slice\""},
-    {"wholly_unknown: 5", "1:1: exporters::x: '' has invalid keys: wholly_unknown"},
-    {"Endpoint: a",
+    {"an unknown key", "wholly_unknown: 5",
+     "1:1: exporters::x: '' has invalid keys: wholly_unknown"},
+    {"a key in another case", "Endpoint: a",
      "1:1: exporters::x: '' has invalid keys: Endpoint (did you mean \"endpoint\"?)"},
-    {"disk: 5 parrots",
+    {"a size with an unknown unit", "disk: 5 parrots",
      "1:7: exporters::x::disk: 'disk' invalid size \"5 parrots\": expected a number of bytes or "
      "e.g. \"64MiB\""},
-    {"disk: -5", "1:7: exporters::x::disk: 'disk' must not be negative"},
-    {"disk: 2TiB", "1:7: exporters::x::disk: 'disk' must be at most 1TiB, got 2TiB"},
-    {"share: 101%",
+    {"a negative size", "disk: -5", "1:7: exporters::x::disk: 'disk' must not be negative"},
+    {"a size above the most", "disk: 2TiB",
+     "1:7: exporters::x::disk: 'disk' must be at most 1TiB, got 2TiB"},
+    {"a percentage above a hundred", "share: 101%",
      "1:8: exporters::x::share: 'share' invalid percentage \"101%\": expected 0% to 100%"},
-    {"headers: [{name: a, value: x}, {name: a, value: y}]",
+    {"a header twice in a list", "headers: [{name: a, value: x}, {name: a, value: y}]",
      "1:32: exporters::x::headers[1]: 'headers[1]' duplicate keys in map-style list: [a]"},
-    {"headers: [{value: x}]",
+    {"a header without a name", "headers: [{value: x}]",
      "1:11: exporters::x::headers[0]: 'headers[0]' a header needs a non-empty name"},
-    {"headers: {a: 5}",
+    {"an integer for a header", "headers: {a: 5}",
      "1:14: exporters::x::headers::a: 'headers.a' expected type 'string', got unconvertible type "
      "'int'"},
-    {"health_check: {a: {}, ' a ': {}}",
+    {"IDs that are equal when trimmed", "health_check: {a: {}, ' a ': {}}",
      "1:23: exporters::x::health_check: 'health_check' duplicate name"},
-    {"text", "1:1: exporters::x: '' expected a map or struct, got \"string\""},
+    {"a string for the whole", "text",
+     "1:1: exporters::x: '' expected a map or struct, got \"string\""},
 };
 
 TEST(DecodeTest, MistakesAreNamedWithPlaceAndPath) {
   for (const MistakeCase& c : kMistakes) {
     const std::string want = *c.want != 0 ? "f.yaml:" + std::string(c.want) : "";
-    EXPECT_EQ(DecodeText(c.yaml).errors.ToString(), want) << c.yaml;
+    EXPECT_EQ(DecodeText(c.yaml).errors.ToString(), want) << c.situation << ": " << c.yaml;
   }
 }
 

@@ -67,7 +67,7 @@ Result<Location> Location::ParseSetFlag(std::string_view text) {
   const size_t equal = text.find('=');
   if (equal == std::string_view::npos) {
     return InvalidArgument(
-        fmt::format("invalid argument \"{}\" for \"--set\": missing equal sign", text));
+        fmt::format("invalid argument \"{}\" for \"--set\" flag: missing equal sign", text));
   }
   std::string key;
   for (const char c : Trim(text.substr(0, equal))) {

@@ -34,7 +34,11 @@ Result<std::vector<Source>> SourcesOf(const ResolveOptions& options) {
 
 // One source as a map with its keys split; null as an empty map.
 Result<Node> ReadSource(const Source& source, Providers& providers) {
-  ASSIGN_OR_RETURN(const Content content, providers.Read(source.location, Mark(), ""));
+  auto read = providers.Read(source.location, Mark(), "");
+  if (!read.ok()) {
+    return read.status().Annotate("cannot retrieve the configuration");
+  }
+  const Content content = *std::move(read);
   const std::string& name = source.name.empty() ? content.name : source.name;
   ASSIGN_OR_RETURN(Node node, ParseYaml(content.text, name));
   if (node.is_null()) {

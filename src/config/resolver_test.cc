@@ -57,31 +57,37 @@ TEST(ConfigFlagTest, EveryFormOfTheFlagIsRead) {
                     .env = {{"CONF", "a: 3"}},
                     .urls = {{"http://h/c", "a: 4"}, {"https://h/c", "a: 5"}}};
   struct Case {
+    const char* situation;
     const char* flag;
     const char* want;
   };
   const Case cases[] = {
-      {"p/f.yaml", "{a: 1}"},
-      {"file:p/f.yaml", "{a: 1}"},
-      {"C:\\x.yaml", "{a: 2}"},
-      {"env:CONF", "{a: 3}"},
-      {"http://h/c", "{a: 4}"},
-      {"https://h/c", "{a: 5}"},
-      {"yaml:exporters::debug::verbosity: detailed", "{exporters: {debug: {verbosity: detailed}}}"},
-      {"yaml:", "{}"},
-      {"s3:bucket", "error: unsupported scheme on URI \"s3:bucket\""},
-      {"no_scheme:x", "error: invalid uri: \"no_scheme:x\""},
-      {"gone.yaml",
-       "error: unable to read the file file:gone.yaml: open gone.yaml: no such file or directory"},
-      {"http://h/gone",
-       "error: unable to download the file via HTTP GET for uri \"http://h/gone\": status 404"},
-      {"yaml:text", "error: yaml:1:1: retrieved value (type=string) cannot be used as a Conf"},
-      {"yaml:a: {",
+      {"a path", "p/f.yaml", "{a: 1}"},
+      {"file: and a path", "file:p/f.yaml", "{a: 1}"},
+      {"a Windows path with a drive", "C:\\x.yaml", "{a: 2}"},
+      {"a variable that is a document", "env:CONF", "{a: 3}"},
+      {"http", "http://h/c", "{a: 4}"},
+      {"https", "https://h/c", "{a: 5}"},
+      {"text with :: between keys", "yaml:exporters::debug::verbosity: detailed",
+       "{exporters: {debug: {verbosity: detailed}}}"},
+      {"empty text", "yaml:", "{}"},
+      {"an unknown scheme", "s3:bucket", "error: unsupported scheme on URI \"s3:bucket\""},
+      {"a scheme with a character that schemes do not have", "no_scheme:x",
+       "error: invalid uri: \"no_scheme:x\""},
+      {"a file that is not there", "gone.yaml",
+       "error: cannot retrieve the configuration: unable to read the file file:gone.yaml: open "
+       "gone.yaml: no such file or directory"},
+      {"a URL that answers otherwise than 200", "http://h/gone",
+       "error: cannot retrieve the configuration: unable to download the file via HTTP GET for uri "
+       "\"http://h/gone\": status 404"},
+      {"text that is no map", "yaml:text",
+       "error: yaml:1:1: retrieved value (type=string) cannot be used as a Conf"},
+      {"text that is no YAML", "yaml:a: {",
        "error: yaml:2:1: yaml: while parsing a flow node: did not find expected node "
        "content"},
   };
   for (const Case& c : cases) {
-    EXPECT_EQ(ResolvedText(world, {.configs = {c.flag}, .sets = {}}), c.want) << c.flag;
+    EXPECT_EQ(ResolvedText(world, {.configs = {c.flag}, .sets = {}}), c.want) << c.situation;
   }
 }
 
@@ -91,14 +97,16 @@ TEST(ConfigFlagTest, NoneIsAnError) {
 
 TEST(ConfigFlagTest, CommaListIsNotSplit) {
   EXPECT_EQ(ResolvedText({}, {.configs = {"a,b"}, .sets = {}}),
-            "error: unable to read the file file:a,b: open a,b: no such file or directory");
+            "error: cannot retrieve the configuration: unable to read the file file:a,b: open a,b: "
+            "no such file or directory");
 }
 
 TEST(ConfigFlagTest, WithoutFetchUrlsAreUnsupported) {
   Sources sources = World().sources();
   sources.fetch = nullptr;
   const Result<Resolved> resolved = Resolve({.configs = {"http://h/c"}, .sets = {}}, sources);
-  EXPECT_EQ(resolved.status().message(), "unsupported scheme on URI \"http://h/c\"");
+  EXPECT_EQ(resolved.status().message(),
+            "cannot retrieve the configuration: unsupported scheme on URI \"http://h/c\"");
 }
 
 TEST(MergeTest, FollowsUpstreamsRules) {
@@ -146,23 +154,24 @@ TEST(MergeTest, GateJoinsServiceListsWithoutDuplicates) {
 
 TEST(SetFlagTest, FollowsUpstreamsRules) {
   struct Case {
+    const char* situation;
     const char* set;
     const char* want;
   };
   const World world{.files = {{"c", "a: {b: 1, l: [1, 2]}"}}, .env = {{"X", "7"}}, .urls = {}};
   const Case cases[] = {
-      {"a.b=2", "{a: {b: 2, l: [1, 2]}}"},
-      {"a.b=x=y2", "{a: {b: x=y2, l: [1, 2]}}"},
-      {" a.b = 2 ", "{a: {b: 2, l: [1, 2]}}"},
-      {"a.l=[3]", "{a: {b: 1, l: [3]}}"},
-      {"a.x.m=true", "{a: {b: 1, l: [1, 2], x: {m: true}}}"},
-      {"a.b=${env:X}", "{a: {b: 7, l: [1, 2]}}"},
-      {"a.b", "error: invalid argument \"a.b\" for \"--set\": missing equal sign"},
-      {"a.b={",
+      {"a key below a key", "a.b=2", "{a: {b: 2, l: [1, 2]}}"},
+      {"split at the first =", "a.b=x=y2", "{a: {b: x=y2, l: [1, 2]}}"},
+      {"spaces around key and value", " a.b = 2 ", "{a: {b: 2, l: [1, 2]}}"},
+      {"a list is replaced whole", "a.l=[3]", "{a: {b: 1, l: [3]}}"},
+      {"keys that were not there", "a.x.m=true", "{a: {b: 1, l: [1, 2], x: {m: true}}}"},
+      {"expansion applies", "a.b=${env:X}", "{a: {b: 7, l: [1, 2]}}"},
+      {"no =", "a.b", "error: invalid argument \"a.b\" for \"--set\" flag: missing equal sign"},
+      {"a value that is no YAML", "a.b={",
        "error: --set a.b:2:1: yaml: while parsing a flow node: did not find expected node content"},
   };
   for (const Case& c : cases) {
-    EXPECT_EQ(ResolvedText(world, {.configs = {"c"}, .sets = {c.set}}), c.want) << c.set;
+    EXPECT_EQ(ResolvedText(world, {.configs = {"c"}, .sets = {c.set}}), c.want) << c.situation;
   }
 }
 

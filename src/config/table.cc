@@ -221,8 +221,8 @@ Node TableBase::Encode(const void* value, Secrets secrets) const {
 }
 
 void DecodeStruct(const TableBase& table, const Node& node, std::string_view path, void* out,
-                  Errors& errors) {
-  Context context(errors, path, Stage::kDecode);
+                  Errors& errors, std::string_view name) {
+  Context context(errors, path, Stage::kDecode, name);
   table.DecodeInto(node, out, context);
 }
 

@@ -103,7 +103,7 @@ class TableBase {
 };
 
 void DecodeStruct(const TableBase& table, const Node& node, std::string_view path, void* out,
-                  Errors& errors);
+                  Errors& errors, std::string_view name = "");
 void ValidateStruct(const TableBase& table, const void* value, const Node& node,
                     std::string_view path, Errors& errors);
 Node PrintStruct(const TableBase& table, const void* value, Secrets secrets);

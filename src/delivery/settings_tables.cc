@@ -1,5 +1,9 @@
 #include "delivery/settings_tables.h"
 
+#include <algorithm>
+#include <limits>
+#include <set>
+
 #include <fmt/format.h>
 
 namespace gapless::delivery {
@@ -11,8 +15,8 @@ using config::Field;
 using config::Table;
 
 // Upstream's texts (exporterhelper, configretry).
-void CheckRetry(const RetrySettings& retry, Checker& checker) {
-  if (!retry.enabled || retry.max_elapsed_time == Duration::zero()) {
+void CheckElapsed(const RetrySettings& retry, Checker& checker) {
+  if (!retry.enabled || retry.max_elapsed_time <= Duration::zero()) {
     return;
   }
   if (retry.max_elapsed_time < retry.initial_interval) {
@@ -23,29 +27,35 @@ void CheckRetry(const RetrySettings& retry, Checker& checker) {
   }
 }
 
-void CheckRandomization(const RetrySettings& retry, Checker& checker) {
-  if (retry.randomization_factor < 0 || retry.randomization_factor > 1) {
-    checker.Fail("randomization_factor", "'randomization_factor' must be within [0, 1]");
-  }
-  if (retry.multiplier < 0) {
-    checker.Fail("multiplier", "'multiplier' must be non-negative");
-  }
-  const std::pair<const char*, Duration> durations[] = {
-      {"initial_interval", retry.initial_interval},
-      {"max_interval", retry.max_interval},
-      {"max_elapsed_time", retry.max_elapsed_time}};
-  for (const auto& [key, value] : durations) {
-    if (value < Duration::zero()) {
-      checker.Fail(key, fmt::format("'{}' must be non-negative", key));
+void CheckRetry(const RetrySettings& retry, Checker& checker) {
+  const std::pair<const char*, bool> negative[] = {
+      {"randomization_factor", retry.randomization_factor < 0},
+      {"multiplier", retry.multiplier < 0},
+      {"initial_interval", retry.initial_interval < Duration::zero()},
+      {"max_interval", retry.max_interval < Duration::zero()},
+      {"max_elapsed_time", retry.max_elapsed_time < Duration::zero()}};
+  for (const auto& [key, is_negative] : negative) {
+    if (is_negative) {
+      checker.Fail(key, fmt::format("{} value must be greater than or equal to 0", key));
     }
   }
-  CheckRetry(retry, checker);
+  if (retry.randomization_factor > 1) {
+    checker.Fail("randomization_factor",
+                 "randomization_factor value must be less than or equal to 1");
+  }
+  CheckElapsed(retry, checker);
 }
 
 void CheckBatch(const QueueConfig::Batch& batch, Checker& checker) {
   if (batch.flush_timeout <= Duration::zero()) {
     checker.Fail("flush_timeout", fmt::format("`flush_timeout` must be positive, found {}",
                                               batch.flush_timeout.count()));
+  }
+  for (const auto& [key, value] :
+       {std::pair("min_size", batch.min_size), std::pair("max_size", batch.max_size)}) {
+    if (value < 0) {
+      checker.Fail(key, fmt::format("`{}` must be non-negative, found {}", key, value));
+    }
   }
   if (batch.max_size > 0 && batch.max_size < batch.min_size) {
     checker.Fail("max_size",
@@ -55,10 +65,10 @@ void CheckBatch(const QueueConfig::Batch& batch, Checker& checker) {
 }
 
 void CheckQueue(const QueueConfig& queue, Checker& checker) {
-  if (queue.num_consumers == 0) {
+  if (queue.num_consumers <= 0) {
     checker.Fail("num_consumers", "`num_consumers` must be positive");
   }
-  if (queue.queue_size == 0) {
+  if (queue.queue_size <= 0) {
     checker.Fail("queue_size", "`queue_size` must be positive");
   }
   if (queue.wait_for_result && queue.storage) {
@@ -79,9 +89,13 @@ void CheckQueue(const QueueConfig& queue, Checker& checker) {
   }
 }
 
+// Of a value that was checked, or of one that is going to be refused.
+uint64_t Unsigned(int64_t value) { return static_cast<uint64_t>(std::max<int64_t>(value, 0)); }
+
 config::CodecPtr SizerNames() {
   return Enum<Sizer>(
-      {{"requests", Sizer::kRequests}, {"items", Sizer::kItems}, {"bytes", Sizer::kBytes}});
+      {{"requests", Sizer::kRequests}, {"items", Sizer::kItems}, {"bytes", Sizer::kBytes}},
+      {.refusal = "invalid sizer:"});
 }
 
 void CheckDelivery(const DeliveryConfig& delivery, Checker& checker) {
@@ -91,6 +105,25 @@ void CheckDelivery(const DeliveryConfig& delivery, Checker& checker) {
 }
 
 }  // namespace
+
+std::vector<std::string> LowerKeys(std::vector<std::string> keys) {
+  for (std::string& key : keys) {
+    for (char& c : key) {
+      c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+  }
+  return keys;
+}
+
+void CheckMetadataKeys(const std::vector<std::string>& keys, Checker& checker) {
+  std::set<std::string> seen;
+  for (const std::string& key : LowerKeys(keys)) {
+    if (!seen.insert(key).second) {
+      checker.Fail("metadata_keys",
+                   fmt::format("duplicate entry in metadata_keys: \"{}\" (case-insensitive)", key));
+    }
+  }
+}
 
 const Table<RetrySettings>& RetryTable() {
   static const Table<RetrySettings> table(
@@ -106,14 +139,17 @@ const Table<RetrySettings>& RetryTable() {
                 "End of a back-off series; 0: none. The batch is not dropped then: it goes to "
                 "another level, or behind the others (sending_queue.on_expiry)."),
       },
-      CheckRandomization);
+      CheckRetry);
   return table;
 }
 
 const Table<QueueConfig>& QueueTable() {
-  static const Table<QueueConfig::Partition> partition = {
-      Field("metadata_keys", &QueueConfig::Partition::metadata_keys,
-            "Batches never mix requests that differ in these metadata keys.")};
+  static const Table<QueueConfig::Partition> partition(
+      {Field("metadata_keys", &QueueConfig::Partition::metadata_keys,
+             "Batches never mix requests that differ in these metadata keys.")},
+      [](const QueueConfig::Partition& keys, Checker& checker) {
+        CheckMetadataKeys(keys.metadata_keys, checker);
+      });
   static const Table<QueueConfig::Batch> batch(
       {
           Field("flush_timeout", &QueueConfig::Batch::flush_timeout,
@@ -156,8 +192,9 @@ const Table<QueueConfig>& QueueTable() {
 QueueSettings Resolve(const config::Section<QueueConfig>& section) {
   const QueueConfig& from = section.value;
   QueueSettings settings{.enabled = section.enabled,
-                         .num_consumers = from.num_consumers,
-                         .queue_size = from.queue_size,
+                         .num_consumers = static_cast<uint32_t>(std::clamp<int64_t>(
+                             from.num_consumers, 0, std::numeric_limits<uint32_t>::max())),
+                         .queue_size = Unsigned(from.queue_size),
                          .sizer = from.sizer,
                          .block_on_overflow = from.block_on_overflow,
                          .wait_for_result = from.wait_for_result,
@@ -168,10 +205,10 @@ QueueSettings Resolve(const config::Section<QueueConfig>& section) {
     // An explicit sizer of the queue holds for the batch as well, unless the batch has its own.
     const bool inherits = from.written.IsSet("sizer") && !from.batch->written.IsSet("sizer");
     settings.batch = BatchSettings{.flush_timeout = from.batch->flush_timeout,
-                                   .min_size = from.batch->min_size,
-                                   .max_size = from.batch->max_size,
+                                   .min_size = Unsigned(from.batch->min_size),
+                                   .max_size = Unsigned(from.batch->max_size),
                                    .sizer = inherits ? from.sizer : from.batch->sizer,
-                                   .metadata_keys = from.batch->partition.metadata_keys};
+                                   .metadata_keys = LowerKeys(from.batch->partition.metadata_keys)};
   }
   return settings;
 }

@@ -7,10 +7,11 @@
 
 namespace gapless::delivery {
 
-// As configured; Resolve gives the settings in force.
+// As configured, signed so that what is negative is refused in upstream's words; Resolve gives the
+// settings in force.
 struct QueueConfig {
-  uint32_t num_consumers = 10;
-  uint64_t queue_size = 1000;
+  int64_t num_consumers = 10;
+  int64_t queue_size = 1000;
   Sizer sizer = Sizer::kRequests;
   bool block_on_overflow = false;
   bool wait_for_result = false;
@@ -20,8 +21,8 @@ struct QueueConfig {
   };
   struct Batch {
     Duration flush_timeout = std::chrono::milliseconds(200);
-    uint64_t min_size = 8192;
-    uint64_t max_size = 0;
+    int64_t min_size = 8192;
+    int64_t max_size = 0;
     Sizer sizer = Sizer::kItems;
     Partition partition;
     config::WrittenKeys written;
@@ -31,6 +32,11 @@ struct QueueConfig {
   OnExpiry on_expiry = OnExpiry::kKeep;
   config::WrittenKeys written;
 };
+
+// Keys of metadata as requests carry them: in lower case.
+std::vector<std::string> LowerKeys(std::vector<std::string> keys);
+// Keys of metadata that keep batches apart: equal ones (in any case) are an error.
+void CheckMetadataKeys(const std::vector<std::string>& keys, config::Checker& checker);
 
 const config::Table<RetrySettings>& RetryTable();
 const config::Table<QueueConfig>& QueueTable();

@@ -72,7 +72,7 @@ TEST(GrpcClientConfigTest, FailsInUpstreamsWords) {
               HasSubstr("unsupported compression type \"zlib\""));
   EXPECT_THAT(Grpc("{endpoint: 'h:1', balancer_name: x}"), HasSubstr("invalid balancer_name: x"));
   EXPECT_THAT(Grpc("{endpoint: 'h:1', tls: {cert_file: a}}"),
-              HasSubstr("provide both certificate and key"));
+              HasSubstr("must include both certificate and key"));
   EXPECT_THAT(Grpc("{endpoint: 'h:1', tls: {min_version: '1.3', max_version: '1.2'}}"),
               HasSubstr("min_version cannot be greater than max_version"));
   EXPECT_THAT(Grpc("{endpoint: 'h:1', tls: {min_version: '1.7'}}"),

@@ -38,7 +38,7 @@ void CheckMiddleware(const MiddlewareConfig& middleware, Checker& checker) {
 void CheckListen(const ListenConfig& listen, Checker& checker) {
   constexpr std::array<std::string_view, 4> kTransports = {"tcp", "tcp4", "tcp6", "unix"};
   if (std::ranges::find(kTransports, listen.transport) == kTransports.end()) {
-    checker.Fail("transport", fmt::format("invalid transport type \"{}\"", listen.transport));
+    checker.Fail("transport", fmt::format("unsupported transport type \"{}\"", listen.transport));
     return;
   }
   if (listen.transport == "unix") {
@@ -65,13 +65,11 @@ void CheckGrpc(const GrpcServerConfig& config, Checker& checker) {
   }
   if (config.read_buffer_size < 0) {
     checker.Fail("read_buffer_size",
-                 fmt::format("invalid read_buffer_size value, must be positive: {}",
-                             config.read_buffer_size));
+                 fmt::format("invalid read_buffer_size value: {}", config.read_buffer_size));
   }
   if (config.write_buffer_size < 0) {
     checker.Fail("write_buffer_size",
-                 fmt::format("invalid write_buffer_size value, must be positive: {}",
-                             config.write_buffer_size));
+                 fmt::format("invalid write_buffer_size value: {}", config.write_buffer_size));
   }
 }
 
@@ -97,7 +95,7 @@ void CheckHttp(const HttpServerConfig& config, Checker& checker) {
 
 const Table<ListenConfig>& ListenTable() {
   static const Table<DialerConfig> dialer = {
-      Field("timeout", &DialerConfig::timeout, "No effect on servers.")};
+      Field("timeout", &DialerConfig::timeout, "A server dials nobody.")};
   static const Table<ServerAuthConfig> auth(
       {
           Field("authenticator", &ServerAuthConfig::authenticator, "Not supported."),
@@ -110,7 +108,7 @@ const Table<ListenConfig>& ListenTable() {
       {
           Field("endpoint", &ListenConfig::endpoint, "host:port to listen on, or a socket path."),
           Field("transport", &ListenConfig::transport, "tcp, tcp4, tcp6 or unix."),
-          Field("dialer", &ListenConfig::dialer, dialer, "No effect on servers."),
+          Field("dialer", &ListenConfig::dialer, dialer, "A server dials nobody."),
           Field("tls", &ListenConfig::tls, ServerTlsTable(), "Listen with TLS."),
           Field("auth", &ListenConfig::auth, auth, "Authentication by an extension."),
           Field("include_metadata", &ListenConfig::include_metadata,
@@ -183,7 +181,8 @@ const Table<GrpcServerConfig>& GrpcServerTable() {
                 "Requests in flight per connection; 0: 1000."),
           Field("read_buffer_size", &GrpcServerConfig::read_buffer_size,
                 "Largest read buffer per connection; 0: 256 KiB."),
-          Field("write_buffer_size", &GrpcServerConfig::write_buffer_size, "No effect."),
+          Field("write_buffer_size", &GrpcServerConfig::write_buffer_size,
+                "Not needed: sized by what is sent."),
           Field("keepalive", &GrpcServerConfig::keepalive, KeepaliveTable(),
                 "Age, idleness and PINGs of connections."),
       },

@@ -50,11 +50,11 @@ TEST(GrpcServerConfigTest, RefusesWhatCannotWork) {
   for (const auto& [yaml, expected] : std::vector<std::pair<std::string, std::string>>{
            {"endpoint: localhost", "missing port in address"},
            {"endpoint: localhost:x", "invalid port"},
-           {"{endpoint: 'a:1', transport: udp}", "invalid transport type \"udp\""},
+           {"{endpoint: 'a:1', transport: udp}", "unsupported transport type \"udp\""},
            {"{endpoint: 'a:1', max_recv_msg_size_mib: -1}", "max_recv_msg_size_mib"},
            {"{endpoint: 'a:1', read_buffer_size: -1}", "invalid read_buffer_size"},
            {"{endpoint: 'a:1', tls: {}}", "must include both certificate and key"},
-           {"{endpoint: 'a:1', tls: {cert_file: c}}", "provide both certificate and key"},
+           {"{endpoint: 'a:1', tls: {cert_file: c}}", "must include both certificate and key"},
            {"{endpoint: 'a:1', auth: {authenticator: basic}}", "authenticator not found"},
            {"{endpoint: 'a:1', nonsense: 1}", "nonsense"}}) {
     GrpcServerConfig config;

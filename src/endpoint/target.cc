@@ -88,6 +88,9 @@ Result<UrlTarget> ParseUrl(std::string_view url) {
   if (authority.empty()) {
     return bad("no Host in request URL");
   }
+  if (!authority.contains('[') && authority.find_first_of("%\"<>\\^`{|}") != authority.npos) {
+    return bad("invalid character in host name");
+  }
   if (authority.contains('@')) {
     return bad("user information in the URL is not supported; use headers");
   }

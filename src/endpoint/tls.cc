@@ -59,7 +59,8 @@ void CheckTls(const TlsConfig& tls, Checker& checker) {
   const bool key = !tls.key_file.empty() || !tls.key_pem.empty();
   if (cert != key) {
     checker.Fail(cert ? "cert_file" : "key_file",
-                 "for auth via TLS, provide both certificate and key, or neither");
+                 "TLS configuration must include both certificate and key (CertFile/CertPem and "
+                 "KeyFile/KeyPem)");
   }
   CheckVersions(tls, checker);
   constexpr std::array<std::string_view, 5> kCurves = {"P256", "P384", "P521", "X25519",

@@ -247,7 +247,7 @@ void DecodeTable(const Node& service, std::string_view key, const config::Table<
   const Node& node = written != nullptr ? *written : null;
   const std::string path = JoinPath("service", key);
   Errors own;
-  config::Decode(table, node, path, out, own);
+  config::Decode(table, node, path, out, own, fmt::format("service.{}", key));
   if (own.ok()) {
     config::Validate(table, out, node, path, own);
   }

@@ -209,8 +209,18 @@ TEST(ConfigTest, KeysTypesAndIdsMustBeKnown) {
        "c:3:25: exporters::x/y: unknown type: \"x\" for id: \"x/y\" (valid values: [otlp otlp_grpc "
        "traces_only])"},
       {"IDs", With("otlp/a: {}", "otlp/a=b: {}"),
-       "c:3:13: exporters: in \"otlp/a=b\" id: the part after / should be a name of 1 to 1024 "
-       "characters without spaces, control characters or symbols"},
+       "c:3:13: exporters: in \"otlp/a=b\" id: invalid character(s) in name \"a=b\": a name has no "
+       "spaces, control characters or symbols such as = + < $ ~"},
+      {"IDs without a type", With("otlp/a: {}", "otlp/a: {}, /x: {}"),
+       "c:3:25: exporters: in \"/x\" id: the part before / should not be empty"},
+      {"IDs of pipelines", With("    traces:", "    traces/: {}\n    traces:"),
+       "c:9:5: service::pipelines: in \"traces/\" id: the part after / should not be empty"},
+      {"IDs in lists", With("[batch]", "[batch/]"),
+       "c:9:46: service::pipelines::traces: 'service.pipelines[traces].processors[0]' in "
+       "\"batch/\" id: the part after / should not be empty"},
+      {"telemetry keys", With("  extensions: [", "  telemetry: {log: 1}\n  extensions: ["),
+       "c:7:15: service::telemetry: 'service.telemetry' has invalid keys: log (did you mean "
+       "\"logs\"?)"},
       {"equal IDs", With("otlp/a: {}", "otlp/a: {}, ' otlp / a ': {}"),
        "c:3:25: exporters: duplicate name \"otlp/a\" (also at c:3:13)"},
   };
@@ -397,7 +407,8 @@ TEST(LoadTest, ResolvingProblemsCarryUpstreamsWords) {
   };
   EXPECT_EQ(message({}), "at least one config flag must be provided");
   EXPECT_EQ(message({"gone"}),
-            "failed to get config: cannot resolve the configuration: unable to read the file "
+            "failed to get config: cannot resolve the configuration: cannot retrieve the "
+            "configuration: unable to read the file "
             "file:gone: open gone: no such file or directory");
   EXPECT_EQ(message({"yaml:[a]"}),
             "failed to get config: cannot resolve the configuration: yaml:1:1: retrieved value "

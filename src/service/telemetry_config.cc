@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <fnmatch.h>
+#include <strings.h>
 
 namespace gapless::service {
 namespace {
@@ -92,7 +93,11 @@ void CheckMetrics(const MetricsConfig& metrics, Checker& checker) {
       checker.Fail("address", parsed.status().message());
     }
   }
-  if (!metrics.views.is_null()) {
+  if (!metrics.views.list().empty() && metrics.level != MetricLevel::kDetailed) {
+    checker.Fail("views",
+                 "service::telemetry::metrics::views can only be set when "
+                 "service::telemetry::metrics::level is detailed");
+  } else if (!metrics.views.is_null()) {
     checker.Warn("views", "views have no effect: what is exposed follows from level");
   }
 }
@@ -129,8 +134,10 @@ std::vector<std::pair<std::string, std::optional<std::string>>> ReadResource(con
       continue;
     }
     if (listed) {
-      fail(fmt::format("\"{}\" and `attributes` cannot both be written: move it into the list",
-                       entry.key));
+      fail(
+          fmt::format("resource::attributes cannot be used together with legacy inline resource "
+                      "attributes: move \"{}\" into the list",
+                      entry.key));
     }
     add(entry.key, entry.value);
   }
@@ -149,6 +156,13 @@ std::vector<std::pair<std::string, std::optional<std::string>>> ReadResource(con
 void CheckTelemetry(const TelemetryConfig& config, Checker& checker) {
   ReadResource(config.resource,
                [&checker](const std::string& problem) { checker.Fail("resource", problem); });
+  constexpr std::string_view kLevels[] = {"none", "basic", "normal", "detailed"};
+  const Node* level = config.traces.Find("level");
+  if (level != nullptr && std::ranges::none_of(kLevels, [level](std::string_view name) {
+        return ::strncasecmp(name.data(), level->text().c_str(), name.size() + 1) == 0;
+      })) {
+    checker.Fail("traces::level", fmt::format("unknown metrics level \"{}\"", level->text()));
+  }
   const Node* processors = config.traces.Find("processors");
   if (processors != nullptr && !processors->list().empty()) {
     checker.Warn("traces", "own traces are not recorded: gapless does not trace itself");
@@ -171,20 +185,22 @@ const Table<LogsConfig>& LogsTable() {
                                 {"dpanic", LogLevel::kFatal},
                                 {"panic", LogLevel::kFatal},
                                 {"fatal", LogLevel::kFatal}},
-                               {.ignore_case = true}),
+                               {.refusal = "unrecognized level:", .ignore_case = true}),
                 "Least level that is written."),
           Field("encoding", &LogsConfig::json, Enum<bool>({{"console", false}, {"json", true}}),
                 "console or json."),
-          Field("development", &LogsConfig::development, "Accepted."),
+          Field("development", &LogsConfig::development, "No effect."),
           Field("disable_caller", &LogsConfig::disable_caller, "Leave out file and line."),
-          Field("disable_stacktrace", &LogsConfig::disable_stacktrace, "Accepted: there are none."),
+          Field("disable_stacktrace", &LogsConfig::disable_stacktrace,
+                "There are no stack traces, either way."),
           Field("disable_zap_resource", &LogsConfig::disable_zap_resource,
                 "Leave out the field resource."),
           Field("sampling", &LogsConfig::sampling, sampling, "A brake for repeated lines."),
           Field("output_paths", &LogsConfig::output_paths, "stdout, stderr or files."),
-          Field("error_output_paths", &LogsConfig::error_output_paths, "Accepted."),
+          Field("error_output_paths", &LogsConfig::error_output_paths,
+                "Not needed: the log has no errors of its own to write elsewhere."),
           Field("initial_fields", &LogsConfig::initial_fields, "Fields of every line."),
-          Field("processors", &LogsConfig::processors, "Accepted; own logs are not exported."),
+          Field("processors", &LogsConfig::processors, "Own logs are not exported."),
       },
       CheckLogs);
   return table;
@@ -216,7 +232,7 @@ const Table<OtlpReaderConfig>& OtlpReaderTable() {
                 Enum<OtlpProtocol>({{"grpc", OtlpProtocol::kGrpc},
                                     {"grpc/protobuf", OtlpProtocol::kGrpc},
                                     {"http/protobuf", OtlpProtocol::kHttp}},
-                                   {.what = "protocol"}),
+                                   {.refusal = "unsupported protocol"}),
                 "grpc or http/protobuf."),
           Field("endpoint", &OtlpReaderConfig::endpoint,
                 "host:port or URL; without a scheme https, or http if insecure."),
@@ -231,10 +247,10 @@ const Table<OtlpReaderConfig>& OtlpReaderTable() {
                 Enum<Temporality>({{"cumulative", Temporality::kCumulative},
                                    {"delta", Temporality::kDelta},
                                    {"lowmemory", Temporality::kLowMemory}},
-                                  {.what = "temporality"}),
-                "Accepted: cumulative."),
+                                  {.refusal = "unsupported temporality"}),
+                "cumulative; others are read without effect."),
           Field("default_histogram_aggregation", &OtlpReaderConfig::default_histogram_aggregation,
-                "Accepted: explicit buckets."),
+                "explicit_bucket_histogram; others are read without effect."),
       },
       CheckOtlp);
   return table;
@@ -247,7 +263,7 @@ const Table<MetricsReader>& MetricsReaderTable() {
       Field("exporter", &PullReader::exporter, PullExporterTable(), "What is served.")};
   static const Table<PeriodicExporter> periodic_exporter = {
       Field("otlp", &PeriodicExporter::otlp, OtlpReaderTable(), "OTLP to a collector or backend."),
-      Field("console", &PeriodicExporter::console, "Accepted; writes nothing."),
+      Field("console", &PeriodicExporter::console, "Read, writes nothing."),
   };
   static const Table<PeriodicReader> periodic(
       {
@@ -275,13 +291,13 @@ const Table<MetricsConfig>& MetricsTable() {
                                    {"basic", MetricLevel::kBasic},
                                    {"normal", MetricLevel::kNormal},
                                    {"detailed", MetricLevel::kDetailed}},
-                                  {.ignore_case = true}),
+                                  {.refusal = "unknown metrics level", .ignore_case = true}),
                 "How much is exposed."),
           Field("readers", &MetricsConfig::readers, MetricsReaderTable(), "Where metrics go."),
           config::FieldOf<MetricsConfig>(
               Field("address", &MetricsConfig::address, "host:port of the metrics server."))
               .Deprecated("use readers: [{pull: {exporter: {prometheus: {host, port}}}}]"),
-          Field("views", &MetricsConfig::views, "Accepted."),
+          Field("views", &MetricsConfig::views, "Read without effect."),
           config::Written(&MetricsConfig::written),
       },
       CheckMetrics);
@@ -330,7 +346,7 @@ const Table<TelemetryConfig>& TelemetryTable() {
       {
           Field("logs", &TelemetryConfig::logs, LogsTable(), "Our own log."),
           Field("metrics", &TelemetryConfig::metrics, MetricsTable(), "Our own metrics."),
-          Field("traces", &TelemetryConfig::traces, "Accepted; gapless does not trace itself."),
+          Field("traces", &TelemetryConfig::traces, "Own traces: none are recorded."),
           Field("resource", &TelemetryConfig::resource, "Attributes of this process."),
       },
       CheckTelemetry);

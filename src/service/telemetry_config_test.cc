@@ -79,7 +79,8 @@ TEST(TelemetryConfigTest, ReadersThatCannotWorkAreErrors) {
        "unsupported protocol"},
       {"metrics: {address: 'nonsense'}", "nonsense"},
       {"resource: {a: [1]}", "must be a scalar"},
-      {"resource: {attributes: [{name: a, value: b}], c: d}", "cannot both be written"},
+      {"resource: {attributes: [{name: a, value: b}], c: d}",
+       "resource::attributes cannot be used together with legacy inline resource attributes"},
       {"resource: {attributes: [{value: b}]}", "{name: …, value: …}"},
   };
   for (const auto& [yaml, error] : cases) {

@@ -8,6 +8,9 @@ void Check(const Config& config, config::Checker& checker) {
     checker.Fail("output_paths",
                  "output_paths must not be empty when use_internal_logger is false");
   }
+  if (config.use_internal_logger && config.output_paths != Config().output_paths) {
+    checker.Fail("output_paths", "output_paths is not supported when use_internal_logger is true");
+  }
 }
 
 }  // namespace
@@ -15,13 +18,14 @@ void Check(const Config& config, config::Checker& checker) {
 const config::Table<Config>& ConfigTable() {
   using config::Field;
   static const config::Table<Config> table(
-      {Field("verbosity", &Config::verbosity,
-             config::Enum<Verbosity>({{"basic", Verbosity::kBasic},
-                                      {"normal", Verbosity::kNormal},
-                                      {"detailed", Verbosity::kDetailed}},
-                                     {.what = "verbosity level", .ignore_case = true}),
-             "How much is written: basic is one line per request, normal adds one per item, "
-             "detailed every field."),
+      {Field(
+           "verbosity", &Config::verbosity,
+           config::Enum<Verbosity>({{"basic", Verbosity::kBasic},
+                                    {"normal", Verbosity::kNormal},
+                                    {"detailed", Verbosity::kDetailed}},
+                                   {.refusal = "unsupported verbosity level", .ignore_case = true}),
+           "How much is written: basic is one line per request, normal adds one per item, "
+           "detailed every field."),
        Field("sampling_initial", &Config::sampling_initial,
              "Lines of one text that are written in each second."),
        Field("sampling_thereafter", &Config::sampling_thereafter,

@@ -56,6 +56,14 @@ std::string Config::UrlFor(otlp::Signal signal) const {
   return endpoint + std::string(endpoint.ends_with('/') ? path.substr(1) : path);
 }
 
+Status Config::CheckSignal(otlp::Signal signal) const {
+  if (!UrlFor(signal).empty()) {
+    return OkStatus();
+  }
+  return InvalidArgument(
+      fmt::format("either endpoint or {}_endpoint must be specified", otlp::Names(signal).name));
+}
+
 const config::Table<Config>& ConfigTable() {
   static const config::Table<Config> table(
       {
@@ -66,7 +74,8 @@ const config::Table<Config>& ConfigTable() {
           Field("logs_endpoint", &Config::logs_endpoint, "Full URL, used as it is."),
           Field("profiles_endpoint", &Config::profiles_endpoint, "Read; there are no profiles."),
           Field("encoding", &Config::encoding,
-                config::Enum<Encoding>({{"proto", Encoding::kProto}, {"json", Encoding::kJson}}),
+                config::Enum<Encoding>({{"proto", Encoding::kProto}, {"json", Encoding::kJson}},
+                                       {.refusal = "invalid encoding type"}),
                 "proto or json."),
           config::Squash(&Config::client, endpoint::HttpClientTable()),
           config::Squash(&Config::delivery, delivery::DeliveryTable()),

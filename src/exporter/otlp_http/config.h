@@ -24,6 +24,8 @@ struct Config {
 
   // The URL for a signal: its own as it is, else the base with the standard path; empty: none.
   std::string UrlFor(otlp::Signal signal) const;
+  // Error: there is none.
+  Status CheckSignal(otlp::Signal signal) const;
 };
 
 const config::Table<Config>& ConfigTable();

@@ -8,7 +8,11 @@ delivery::ExporterFactory Factory() {
   return {.info = {.type = "otlp_http",
                    .alias = "otlphttp",
                    .stability = "stable",
-                   .config = pipeline::SpecOf<Config, ConfigTable>()},
+                   .config = pipeline::SpecOf<Config, ConfigTable>(),
+                   .check =
+                       [](const pipeline::ComponentConfig& config, otlp::Signal signal) {
+                         return pipeline::ValueOf<Config>(config).CheckSignal(signal);
+                       }},
           .create = [](pipeline::Settings settings,
                        pipeline::ComponentConfigPtr config) -> std::unique_ptr<delivery::Exporter> {
             return std::make_unique<OtlpHttpExporter>(settings, pipeline::ValueOf<Config>(*config));

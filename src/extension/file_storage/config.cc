@@ -17,18 +17,27 @@ using config::Field;
 
 constexpr std::string_view kUpstreamDirectory = "/var/lib/otelcol/file_storage";
 
-// Upstream's words.
-void CheckDirectory(std::string_view key, const std::string& path, Checker& checker) {
-  const Result<bool> directory = io::PosixFileSystem().IsDirectory(path);
-  if (!directory.ok()) {
-    checker.Fail(key, fmt::format("directory must exist: stat {}: {}. You can enable the "
-                                  "create_directory option to automatically create it",
-                                  path,
-                                  directory.status().code() == Code::kNotFound
-                                      ? "no such file or directory"
-                                      : directory.status().message()));
-  } else if (!*directory) {
-    checker.Fail(key, fmt::format("{} is not a directory", path));
+// Upstream's words. Where it may be created, only what stands in the way is a mistake: whether it
+// can be written shows at the start, which may be under another user.
+void CheckDirectory(const Config& config, Checker& checker) {
+  io::FileSystem& fs = io::PosixFileSystem();
+  std::string path = config.directory;
+  Result<bool> directory = fs.IsDirectory(path);
+  while (config.create_directory && directory.status().code() == Code::kNotFound &&
+         io::ParentPath(path) != path) {
+    path = io::ParentPath(path);
+    directory = fs.IsDirectory(path);
+  }
+  if (directory.ok() && !*directory) {
+    checker.Fail("directory", fmt::format("{} is not a directory", path));
+  } else if (directory.status().code() == Code::kNotFound && !config.create_directory) {
+    checker.Fail("directory",
+                 fmt::format("directory must exist: stat {}: no such file or directory. You can "
+                             "enable the create_directory option to automatically create it",
+                             path));
+  } else if (!directory.ok() && directory.status().code() != Code::kNotFound) {
+    checker.Fail("directory", fmt::format("problem accessing configured directory: {}, err: {}",
+                                          path, directory.status().message()));
   }
 }
 
@@ -52,8 +61,8 @@ void Check(const Config& config, Checker& checker) {
   if (const auto mode = config::ParsePermissions(config.directory_permissions); !mode.ok()) {
     checker.Fail("directory_permissions", mode.status().message());
   }
-  if (!config.directory.empty() && !config.create_directory) {
-    CheckDirectory("directory", config.directory, checker);
+  if (!config.directory.empty()) {
+    CheckDirectory(config, checker);
   }
   if (config.recreate) {
     checker.Warn("recreate",
@@ -64,16 +73,18 @@ void Check(const Config& config, Checker& checker) {
 
 const config::Table<Compaction>& CompactionTable() {
   static const config::Table<Compaction> table = {
-      Field("on_start", &Compaction::on_start, "No effect: space returns by itself."),
-      Field("on_rebound", &Compaction::on_rebound, "No effect: space returns by itself."),
-      Field("directory", &Compaction::directory, "No effect."),
+      Field("on_start", &Compaction::on_start, "Not needed: space returns by itself."),
+      Field("on_rebound", &Compaction::on_rebound, "Not needed: space returns by itself."),
+      Field("directory", &Compaction::directory, "Not needed: space returns by itself."),
       Field("rebound_needed_threshold_mib", &Compaction::rebound_needed_threshold_mib,
-            "No effect."),
+            "Not needed: space returns by itself."),
       Field("rebound_trigger_threshold_mib", &Compaction::rebound_trigger_threshold_mib,
-            "No effect."),
-      Field("max_transaction_size", &Compaction::max_transaction_size, "No effect."),
-      Field("check_interval", &Compaction::check_interval, "No effect."),
-      Field("cleanup_on_start", &Compaction::cleanup_on_start, "No effect."),
+            "Not needed: space returns by itself."),
+      Field("max_transaction_size", &Compaction::max_transaction_size,
+            "Not needed: space returns by itself."),
+      Field("check_interval", &Compaction::check_interval, "Not needed: space returns by itself."),
+      Field("cleanup_on_start", &Compaction::cleanup_on_start,
+            "Not needed: space returns by itself."),
   };
   return table;
 }
@@ -94,13 +105,13 @@ const config::Table<Config>& ConfigTable() {
        Field("create_directory", &Config::create_directory, "Make the directory and its parents."),
        Field("directory_permissions", &Config::directory_permissions,
              "Of directories that are made, octal."),
-       Field("recreate", &Config::recreate, "No effect: damage never stops the start."),
+       Field("recreate", &Config::recreate, "Not needed: damage never stops the start."),
        Field("compaction", &Config::compaction, CompactionTable(),
-             "No effect: space returns by itself."),
+             "Not needed: space returns by itself."),
        Field("max_size", &Config::max_size, "Size of one journal's files at most; 0: no limit."),
        Field("compression", &Config::compression,
              config::Enum<Compression>({{"none", Compression::kNone}, {"zstd", Compression::kZstd}},
-                                       {.what = "compression"}),
+                                       {.refusal = "unsupported compression"}),
              "zstd: compress what arrived uncompressed; none: store as it arrived.")},
       Check);
   return table;

@@ -4,6 +4,9 @@ namespace gapless::extension::health_check {
 namespace {
 
 void Check(const Config& config, config::Checker& checker) {
+  if (config.server.listen.endpoint.empty()) {
+    checker.Fail("endpoint", "http endpoint required");
+  }
   if (!config.path.starts_with('/')) {
     checker.Fail("path", "path must start with /");
   }
@@ -18,9 +21,10 @@ const config::Table<Config>& ConfigTable() {
       Field("unhealthy", &ResponseBody::unhealthy, "Body of 503."),
   };
   static const config::Table<PipelineCheck> pipeline = {
-      Field("enabled", &PipelineCheck::enabled, "Accepted; see ?verbose."),
-      Field("interval", &PipelineCheck::interval, "Accepted."),
-      Field("exporter_failure_threshold", &PipelineCheck::exporter_failure_threshold, "Accepted."),
+      Field("enabled", &PipelineCheck::enabled, "Read and ignored, as upstream; see ?verbose."),
+      Field("interval", &PipelineCheck::interval, "Read and ignored, as upstream."),
+      Field("exporter_failure_threshold", &PipelineCheck::exporter_failure_threshold,
+            "Read and ignored, as upstream."),
   };
   static const config::Table<Config> table(
       {
@@ -28,7 +32,7 @@ const config::Table<Config>& ConfigTable() {
           Field("path", &Config::path, "Where the answer is."),
           Field("response_body", &Config::response_body, body, "In place of the default bodies."),
           Field("check_collector_pipeline", &Config::check_collector_pipeline, pipeline,
-                "Accepted for upstream's sake, without effect."),
+                "Read and ignored, as upstream."),
       },
       Check);
   return table;

@@ -19,12 +19,12 @@ void Check(const Config& config, config::Checker& checker) {
 const config::Table<Config>& ConfigTable() {
   using config::Field;
   static const config::Table<endpoint::DialerConfig> dialer = {
-      Field("timeout", &endpoint::DialerConfig::timeout, "Accepted, without effect."),
+      Field("timeout", &endpoint::DialerConfig::timeout, "A server dials nobody."),
   };
   static const config::Table<Config> table(
       {
           Field("endpoint", &Config::endpoint, "Address to listen on."),
-          Field("dialer", &Config::dialer, dialer, "Accepted, without effect."),
+          Field("dialer", &Config::dialer, dialer, "A server dials nobody."),
           Field("block_profile_fraction", &Config::block_profile_fraction,
                 "Accepted, without effect."),
           Field("mutex_profile_fraction", &Config::mutex_profile_fraction,

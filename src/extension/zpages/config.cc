@@ -13,6 +13,9 @@ const config::Table<Config>& ConfigTable() {
           Field("expvar", &Config::expvar, expvar, "Accepted, without effect."),
       },
       [](const Config& config, config::Checker& checker) {
+        if (config.server.listen.endpoint.empty()) {
+          checker.Fail("endpoint", R"("endpoint" is required when using the "zpages" extension)");
+        }
         if (config.expvar.enabled) {
           checker.Warn("expvar",
                        "there is no /debug/expvarz: its variables are those of Go's "

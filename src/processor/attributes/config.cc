@@ -79,8 +79,9 @@ const Table<AttributeMatch>& AttributeMatchTable() {
 
 const Table<MatchConfig>& MatchTable() {
   static const Table<RegexpCache> cache = {
-      Field("cacheenabled", &RegexpCache::cacheenabled, "Accepted, without effect."),
-      Field("cachemaxnumentries", &RegexpCache::cachemaxnumentries, "Accepted, without effect."),
+      Field("cacheenabled", &RegexpCache::cacheenabled, "Not needed: RE2 has no cache to keep."),
+      Field("cachemaxnumentries", &RegexpCache::cachemaxnumentries,
+            "Not needed: RE2 has no cache to keep."),
   };
   static const Table<LibraryMatch> library = {
       Field("name", &LibraryMatch::name, "Name of the instrumentation scope."),
@@ -94,7 +95,7 @@ const Table<MatchConfig>& MatchTable() {
   static const Table<MatchConfig> table = {
       Field("match_type", &MatchConfig::match_type,
             "strict: texts are equal; regexp: RE2 found anywhere in them."),
-      Field("regexp", &MatchConfig::regexp, cache, "Accepted, without effect."),
+      Field("regexp", &MatchConfig::regexp, cache, "Not needed: RE2 has no cache to keep."),
       Field("services", &MatchConfig::services, "service.name is one of these; not for logs."),
       Field("span_names", &MatchConfig::span_names, "Spans: the name is one of these."),
       Field("span_kinds", &MatchConfig::span_kinds,

@@ -1,16 +1,9 @@
 #include "processor/batch/config.h"
 
-#include <set>
+#include "delivery/settings_tables.h"
 
 namespace gapless::processor::batch {
 namespace {
-
-std::string Lower(std::string text) {
-  for (char& c : text) {
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  return text;
-}
 
 void Check(const Config& config, config::Checker& checker) {
   if (config.timeout < Duration::zero()) {
@@ -20,13 +13,7 @@ void Check(const Config& config, config::Checker& checker) {
     checker.Fail("send_batch_max_size",
                  "send_batch_max_size must be greater or equal to send_batch_size");
   }
-  std::set<std::string> seen;
-  for (const std::string& key : config.metadata_keys) {
-    if (!seen.insert(Lower(key)).second) {
-      checker.Fail("metadata_keys",
-                   "duplicate entry in metadata_keys: \"" + Lower(key) + "\" (case-insensitive)");
-    }
-  }
+  delivery::CheckMetadataKeys(config.metadata_keys, checker);
 }
 
 }  // namespace
@@ -44,7 +31,7 @@ const config::Table<Config>& ConfigTable() {
           Field("metadata_keys", &Config::metadata_keys,
                 "Batches never mix requests that differ in these metadata keys."),
           Field("metadata_cardinality_limit", &Config::metadata_cardinality_limit,
-                "Accepted; groups exist only while they hold data, so nothing needs limiting."),
+                "Not needed: groups exist only while they hold data."),
       },
       Check);
   return table;
@@ -57,9 +44,7 @@ delivery::BatchSettings ToSettings(const Config& config) {
   if (config.timeout == Duration::zero()) {
     settings.min_size = 0;  // upstream: forwarded at once, the size is ignored
   }
-  for (const std::string& key : config.metadata_keys) {
-    settings.metadata_keys.push_back(Lower(key));
-  }
+  settings.metadata_keys = delivery::LowerKeys(config.metadata_keys);
   return settings;
 }
 

@@ -15,15 +15,17 @@ void Check(const Config& config, config::Checker& checker) {
                  "'min_gc_interval_when_soft_limited' should be larger than "
                  "'min_gc_interval_when_hard_limited'");
   }
-  if (config.max_gc_interval_when_soft_limited < config.min_gc_interval_when_soft_limited) {
+  if (config.max_gc_interval_when_soft_limited != Duration::zero() &&
+      config.max_gc_interval_when_soft_limited < config.min_gc_interval_when_soft_limited) {
     checker.Fail("max_gc_interval_when_soft_limited",
-                 "'max_gc_interval_when_soft_limited' should be larger than "
-                 "'min_gc_interval_when_soft_limited'");
+                 "'max_gc_interval_when_soft_limited' must be greater than or equal to "
+                 "'min_gc_interval_when_soft_limited' (or 0 to disable)");
   }
-  if (config.max_gc_interval_when_hard_limited < config.min_gc_interval_when_hard_limited) {
+  if (config.max_gc_interval_when_hard_limited != Duration::zero() &&
+      config.max_gc_interval_when_hard_limited < config.min_gc_interval_when_hard_limited) {
     checker.Fail("max_gc_interval_when_hard_limited",
-                 "'max_gc_interval_when_hard_limited' should be larger than "
-                 "'min_gc_interval_when_hard_limited'");
+                 "'max_gc_interval_when_hard_limited' must be greater than or equal to "
+                 "'min_gc_interval_when_hard_limited' (or 0 to disable)");
   }
   if (config.limit_mib == 0 && config.limit_percentage == 0) {
     checker.Fail("limit_mib", "'limit_mib' or 'limit_percentage' must be greater than zero");
@@ -64,7 +66,7 @@ const config::Table<Config>& ConfigTable() {
           Field("min_gc_interval_when_hard_limited", &Config::min_gc_interval_when_hard_limited,
                 "The same above the hard limit."),
           Field("max_gc_interval_when_soft_limited", &Config::max_gc_interval_when_soft_limited,
-                "The interval doubles up to this while that does not help."),
+                "The interval doubles up to this while that does not help; 0: it stays."),
           Field("max_gc_interval_when_hard_limited", &Config::max_gc_interval_when_hard_limited,
                 "The same above the hard limit."),
       },

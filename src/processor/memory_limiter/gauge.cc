@@ -14,7 +14,7 @@ bool Gauge::WantsTrim(uint64_t used, TimePoint now) const {
       hard ? config_.min_gc_interval_when_hard_limited : config_.min_gc_interval_when_soft_limited;
   const Duration most =
       hard ? config_.max_gc_interval_when_hard_limited : config_.max_gc_interval_when_soft_limited;
-  return !last_trim_ || now - *last_trim_ >= std::clamp(backoff_, least, most);
+  return !last_trim_ || now - *last_trim_ >= std::clamp(backoff_, least, std::max(least, most));
 }
 
 void Gauge::Trimmed(uint64_t used, TimePoint now) {
