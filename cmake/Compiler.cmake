@@ -16,7 +16,8 @@ add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-restrict)
 else()
-  add_compile_options(-Wthread-safety)
+  # libstdc++ 12's stable_sort calls what it has deprecated itself.
+  add_compile_options(-Wthread-safety -Wno-deprecated-declarations)
 endif()
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 

@@ -2,8 +2,6 @@
 
 #include <charconv>
 
-#include <fmt/format.h>
-
 namespace gapless::config {
 
 Result<uint32_t> ParsePermissions(std::string_view text) {

@@ -1,25 +1,13 @@
 #include "extension/health_check/health_check.h"
 
 #include "base/duration_text.h"
+#include "base/rfc3339.h"
 #include "telemetry/log.h"
 #include "wire/json_writer.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 namespace gapless::extension::health_check {
-namespace {
-
-std::string Rfc3339(WallTime time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(
-      std::chrono::time_point_cast<std::chrono::nanoseconds>(time));
-  return fmt::format(
-      "{:%Y-%m-%dT%H:%M:%S}Z",
-      fmt::gmtime(std::chrono::system_clock::to_time_t(
-          std::chrono::time_point_cast<std::chrono::system_clock::duration>(seconds))));
-}
-
-}  // namespace
 
 std::string StatusBody(const pipeline::StatusSource& health, WallTime now, bool verbose) {
   if (!health.ready()) {
@@ -27,7 +15,7 @@ std::string StatusBody(const pipeline::StatusSource& health, WallTime now, bool 
   }
   std::string body =
       fmt::format(R"({{"status":"Server available","upSince":"{}","uptime":"{}")",
-                  Rfc3339(health.up_since()), FormatDuration(now - health.up_since()));
+                  FormatRfc3339(health.up_since()), FormatDuration(now - health.up_since()));
   if (verbose) {
     const std::vector<std::string> degraded = pipeline::Degraded(*health.status(), now);
     body += fmt::format(R"(,"degraded":{},"reasons":[)", !degraded.empty());

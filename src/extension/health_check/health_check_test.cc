@@ -19,8 +19,9 @@ class FakeHealth final : public pipeline::StatusSource {
 
 TEST(HealthCheckTest, TellsSinceWhenItIsUp) {
   const FakeHealth health;
-  EXPECT_EQ(StatusBody(health, WallTime(std::chrono::seconds(1090)), false),
-            R"({"status":"Server available","upSince":"1970-01-01T00:16:40Z","uptime":"1m30s"})");
+  EXPECT_EQ(
+      StatusBody(health, WallTime(std::chrono::seconds(1090)), false),
+      R"({"status":"Server available","upSince":"1970-01-01T00:16:40.000Z","uptime":"1m30s"})");
 }
 
 TEST(HealthCheckTest, IsNotAvailableBeforeItIsReady) {
