@@ -192,7 +192,8 @@ TEST_F(ComponentsTest, EveryKeyStandsInTheReadmeOrAmongTheSharedSettings) {
     const std::string readme = ReadFile(ReadmeOf(type));
     ASSERT_FALSE(readme.empty()) << ReadmeOf(type);
     for (const config::DocRow& row : config::Describe(type.info->config.table())) {
-      if (row.doc.starts_with("No effect") || row.doc.starts_with("Accepted") ||
+      if (row.doc.starts_with("No effect") || row.doc.starts_with("Not needed") ||
+          row.doc.starts_with("Read and ignored") || row.doc.starts_with("Accepted") ||
           row.doc.starts_with("Not supported")) {
         continue;
       }
