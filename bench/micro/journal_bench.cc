@@ -51,6 +51,7 @@ class CountingFile final : public io::File {
     ++counters_.syncs;
     return file_->Sync();
   }
+  void WillRead(uint64_t offset, uint64_t size) override { file_->WillRead(offset, size); }
   Status Allocate(uint64_t size) override { return file_->Allocate(size); }
   Status Truncate(uint64_t size) override { return file_->Truncate(size); }
   Result<uint64_t> Size() override { return file_->Size(); }

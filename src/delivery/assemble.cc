@@ -32,17 +32,16 @@ void ReadParts(journal::Journal& journal, std::vector<UnitPart> parts,
 
 Assembled Assemble(const std::vector<UnitPart>& parts, ReadBatches batches) {
   Assembled made;
-  std::vector<otlp::Batch> pieces;
+  made.parts.reserve(parts.size());
   for (size_t i = 0; i < parts.size(); ++i) {
     const UnitPart& part = parts[i];
     if (!batches[i]) {
       made.unread.push_back(part);
       continue;
     }
-    Result<otlp::Batch> piece = std::move(*batches[i]);
-    if (parts.size() > 1 || !part.whole) {
-      piece = otlp::Inflate(*piece);
-    }
+    const bool as_it_came = parts.size() == 1 && part.whole;
+    Result<otlp::Batch> piece =
+        as_it_came ? std::move(*batches[i]) : otlp::Inflate(std::move(*batches[i]));
     if (piece.ok() && !part.whole) {
       auto cut = otlp::SliceItems(piece->body, piece->signal, part.first, part.count);
       if (cut.ok()) {
@@ -57,11 +56,12 @@ Assembled Assemble(const std::vector<UnitPart>& parts, ReadBatches batches) {
       made.damaged.emplace_back(part, piece.status());
       continue;
     }
+    if (made.parts.empty()) {
+      made.batch = std::move(piece).value();
+    } else {
+      otlp::MergeInto(made.batch, std::move(piece).value());
+    }
     made.parts.push_back(part);
-    pieces.push_back(std::move(piece).value());
-  }
-  if (!pieces.empty()) {
-    made.batch = pieces.size() == 1 ? std::move(pieces.front()) : otlp::Merge(std::move(pieces));
   }
   return made;
 }

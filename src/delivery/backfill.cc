@@ -133,7 +133,8 @@ void Backfill::CutToSize(std::vector<UnitPart>& parts) {
     const UnitPart piece{.position = whole.position,
                          .first = first,
                          .count = std::min(max, whole.count - first),
-                         .whole = false};
+                         .whole = false,
+                         .bytes = whole.bytes};
     if (first == 0) {
       parts = {piece};
     } else {

@@ -61,7 +61,8 @@ UnitPart Backlog::Consume(const journal::RecordInfo& info, uint32_t count) {
   const UnitPart part{.position = info.position,
                       .first = first,
                       .count = count,
-                      .whole = first == 0 && count == info.items};
+                      .whole = first == 0 && count == info.items,
+                      .bytes = info.bytes};
   items_ -= std::min<uint64_t>(items_, count);
   if (count == left) {
     unread_.Remove(info.position);

@@ -30,7 +30,11 @@ class BacklogTest : public ::testing::Test {
   }
   std::vector<UnitPart> Take(bool flush = false) {
     backlog_.Refresh();
-    return backlog_.Take(loop_.WallNow(), flush);
+    std::vector<UnitPart> parts = backlog_.Take(loop_.WallNow(), flush);
+    for (UnitPart& part : parts) {
+      EXPECT_GT(std::exchange(part.bytes, 0), 0u);
+    }
+    return parts;
   }
   void Merge(BatchSettings batch, Order order = Order::kFifo) {
     backlog_.SetOptions({.batch = std::move(batch), .order = order});

@@ -57,7 +57,7 @@ std::vector<UnitPart> DebtBook::Take(const std::optional<BatchSettings>& batch) 
     }
     items += info->items;
     bytes += info->bytes;
-    parts.push_back({.position = info->position, .count = info->items});
+    parts.push_back({.position = info->position, .count = info->items, .bytes = info->bytes});
     left_[info->position] = info->items;
     ++cursor_;
     if (!batch || (batch->sizer == Sizer::kBytes ? bytes : items) >= batch->min_size) {

@@ -316,7 +316,9 @@ Unit& SendingQueue::NewUnit(std::vector<UnitPart> parts) {
   unit.parts = std::move(parts);
   for (const UnitPart& part : unit.parts) {
     unit.items += part.count;
-    Open(part.position);
+    if (!part.whole) {
+      Open(part.position);
+    }
   }
   unit.tracks.resize(levels_.size());
   return unit;
@@ -359,7 +361,7 @@ void SendingQueue::Load(Unit& unit) {
 void SendingQueue::OnLoaded(Unit& unit, ReadBatches batches) {
   Assembled made = Assemble(unit.parts, std::move(batches));
   for (const UnitPart& part : made.unread) {
-    Forget(part.position);  // damaged: the journal has settled and counted it
+    Forget(part);  // damaged: the journal has settled and counted it
   }
   for (const auto& [part, status] : made.damaged) {
     journal::Settlement share;

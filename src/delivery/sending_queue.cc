@@ -169,8 +169,8 @@ void SendingQueue::DropOldest(const otlp::Batch& batch) {
     if (!oldest) {
       return;  // the rest is on its way out
     }
-    Open(oldest->position);
-    const UnitPart part{.position = oldest->position, .count = oldest->items};
+    const UnitPart part{
+        .position = oldest->position, .count = oldest->items, .bytes = oldest->bytes};
     journal::Settlement share;
     share.dropped[static_cast<size_t>(journal::DropReason::kOverflow)] = oldest->items;
     stats_->Dropped(journal::DropReason::kOverflow, oldest->items);
@@ -184,27 +184,26 @@ void SendingQueue::Append(otlp::Batch batch, pipeline::Completion completion) {
   admission_.Add(items, bytes);
   otlp::Batch kept = batch;
   ++appending_;
-  journal_->Append(std::move(batch), [this, items, bytes, kept = std::move(kept),
-                                      completion = std::move(completion),
-                                      alive = alive_](Result<journal::Position> position) mutable {
-    if (!*alive) {
-      return;
-    }
-    --appending_;
-    if (!position.ok()) {
-      admission_.Remove(items, bytes);
-      stats_->EnqueueFailed(items);
-      completion(position.status());
-      CheckDrained();
-      return;
-    }
-    records_.emplace(*position, OpenRecord{.items = items, .bytes = bytes, .settlement = {}});
-    if (options_.ack == Ack::kStored) {
-      completion(OkStatus());
-    } else {
-      AwaitSettlement(*position, kept, std::move(completion));
-    }
-  });
+  journal_->Append(std::move(batch),
+                   [this, items, bytes, kept = std::move(kept), completion = std::move(completion),
+                    alive = alive_](Result<journal::Position> position) mutable {
+                     if (!*alive) {
+                       return;
+                     }
+                     --appending_;
+                     if (!position.ok()) {
+                       admission_.Remove(items, bytes);
+                       stats_->EnqueueFailed(items);
+                       completion(position.status());
+                       CheckDrained();
+                       return;
+                     }
+                     if (options_.ack == Ack::kStored) {
+                       completion(OkStatus());
+                     } else {
+                       AwaitSettlement(*position, kept, std::move(completion));
+                     }
+                   });
 }
 
 void SendingQueue::AwaitSettlement(journal::Position position, const otlp::Batch& batch,
@@ -306,38 +305,36 @@ void SendingQueue::Withdraw(journal::Position position, Status status) {
 // Drops a record that no unit holds.
 void SendingQueue::BookUnsent(journal::Position position, journal::DropReason reason,
                               const Status& verdict) {
+  const auto info = journal_->NextPending(position);
   if (!backlog_.Remove(position)) {
     return;
   }
-  const uint32_t items = Open(position).items;
   journal::Settlement share;
-  share.dropped[static_cast<size_t>(reason)] = items;
-  stats_->Dropped(reason, items);
-  BookPart({.position = position, .count = items}, share, verdict);
+  share.dropped[static_cast<size_t>(reason)] = info->items;
+  stats_->Dropped(reason, info->items);
+  BookPart({.position = position, .count = info->items, .bytes = info->bytes}, share, verdict);
 }
 
-SendingQueue::OpenRecord& SendingQueue::Open(journal::Position position) {
-  const auto it = records_.find(position);
-  if (it != records_.end()) {
-    return it->second;
+// A record is cut: its pieces are booked one by one.
+void SendingQueue::Open(journal::Position position) {
+  if (records_.contains(position)) {
+    return;
   }
-  // A record from before a restart or a reload: its size is in the journal only.
   const auto info = journal_->NextPending(position);
-  GAPLESS_CHECK(info && info->position == position);
-  return records_
-      .emplace(position, OpenRecord{.items = info->items, .bytes = info->bytes, .settlement = {}})
-      .first->second;
+  if (info && info->position == position) {
+    records_.emplace(position,
+                     OpenRecord{.items = info->items, .bytes = info->bytes, .settlement = {}});
+  }
 }
 
 // The journal gave the record up itself (damaged).
-void SendingQueue::Forget(journal::Position position) {
-  const auto it = records_.find(position);
-  if (it == records_.end()) {
-    return;
+void SendingQueue::Forget(const UnitPart& part) {
+  if (part.whole) {
+    admission_.Remove(part.count, part.bytes);
+  } else if (auto record = records_.extract(part.position)) {
+    admission_.Remove(record.mapped().items, record.mapped().bytes);
   }
-  admission_.Remove(it->second.items, it->second.bytes);
-  records_.erase(it);
-  if (auto waiter = waiters_.extract(position)) {
+  if (auto waiter = waiters_.extract(part.position)) {
     waiter.mapped().completion(DataLoss("the record is damaged"));
   }
 }
@@ -380,8 +377,7 @@ void SendingQueue::BookUnit(const Unit& unit, uint64_t filtered, uint64_t refuse
     refused -= lost;
     share.dropped[static_cast<size_t>(journal::DropReason::kPartialSuccess)] = lost;
     share.delivered = part.count - share.filtered - lost;
-    NoteDebt(Open(part.position), part, owed, by);
-    BookPart(part, share, OkStatus());
+    BookPart(part, share, OkStatus(), owed, by);
   }
 }
 
@@ -394,8 +390,15 @@ void SendingQueue::BookDrop(const Unit& unit, journal::DropReason reason, const 
 }
 
 void SendingQueue::BookPart(const UnitPart& part, const journal::Settlement& share,
-                            const Status& verdict) {
-  OpenRecord& record = Open(part.position);
+                            const Status& verdict, const std::vector<journal::ReaderId>& owed,
+                            std::optional<size_t> by) {
+  OpenRecord whole{.items = part.count, .bytes = part.bytes, .settlement = {}};
+  const auto cut = part.whole ? records_.end() : records_.find(part.position);
+  if (!part.whole && cut == records_.end()) {
+    return;  // another piece was damaged, and the journal gave the record up
+  }
+  OpenRecord& record = part.whole ? whole : cut->second;
+  NoteDebt(record, part, owed, by);
   record.booked += part.count;
   record.settlement.delivered += share.delivered;
   record.settlement.filtered += share.filtered;
@@ -408,8 +411,10 @@ void SendingQueue::BookPart(const UnitPart& part, const journal::Settlement& sha
   if (record.booked < record.items) {
     return;
   }
-  const OpenRecord done = record;
-  records_.erase(part.position);
+  const OpenRecord done = std::move(record);
+  if (!part.whole) {
+    records_.erase(cut);
+  }
   admission_.Remove(done.items, done.bytes);
   SettleRecord(part.position, done);
   if (auto waiter = waiters_.extract(part.position)) {
@@ -539,7 +544,8 @@ void SendingQueue::FinishShutdown() {
     left.items = 0;
     for (auto info = journal_->NextPending(0); info; info = journal_->NextPending(0)) {
       // Pieces of a record may have arrived.
-      const OpenRecord& record = Open(info->position);
+      Open(info->position);
+      const OpenRecord& record = records_.at(info->position);
       journal::Settlement lost = record.settlement;
       lost.dropped[static_cast<size_t>(journal::DropReason::kShutdown)] =
           record.items - record.booked;

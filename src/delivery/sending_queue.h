@@ -130,6 +130,7 @@ class SendingQueue final {
     uint64_t delivered_items = 0;
     size_t loading = 0;
   };
+  // What is booked of a record so far.
   struct OpenRecord {
     uint32_t items = 0;
     uint32_t booked = 0;
@@ -167,14 +168,15 @@ class SendingQueue final {
   void BookUnsent(journal::Position position, journal::DropReason reason, const Status& verdict);
   Duration LongestSeries() const;
   void AdmitBlocked();
-  OpenRecord& Open(journal::Position position);
-  void Forget(journal::Position position);
+  void Open(journal::Position position);
+  void Forget(const UnitPart& part);
   void Recount();
   void OnReadable();
   // What level `by` (none: one that left the configuration) made of the unit.
   void BookUnit(const Unit& unit, uint64_t filtered, uint64_t refused, std::optional<size_t> by);
   void BookDrop(const Unit& unit, journal::DropReason reason, const Status& verdict);
-  void BookPart(const UnitPart& part, const journal::Settlement& share, const Status& verdict);
+  void BookPart(const UnitPart& part, const journal::Settlement& share, const Status& verdict,
+                const std::vector<journal::ReaderId>& owed = {}, std::optional<size_t> by = {});
   void CheckFailbackComplete();
   void CheckDrained();
   void FinishShutdown();
@@ -279,7 +281,7 @@ class SendingQueue final {
   std::map<uint64_t, Unit> units_;
   std::deque<uint64_t> returned_;  // units that wait to be sent again, oldest first
   uint64_t next_unit_ = 1;
-  std::unordered_map<journal::Position, OpenRecord> records_;
+  std::unordered_map<journal::Position, OpenRecord> records_;  // that were cut
   std::unordered_map<journal::Position, Waiter> waiters_;
   std::deque<Blocked> blocked_;
 

@@ -18,7 +18,8 @@ struct UnitPart {
   journal::Position position = 0;
   uint32_t first = 0;
   uint32_t count = 0;
-  bool whole = true;  // the record has no other items
+  bool whole = true;   // the record has no other items
+  uint64_t bytes = 0;  // of the record, uncompressed
 
   bool operator==(const UnitPart&) const = default;
 };

@@ -32,6 +32,8 @@ class File {
   Status WriteAt(uint64_t offset, ByteSpan bytes) { return WriteAt(offset, {&bytes, 1}); }
   // Returns how many bytes there were: fewer than asked only at the end of the file.
   virtual Result<size_t> ReadAt(uint64_t offset, std::span<std::byte> out) = 0;
+  // A hint: this range is read next; reading it ahead may go on while the caller works.
+  virtual void WillRead(uint64_t /*offset*/, uint64_t /*size*/) {}
   // fdatasync. After an error nobody knows what of the unsynced data is or ever will be on disk; a
   // later success proves nothing.
   virtual Status Sync() = 0;

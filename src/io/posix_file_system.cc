@@ -132,6 +132,12 @@ class PosixFile final : public File {
     return OkStatus();
   }
 
+  void WillRead(uint64_t offset, uint64_t size) override {
+    // Nothing is lost where the kernel does not follow it.
+    ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(size),
+                    POSIX_FADV_WILLNEED);
+  }
+
   Status Truncate(uint64_t size) override {
     return ::ftruncate(fd_.get(), static_cast<off_t>(size)) == 0
                ? OkStatus()

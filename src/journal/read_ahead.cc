@@ -9,6 +9,7 @@ namespace {
 // Below this much ready the next window is asked for; above the other, what is oldest is dropped.
 constexpr uint64_t kReadyLow = uint64_t{2} << 20;
 constexpr uint64_t kReadyMax = uint64_t{8} << 20;
+constexpr size_t kStaleMax = 4096;
 
 }  // namespace
 
@@ -17,34 +18,57 @@ ReadAhead::ReadAhead(Host& host, Loop& home, io::Executor& executor)
 
 ReadAhead::~ReadAhead() = default;
 
+// One more who waits: rare, so it costs the others nothing.
+void ReadAhead::Wait(Slot& slot, Journal::ReadCallback done) {
+  if (!slot.waiting) {
+    slot.waiting = std::move(done);
+    return;
+  }
+  slot.waiting = [first = std::move(slot.waiting),
+                  second = std::move(done)](Result<otlp::Batch>&& batch) mutable {
+    first(Result<otlp::Batch>(batch));
+    second(std::move(batch));
+  };
+}
+
+otlp::Batch ReadAhead::TakeReady(Position position, Slot& slot) {
+  otlp::Batch batch = std::move(*slot.ready);
+  slots_.Erase(position);
+  --ready_;
+  ready_bytes_ -= batch.body.size();
+  return batch;
+}
+
+bool ReadAhead::IsReady(Position position) const {
+  const Slot* slot = slots_.Find(position);
+  return slot && slot->ready;
+}
+
 void ReadAhead::Read(Position position, Journal::ReadCallback done) {
-  const auto it = ready_.find(position);
-  if (it != ready_.end()) {
-    otlp::Batch batch = std::move(it->second);
-    ready_bytes_ -= batch.body.size();
-    ready_.erase(it);
+  Slot* slot = slots_.Find(position);
+  if (slot && slot->ready) {
+    otlp::Batch batch = TakeReady(position, *slot);
     Continue();
     done(std::move(batch));
     return;
   }
-  waiting_[position].push_back(std::move(done));
-  if (!requested_.contains(position)) {
+  slot = slot ? slot : &slots_.Insert(position, {});
+  Wait(*slot, std::move(done));
+  if (!slot->requested) {
     Start(position);
   }
 }
 
 void ReadAhead::Forget(Position position) {
-  const auto it = ready_.find(position);
-  if (it != ready_.end()) {
-    ready_bytes_ -= it->second.body.size();
-    ready_.erase(it);
+  if (Slot* slot = slots_.Find(position); slot && slot->ready) {
+    TakeReady(position, *slot);
   }
 }
 
 void ReadAhead::Continue() {
-  if (requested_.empty() && next_window_ != 0 && ready_bytes_ < kReadyLow) {
+  if (requested_ == 0 && next_window_ != 0 && ready_bytes_ < kReadyLow) {
     const std::optional<Position> next = host_.NextPendingPosition(next_window_);
-    if (next && !ready_.contains(*next)) {
+    if (next && !slots_.Find(*next)) {
       Start(*next);
     }
   }
@@ -54,22 +78,28 @@ void ReadAhead::Start(Position position) {
   std::optional<ReadWindow> made = host_.WindowAt(position);
   if (!made) {
     // Settled between the question and the answer.
-    auto waiting = waiting_.extract(position);
-    for (Journal::ReadCallback& done : waiting.mapped()) {
-      done(NotFound("the record is settled"));
+    if (Slot* slot = slots_.Find(position)) {
+      Journal::ReadCallback waiting = std::move(slot->waiting);
+      slots_.Erase(position);
+      if (waiting) {
+        waiting(NotFound("the record is settled"));
+      }
     }
     return;
   }
   // What is ready or on its way already is not read twice.
-  size_t count = 1;
-  while (count < made->items.size() && !ready_.contains(made->items[count].position) &&
-         !requested_.contains(made->items[count].position)) {
-    ++count;
+  size_t count = 0;
+  for (; count < made->items.size(); ++count) {
+    const Position next = made->items[count].position;
+    Slot* slot = slots_.Find(next);
+    slot = slot ? slot : &slots_.Insert(next, {});
+    if (slot->ready || slot->requested) {
+      break;
+    }
+    slot->requested = true;
   }
   made->items.resize(count);
-  for (const ReadItem& item : made->items) {
-    requested_.insert(item.position);
-  }
+  requested_ += count;
   next_window_ = made->items.back().position + 1;
   auto window = std::make_shared<const ReadWindow>(std::move(*made));
   executor_.Post(
@@ -86,9 +116,7 @@ void ReadAhead::Start(Position position) {
 
 void ReadAhead::OnRead(const Window& window, std::vector<ReadRecord> records) {
   const std::weak_ptr<bool> alive = alive_;
-  for (const ReadRecord& record : records) {
-    requested_.erase(record.item.position);
-  }
+  requested_ -= records.size();
   std::vector<Position> again;
   for (ReadRecord& record : records) {
     if (!Answer(*window, record)) {
@@ -99,7 +127,7 @@ void ReadAhead::OnRead(const Window& window, std::vector<ReadRecord> records) {
     }
   }
   for (const Position position : again) {
-    if (!requested_.contains(position)) {
+    if (const Slot* slot = slots_.Find(position); slot && !slot->requested) {
       Start(position);
     }
   }
@@ -109,31 +137,40 @@ void ReadAhead::OnRead(const Window& window, std::vector<ReadRecord> records) {
 
 bool ReadAhead::Answer(const ReadWindow& window, ReadRecord& record) {
   const Position position = record.item.position;
+  Slot& slot = *slots_.Find(position);
+  slot.requested = false;
   if (!host_.IsCurrent(window, record.item)) {
-    return !waiting_.contains(position);
-  }
-  std::vector<Journal::ReadCallback> callbacks;
-  if (const auto it = waiting_.find(position); it != waiting_.end()) {
-    callbacks = std::move(it->second);
-    waiting_.erase(it);
-  }
-  if (!record.batch.ok()) {
-    host_.OnDamaged(window, record.item, record.batch.status());
-  } else if (callbacks.empty()) {
-    ready_bytes_ += record.batch->body.size();
-    ready_.insert_or_assign(position, std::move(*record.batch));
+    if (slot.waiting) {
+      return false;
+    }
+    slots_.Erase(position);
     return true;
   }
-  for (Journal::ReadCallback& done : callbacks) {
-    done(Result<otlp::Batch>(record.batch));
+  if (record.batch.ok() && !slot.waiting) {
+    ++ready_;
+    ready_bytes_ += record.batch->body.size();
+    ready_order_.push_back(position);
+    slot.ready = std::move(*record.batch);
+    return true;
+  }
+  Journal::ReadCallback waiting = std::move(slot.waiting);
+  slots_.Erase(position);
+  if (!record.batch.ok()) {
+    host_.OnDamaged(window, record.item, record.batch.status());
+  }
+  if (waiting) {
+    waiting(std::move(record.batch));
   }
   return true;
 }
 
 void ReadAhead::Trim() {
-  while (ready_bytes_ > kReadyMax) {
-    ready_bytes_ -= ready_.begin()->second.body.size();
-    ready_.erase(ready_.begin());
+  while (!ready_order_.empty() && (ready_bytes_ > kReadyMax || !IsReady(ready_order_.front()))) {
+    Forget(ready_order_.front());
+    ready_order_.pop_front();
+  }
+  if (ready_order_.size() > 2 * ready_ + kStaleMax) {
+    std::erase_if(ready_order_, [this](Position position) { return !IsReady(position); });
   }
 }
 

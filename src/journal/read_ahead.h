@@ -7,13 +7,13 @@
 #include "base/loop.h"
 #include "io/executor.h"
 #include "journal/journal.h"
+#include "journal/position_table.h"
 #include "journal/read_records.h"
 
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <memory>
 #include <optional>
-#include <set>
 #include <vector>
 
 namespace gapless::journal {
@@ -43,7 +43,16 @@ class ReadAhead {
 
  private:
   using Window = std::shared_ptr<const ReadWindow>;
+  // A record that is on its way from the disk, waited for, or ready.
+  struct Slot {
+    bool requested = false;
+    std::optional<otlp::Batch> ready;
+    Journal::ReadCallback waiting;  // of everybody who waits
+  };
 
+  void Wait(Slot& slot, Journal::ReadCallback done);
+  otlp::Batch TakeReady(Position position, Slot& slot);
+  bool IsReady(Position position) const;
   void Start(Position position);
   void OnRead(const Window& window, std::vector<ReadRecord> records);
   // False if the position must be asked for again.
@@ -54,10 +63,12 @@ class ReadAhead {
   Host& host_;
   Loop& home_;
   io::Executor& executor_;
-  std::map<Position, otlp::Batch> ready_;
+  PositionTable<Slot> slots_;
+  size_t requested_ = 0;
+  size_t ready_ = 0;
   uint64_t ready_bytes_ = 0;
-  std::map<Position, std::vector<Journal::ReadCallback>> waiting_;
-  std::set<Position> requested_;
+  // What became ready, oldest first; some of it is not any more.
+  std::deque<Position> ready_order_;
   // Where the last window ended; 0: nothing was read yet.
   Position next_window_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

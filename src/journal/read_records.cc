@@ -12,13 +12,16 @@ namespace {
 
 constexpr uint64_t kGapMax = 64 * 1024;
 constexpr uint64_t kRunMax = 2 << 20;
+// Who reads many records goes on behind them.
+constexpr uint64_t kAhead = 8 << 20;
 
 // `bytes`: the record from its header to its padding, in a slab.
-Status Decode(const ReadWindow& window, const Slice& bytes, bool unpack, ReadRecord* out) {
-  const Position position = out->item.position;
+Result<otlp::Batch> Decode(const ReadWindow& window, const ReadItem& item, const Slice& bytes,
+                           bool unpack, RecordHeader* out) {
+  const Position position = item.position;
   const auto damaged = [&] {
     return DataLoss(
-        fmt::format("record {} is damaged: {} at {}", position, window.path, out->item.offset));
+        fmt::format("record {} is damaged: {} at {}", position, window.path, item.offset));
   };
   const auto header = PeekRecordHeader(bytes.span(), window.segment.salt);
   if (!header || header->position != position || header->kind != RecordKind::kRecord ||
@@ -30,29 +33,26 @@ Status Decode(const ReadWindow& window, const Slice& bytes, bool unpack, ReadRec
   if (PayloadCrc(payload, position, window.segment.salt) != header->payload_crc) {
     return damaged();
   }
-  out->header = *header;
+  *out = *header;
   otlp::Batch batch;
   batch.signal = header->signal;
   batch.items = header->items;
   batch.codec = header->codec;
   batch.body = std::move(payload);
   batch.raw_size = header->raw_size;
-  batch.metadata = out->item.metadata;
+  batch.metadata = item.metadata;
   if (unpack && (header->flags & kFlagPacked) != 0) {
-    Result<otlp::Batch> plain = otlp::Inflate(batch);
-    if (!plain.ok()) {
-      return damaged();
-    }
-    batch = std::move(*plain);
+    Result<otlp::Batch> plain = otlp::Inflate(std::move(batch));
+    return plain.ok() ? std::move(plain) : damaged();
   }
-  out->batch = std::move(batch);
-  return OkStatus();
+  return batch;
 }
 
 }  // namespace
 
 std::vector<ReadRecord> ReadRecords(const ReadWindow& window, bool unpack) {
-  std::vector<ReadRecord> records(window.items.size());
+  std::vector<ReadRecord> records;
+  records.reserve(window.items.size());
   for (size_t begin = 0; begin < window.items.size();) {
     const uint64_t from = window.items[begin].offset;
     uint64_t to = from + window.items[begin].size;
@@ -65,6 +65,9 @@ std::vector<ReadRecord> ReadRecords(const ReadWindow& window, bool unpack) {
       }
       to = next.offset + next.size;
     }
+    if (end - begin > 1) {
+      window.file->WillRead(from, kAhead);
+    }
     SlabRef slab(Slab::New(to - from));
     const std::span<std::byte> room(slab->data(), to - from);
     Result<size_t> got = window.file->ReadAt(from, room);
@@ -74,17 +77,15 @@ std::vector<ReadRecord> ReadRecords(const ReadWindow& window, bool unpack) {
     }
     const Slice run(slab, slab->data(), got.ok() ? *got : 0);
     for (size_t i = begin; i < end; ++i) {
-      ReadRecord& record = records[i];
-      record.item = window.items[i];
-      const uint64_t at = record.item.offset - from;
-      Status status =
-          !got.ok() ? got.status()
-          : at + record.item.size > run.size()
-              ? DataLoss(fmt::format("{} ends before record {}", window.path, record.item.position))
-              : Decode(window, run.Sub(at, record.item.size), unpack, &record);
-      if (!status.ok()) {
-        record.batch = DataLoss(status.message());
-      }
+      const ReadItem& item = window.items[i];
+      const uint64_t at = item.offset - from;
+      RecordHeader header;
+      Result<otlp::Batch> batch =
+          !got.ok() ? DataLoss(got.status().message())
+          : at + item.size > run.size()
+              ? DataLoss(fmt::format("{} ends before record {}", window.path, item.position))
+              : Decode(window, item, run.Sub(at, item.size), unpack, &header);
+      records.push_back({.item = item, .batch = std::move(batch), .header = header});
     }
     begin = end;
   }

@@ -28,7 +28,7 @@ struct ReadWindow {
 
 struct ReadRecord {
   ReadItem item;
-  Result<otlp::Batch> batch = Internal("not read");
+  Result<otlp::Batch> batch;
   RecordHeader header;
 };
 

@@ -197,16 +197,17 @@ void SegmentJournal::Append(otlp::Batch batch, AppendCallback done) {
 }
 
 void SegmentJournal::WakeWriter() {
-  writer_->Post([this, &home = home_, side = side_, alive = std::weak_ptr(alive_)]() mutable {
-    if (side->abandoned.load()) {
-      return;
+  writer_->Post([this, &home = home_, side = side_, alive = std::weak_ptr(alive_)] {
+    std::vector<WriteRequest> taken = side->inbox.TakeAll();
+    for (std::span<WriteRequest> left = taken; !left.empty() && !side->abandoned.load();) {
+      const size_t count = side->segments.NextGroup(left);
+      home.Post([this, result = side->segments.Write(left.first(count)), alive]() mutable {
+        if (!alive.expired()) {
+          OnWritten(std::move(result));
+        }
+      });
+      left = left.subspan(count);
     }
-    GroupResult result = side->segments.Write(side->inbox.TakeAll());
-    home.Post([this, result = std::move(result), alive = std::move(alive)]() mutable {
-      if (!alive.expired()) {
-        OnWritten(std::move(result));
-      }
-    });
   });
 }
 

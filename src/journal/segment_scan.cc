@@ -13,6 +13,7 @@ namespace {
 // Large enough that the kernel reads ahead of it in large pieces.
 constexpr uint64_t kWindow = 1 << 20;
 constexpr uint64_t kSmallWindow = 4096;
+constexpr uint64_t kAhead = 8 << 20;
 constexpr uint64_t kLargeRecord = 32 * 1024;
 constexpr uint64_t kPayloadPiece = 1 << 20;
 
@@ -27,6 +28,9 @@ Result<ByteSpan> SegmentScanner::View(uint64_t offset, uint64_t size) {
     window_.resize(
         std::max(size, std::min(window_size_, file_size_ - std::min(offset, file_size_))));
     window_at_ = offset;
+    if (window_size_ == kWindow) {
+      file_.WillRead(offset, kAhead);
+    }
     ASSIGN_OR_RETURN(const size_t got, file_.ReadAt(offset, window_));
     window_.resize(got);
     size = std::min<uint64_t>(size, got);

@@ -17,6 +17,7 @@ constexpr uint64_t kPage = 4096;
 // What a segment shrinks to where there is no room for a whole one.
 constexpr uint64_t kSmallSegment = uint64_t{1} << 20;
 constexpr size_t kSparesMax = 8;
+constexpr uint64_t kUnsyncedGroup = uint64_t{512} << 10;
 constexpr size_t kPackMin = 512;
 constexpr Duration kRetryDelay = std::chrono::seconds(1);
 constexpr std::array<std::byte, kRecordAlignment> kZeros = {};
@@ -85,7 +86,18 @@ bool SegmentWriter::Fits(uint64_t end, uint64_t size) const {
   return end + size + kRecordHeaderSize <= active_->segment.capacity;
 }
 
-GroupResult SegmentWriter::Write(std::vector<WriteRequest> group) {
+size_t SegmentWriter::NextGroup(std::span<const WriteRequest> waiting) const {
+  uint64_t size = 0;
+  for (size_t count = 0; count < waiting.size(); ++count) {
+    if (!options_.sync && size >= kUnsyncedGroup) {
+      return count;
+    }
+    size += SizeOf(waiting[count]);
+  }
+  return waiting.size();
+}
+
+GroupResult SegmentWriter::Write(std::span<WriteRequest> group) {
   GroupResult result;
   result.written.reserve(group.size());
   Status failure;
@@ -125,8 +137,8 @@ GroupResult SegmentWriter::Write(std::vector<WriteRequest> group) {
   return result;
 }
 
-Status SegmentWriter::WriteRunOrMove(const std::vector<WriteRequest>& group, size_t begin,
-                                     size_t end, GroupResult* result) {
+Status SegmentWriter::WriteRunOrMove(std::span<const WriteRequest> group, size_t begin, size_t end,
+                                     GroupResult* result) {
   const Status first = WriteRun(group, begin, end, result);
   if (first.ok()) {
     return first;
@@ -144,7 +156,7 @@ Status SegmentWriter::WriteRunOrMove(const std::vector<WriteRequest>& group, siz
   return second;
 }
 
-Status SegmentWriter::WriteRun(const std::vector<WriteRequest>& group, size_t begin, size_t end,
+Status SegmentWriter::WriteRun(std::span<const WriteRequest> group, size_t begin, size_t end,
                                GroupResult* result) {
   const SegmentHeader& segment = active_->segment.header;
   std::string headers;
@@ -159,6 +171,7 @@ Status SegmentWriter::WriteRun(const std::vector<WriteRequest>& group, size_t be
   }
   const ByteSpan all = AsBytes(headers);
   std::vector<ByteSpan> pieces;
+  pieces.reserve(3 * (end - begin));
   size_t at = 0;
   for (size_t i = begin; i < end; ++i) {
     const size_t header_end = header_ends[i - begin + 1];

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,7 +84,10 @@ class SegmentWriter {
   SegmentWriter(SegmentWriterOptions options, io::FileSystem& fs, std::vector<Existing> existing,
                 uint64_t next_sequence, uint64_t next_file);
 
-  GroupResult Write(std::vector<WriteRequest> group);
+  // How many of those that wait go out together: all for one sync; without a sync nothing is gained
+  // by that, and who waits hears sooner. Precondition: not empty.
+  size_t NextGroup(std::span<const WriteRequest> waiting) const;
+  GroupResult Write(std::span<WriteRequest> group);
   // Nobody needs these segments any more, and a checkpoint on disk says so. As many files as were
   // needed since the call before are kept for the next use (a used file is several times faster
   // than a new one), the others removed. Returns the bytes of all segment files.
@@ -109,9 +113,9 @@ class SegmentWriter {
   void Pack(WriteRequest* request) const;
   bool Fits(uint64_t end, uint64_t size) const;
   // Writes group[begin, end) into the active segment; on success fills `result`.
-  Status WriteRun(const std::vector<WriteRequest>& group, size_t begin, size_t end,
+  Status WriteRun(std::span<const WriteRequest> group, size_t begin, size_t end,
                   GroupResult* result);
-  Status WriteRunOrMove(const std::vector<WriteRequest>& group, size_t begin, size_t end,
+  Status WriteRunOrMove(std::span<const WriteRequest> group, size_t begin, size_t end,
                         GroupResult* result);
   Status OpenSegment(const WriteRequest& first, uint64_t record_size, GroupResult* result);
   Status TakeFile(uint64_t size, OpenedSegment* segment);

@@ -46,11 +46,11 @@ struct Batch {
 
 // The same batch with an uncompressed body. Errors: INVALID_ARGUMENT, which a validated batch never
 // gives.
-Result<Batch> Inflate(const Batch& batch);
+Result<Batch> Inflate(Batch batch);
 
-// One request that holds the items of all: serialized requests of one signal are concatenated (an
-// export request is one repeated field). Precondition: not empty, one signal, uncompressed bodies.
-// Keeps the metadata of the first.
-Batch Merge(std::vector<Batch> batches);
+// `merged` becomes one request that holds the items of both: serialized requests of one signal are
+// concatenated (an export request is one repeated field). Keeps the metadata of `merged`.
+// Precondition: one signal, uncompressed bodies.
+void MergeInto(Batch& merged, Batch next);
 
 }  // namespace gapless::otlp
