@@ -133,7 +133,7 @@ std::vector<UnitPart> Backlog::Take(WallTime now, bool flush) {
   }
   ++turns_;
   const BatchSettings& batch = *options_.batch;
-  taken_ = {.by_size = Size() >= batch.min_size};
+  taken_ = {.by_size = Size() >= batch.min_size, .metadata = first->metadata};
   std::vector<UnitPart> parts;
   uint64_t items = 0;
   uint64_t bytes = 0;

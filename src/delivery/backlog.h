@@ -44,6 +44,7 @@ class Backlog {
     uint64_t items = 0;
     uint64_t bytes = 0;
     bool by_size = false;  // there was enough; else the oldest had waited long enough
+    std::shared_ptr<const otlp::Metadata> metadata = nullptr;  // what its records share; null: none
   };
   const Taken& taken() const { return taken_; }
   // When the oldest record has waited long enough to go with less company; set by the last Take.

@@ -246,8 +246,7 @@ void SendingQueue::DispatchFresh() {
       return;
     }
     if (options_.queue.batch && !options_.queue.batch->processor.empty()) {
-      const Backlog::Taken& taken = backlog_.taken();
-      stats_->Merged(options_.queue.batch->processor, taken.items, taken.bytes, taken.by_size);
+      stats_->Merged(options_.queue.batch->processor, backlog_.taken());
     }
     Assign(NewUnit(std::move(parts)), *active);
   }

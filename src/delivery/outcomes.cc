@@ -196,7 +196,7 @@ void SendingQueue::OnRejected(Unit& unit, const AttemptResult& result) {
     return;
   }
   unit.tracks[*unit.level].rejected = true;
-  stats_->RejectedBy(*unit.level, unit.items);
+  stats_->RejectedBy(*unit.level, unit.items, result.status);
   Return(unit, /*front=*/true);
 }
 
@@ -332,7 +332,7 @@ void SendingQueue::OnBuried(uint64_t unit_id, journal::DropReason reason, bool s
 }
 
 void SendingQueue::DropNow(Unit& unit, journal::DropReason reason, std::string_view dead_letter) {
-  stats_->Dropped(reason, unit.items);
+  stats_->Dropped(reason, unit.items, unit.last_error);
   failures_log_.Log(log_, telemetry::LogLevel::kError, home_.Now(),
                     "Exporting failed. Dropping data.",
                     {{"error", unit.last_error.message()},

@@ -21,6 +21,31 @@ const MetricDef& Of(const auto& defs, otlp::Signal signal) {
   return *defs[static_cast<size_t>(signal)];
 }
 
+// More combinations of metadata than this are not told apart.
+constexpr size_t kCombinationsMax = 1000;
+
+// The label error_type, as the Collector has it: Go's names of the gRPC codes.
+std::string_view ErrorType(const Status& error) {
+  constexpr std::string_view kNames[] = {
+      "_OTHER",   "Canceled",       "_OTHER",           "InvalidArgument",   "DeadlineExceeded",
+      "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+      "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+      "DataLoss", "Unauthenticated"};
+  if (error.code() == Code::kDeadlineExceeded && error.origin() == Origin::kLocal) {
+    return "Deadline_Exceeded";
+  }
+  return kNames[static_cast<size_t>(error.code())];
+}
+
+size_t HashOf(const otlp::Metadata& metadata) {
+  size_t hash = 0;
+  for (const auto& [key, value] : metadata) {
+    hash = hash * 31 + std::hash<std::string>()(key);
+    hash = hash * 31 + std::hash<std::string>()(value);
+  }
+  return hash;
+}
+
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // Values of otelcol_connector_failover_level_state.
@@ -52,6 +77,10 @@ QueueStats::QueueStats(telemetry::Registry& registry, Identity identity)
     : registry_(registry), identity_(std::move(identity)) {
   const std::string signal(otlp::Names(identity_.signal).name);
   const telemetry::Labels queue = {{"exporter", identity_.name}, {"data_type", signal}};
+  enqueue_size_ = registry_.GetHistogram(Metric("otelcol_exporter_enqueue_size"),
+                                         {{"exporter", identity_.name}});
+  enqueue_bytes_ = registry_.GetHistogram(Metric("otelcol_exporter_enqueue_size_bytes"),
+                                          {{"exporter", identity_.name}});
   queue_size_ = registry_.GetGauge(Metric("otelcol_exporter_queue_size"), queue);
   queue_capacity_ = registry_.GetGauge(Metric("otelcol_exporter_queue_capacity"), queue);
   const telemetry::Labels journal = {{"journal", identity_.name}, {"signal", signal}};
@@ -103,12 +132,25 @@ void QueueStats::SetLevels(const std::vector<Level>& levels) {
 
 void QueueStats::Sent(size_t level, size_t path, uint64_t items) { sent_[level][path].Add(items); }
 
-void QueueStats::RejectedBy(size_t level, uint64_t items) {
+void QueueStats::SendFailed(telemetry::Labels exporter, uint64_t items, std::string_view error_type,
+                            bool permanent) {
+  if (registry_.level() == telemetry::MetricLevel::kDetailed) {
+    exporter.emplace_back("error_type", error_type);
+    exporter.emplace_back("error_permanent", permanent ? "true" : "false");
+  }
+  registry_.GetCounter(Of(kSendFailed, identity_.signal), std::move(exporter)).Add(items);
+}
+
+void QueueStats::RejectedBy(size_t level, uint64_t items, const Status& error) {
   if (!identity_.is_failover) {
     return;  // Dropped counts it
   }
-  registry_.GetCounter(Of(kSendFailed, identity_.signal), levels_[level].exporters.front())
-      .Add(items);
+  SendFailed(levels_[level].exporters.front(), items, ErrorType(error), true);
+}
+
+void QueueStats::Enqueued(uint64_t items, uint64_t bytes) {
+  enqueue_size_.Observe(static_cast<double>(items));
+  enqueue_bytes_.Observe(static_cast<double>(bytes));
 }
 
 void QueueStats::EnqueueFailed(uint64_t items) {
@@ -116,10 +158,11 @@ void QueueStats::EnqueueFailed(uint64_t items) {
       .Add(items);
 }
 
-void QueueStats::Dropped(journal::DropReason reason, uint64_t items) {
+void QueueStats::Dropped(journal::DropReason reason, uint64_t items, const Status& error) {
   if (!identity_.is_failover) {
-    registry_.GetCounter(Of(kSendFailed, identity_.signal), levels_.front().exporters.front())
-        .Add(items);
+    const bool shutdown = reason == journal::DropReason::kShutdown;
+    SendFailed(levels_.front().exporters.front(), items, shutdown ? "Shutdown" : ErrorType(error),
+               !error.ok() && !error.retryable());
     return;
   }
   telemetry::Labels labels = Base();
@@ -188,8 +231,7 @@ void QueueStats::Probed(size_t level, OutcomeClass outcome) {
   registry_.GetCounter(Metric("otelcol_connector_failover_probe"), labels).Add();
 }
 
-void QueueStats::Merged(const std::string& processor, uint64_t items, uint64_t bytes,
-                        bool by_size) {
+void QueueStats::Merged(const std::string& processor, const Backlog::Taken& taken) {
   if (processor != merging_.processor) {
     const telemetry::Labels labels = {{"processor", processor}};
     merging_ = {
@@ -200,11 +242,19 @@ void QueueStats::Merged(const std::string& processor, uint64_t items, uint64_t b
         .by_size =
             registry_.GetCounter(Metric("otelcol_processor_batch_batch_size_trigger_send"), labels),
         .by_timeout =
-            registry_.GetCounter(Metric("otelcol_processor_batch_timeout_trigger_send"), labels)};
+            registry_.GetCounter(Metric("otelcol_processor_batch_timeout_trigger_send"), labels),
+        .cardinality =
+            registry_.GetGauge(Metric("otelcol_processor_batch_metadata_cardinality"), labels),
+        .combinations = {}};
   }
-  merging_.size.Observe(static_cast<double>(items));
-  merging_.bytes.Observe(static_cast<double>(bytes));
-  (by_size ? merging_.by_size : merging_.by_timeout).Add();
+  merging_.size.Observe(static_cast<double>(taken.items));
+  merging_.bytes.Observe(static_cast<double>(taken.bytes));
+  const size_t combination = taken.metadata ? HashOf(*taken.metadata) : 0;
+  if (merging_.combinations.size() < kCombinationsMax &&
+      merging_.combinations.insert(combination).second) {
+    merging_.cardinality.Add(1);
+  }
+  (taken.by_size ? merging_.by_size : merging_.by_timeout).Add();
 }
 
 void QueueStats::Publish(const QueueStatus& status, const Admission& admission, WallTime now) {

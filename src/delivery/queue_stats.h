@@ -2,12 +2,14 @@
 #pragma once
 
 #include "delivery/admission.h"
+#include "delivery/backlog.h"
 #include "delivery/outcome.h"
 #include "delivery/router.h"
 #include "journal/journal.h"
 #include "telemetry/metrics.h"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,9 +37,11 @@ class QueueStats {
 
   void Sent(size_t level, size_t path, uint64_t items);
   // A level of a failover called the items invalid; they may still go elsewhere.
-  void RejectedBy(size_t level, uint64_t items);
+  void RejectedBy(size_t level, uint64_t items, const Status& error);
+  void Enqueued(uint64_t items, uint64_t bytes);
   void EnqueueFailed(uint64_t items);
-  void Dropped(journal::DropReason reason, uint64_t items);
+  // `error`: the last one of the items; OK: they met none.
+  void Dropped(journal::DropReason reason, uint64_t items, const Status& error);
   void Switched(std::optional<size_t> from, std::optional<size_t> to, std::string_view reason);
   void Transition(size_t level, LevelState state);
   // `to_level`: the level that is active now.
@@ -47,12 +51,14 @@ class QueueStats {
   void BackfillGivenUp(std::string_view reason, uint64_t items);
   void Probed(size_t level, OutcomeClass outcome);
   // A unit was formed as a batch processor asks for: enough was there, or its timer ran out.
-  void Merged(const std::string& processor, uint64_t items, uint64_t bytes, bool by_size);
+  void Merged(const std::string& processor, const Backlog::Taken& taken);
   // Everything that is a level and not an event; called now and then.
   void Publish(const QueueStatus& status, const Admission& admission, WallTime now);
 
  private:
   telemetry::Labels Base() const;
+  void SendFailed(telemetry::Labels exporter, uint64_t items, std::string_view error_type,
+                  bool permanent);
   std::string NameOf(std::optional<size_t> level) const;
   void PublishLedger(const journal::Ledger& ledger);
   void PublishFailover(const QueueStatus& status, WallTime now);
@@ -68,9 +74,13 @@ class QueueStats {
     telemetry::Histogram bytes;
     telemetry::Counter by_size;
     telemetry::Counter by_timeout;
+    telemetry::Gauge cardinality;
+    std::set<size_t> combinations;  // hashes of metadata, kCombinationsMax at most
   };
   Merging merging_;
   std::vector<telemetry::Gauge> states_;
+  telemetry::Histogram enqueue_size_;
+  telemetry::Histogram enqueue_bytes_;
   telemetry::Gauge queue_size_;
   telemetry::Gauge queue_capacity_;
   telemetry::Gauge active_;

@@ -173,7 +173,7 @@ void SendingQueue::DropOldest(const otlp::Batch& batch) {
         .position = oldest->position, .count = oldest->items, .bytes = oldest->bytes};
     journal::Settlement share;
     share.dropped[static_cast<size_t>(journal::DropReason::kOverflow)] = oldest->items;
-    stats_->Dropped(journal::DropReason::kOverflow, oldest->items);
+    stats_->Dropped(journal::DropReason::kOverflow, oldest->items, OkStatus());
     BookPart(part, share, Unavailable("dropped: the sending queue was full"));
   }
 }
@@ -198,6 +198,7 @@ void SendingQueue::Append(otlp::Batch batch, pipeline::Completion completion) {
                        CheckDrained();
                        return;
                      }
+                     stats_->Enqueued(items, bytes);
                      if (options_.ack == Ack::kStored) {
                        completion(OkStatus());
                      } else {
@@ -311,7 +312,7 @@ void SendingQueue::BookUnsent(journal::Position position, journal::DropReason re
   }
   journal::Settlement share;
   share.dropped[static_cast<size_t>(reason)] = info->items;
-  stats_->Dropped(reason, info->items);
+  stats_->Dropped(reason, info->items, verdict);
   BookPart({.position = position, .count = info->items, .bytes = info->bytes}, share, verdict);
 }
 
@@ -553,7 +554,7 @@ void SendingQueue::FinishShutdown() {
       journal_->Settle(info->position, lost);
     }
     if (left.items > 0) {
-      stats_->Dropped(journal::DropReason::kShutdown, left.items);
+      stats_->Dropped(journal::DropReason::kShutdown, left.items, OkStatus());
     }
   }
   units_.clear();

@@ -27,7 +27,7 @@ inline constexpr std::array kByteBounds = {
 inline constexpr std::array kSecondBounds = {0.00001, 0.0001, 0.001, 0.005, 0.01, 0.025, 0.05,
                                              0.1,     0.25,   0.5,   1.0,   2.5,  5.0,   10.0};
 
-inline constexpr std::array<MetricDef, 73> kInventory = {{
+inline constexpr std::array<MetricDef, 76> kInventory = {{
     // Receivers.
     MetricDef{.name = "otelcol_receiver_accepted_spans",
               .kind = MetricKind::kCounter,
@@ -96,19 +96,22 @@ inline constexpr std::array<MetricDef, 73> kInventory = {{
     MetricDef{.name = "otelcol_exporter_send_failed_spans",
               .kind = MetricKind::kCounter,
               .unit = "{span}",
-              .labels = "exporter, server_address, server_port, url_path",
+              .labels = "exporter, server_address, server_port, url_path, error_type, "
+                        "error_permanent",
               .help = "Number of spans in failed attempts to send to the destination.",
               .hidden_while_zero = true},
     MetricDef{.name = "otelcol_exporter_send_failed_metric_points",
               .kind = MetricKind::kCounter,
               .unit = "{datapoint}",
-              .labels = "exporter, server_address, server_port, url_path",
+              .labels = "exporter, server_address, server_port, url_path, error_type, "
+                        "error_permanent",
               .help = "Number of metric points in failed attempts to send to the destination.",
               .hidden_while_zero = true},
     MetricDef{.name = "otelcol_exporter_send_failed_log_records",
               .kind = MetricKind::kCounter,
               .unit = "{record}",
-              .labels = "exporter, server_address, server_port, url_path",
+              .labels = "exporter, server_address, server_port, url_path, error_type, "
+                        "error_permanent",
               .help = "Number of log records in failed attempts to send to the destination.",
               .hidden_while_zero = true},
     MetricDef{.name = "otelcol_exporter_enqueue_failed_spans",
@@ -145,6 +148,20 @@ inline constexpr std::array<MetricDef, 73> kInventory = {{
               .labels = "exporter, data_type",
               .help = "Requests given to the exporter and not settled, those that wait for a retry "
                       "included."},
+    MetricDef{.name = "otelcol_exporter_enqueue_size",
+              .kind = MetricKind::kHistogram,
+              .unit = "{unit}",
+              .labels = "exporter",
+              .help = "Items in a request that the sending queue took.",
+              .level = MetricLevel::kDetailed,
+              .bounds = kItemBounds},
+    MetricDef{.name = "otelcol_exporter_enqueue_size_bytes",
+              .kind = MetricKind::kHistogram,
+              .unit = "By",
+              .labels = "exporter",
+              .help = "Bytes in a request that the sending queue took.",
+              .level = MetricLevel::kDetailed,
+              .bounds = kByteBounds},
     MetricDef{.name = "otelcol_exporter_queue_batch_send_size",
               .kind = MetricKind::kHistogram,
               .unit = "{unit}",
@@ -232,6 +249,12 @@ inline constexpr std::array<MetricDef, 73> kInventory = {{
               .unit = "{time}",
               .labels = "processor",
               .help = "Times a batch was sent because its timer ran out.",
+              .level = MetricLevel::kNormal},
+    MetricDef{.name = "otelcol_processor_batch_metadata_cardinality",
+              .kind = MetricKind::kUpDownCounter,
+              .unit = "{combination}",
+              .labels = "processor",
+              .help = "Different combinations of metadata values that batches were made of.",
               .level = MetricLevel::kNormal},
     // The failover connector; level 0 is the most wanted one.
     MetricDef{.name = "otelcol_connector_failover_active_level",
