@@ -164,8 +164,16 @@ def make_venv(_part):
     stamp.write_text(digest)
 
 
-def pytest(preset, folder, options):
-    """A part's work: tests that drive the binary of a preset from outside."""
+# So many tests may fail for the load of the others beside them; more is no accident.
+ALONE_MAX = 3
+
+
+def pytest(preset, folder, options, beside=()):
+    """A part's work: tests that drive the binary of a preset from outside.
+
+    With `beside`, options that run them side by side, the few that fail run once more, alone: their
+    limits in time are those of a machine that does nothing else.
+    """
 
     def work(part):
         junit = ROOT / "build" / preset / f"pytest-{part.name.replace(' ', '-')}.xml"
@@ -176,10 +184,16 @@ def pytest(preset, folder, options):
             **SANITIZER_ENV.get(preset, {}),
         }
         command = [VENV / "bin" / "python", "-m", "pytest", folder, "-q", f"--junitxml={junit}"]
-        status = run(aslr_wrapper(preset) + command + options, env)
+        command += ["-o", f"cache_dir={ROOT}/build/{preset}/pytest-cache"]
+        status = run(aslr_wrapper(preset) + command + options + list(beside), env)
         if status == 5:  # The filter selected no test here.
             return
         count_junit(junit, part)
+        if beside and 0 < part.failed <= ALONE_MAX:
+            print("== what failed beside the others, alone", flush=True)
+            part.failed = 0
+            status = run(aslr_wrapper(preset) + command + options + ["--last-failed"], env)
+            count_junit(junit, part)
         if status != 0 and part.failed == 0:
             part.failed = 1
 
@@ -189,8 +203,8 @@ def pytest(preset, folder, options):
 def e2e_parts(report, preset, filter_text, markers):
     """Tests that wait run side by side; tests that load the machine run one at a time."""
     chosen = ["-k", filter_text] if filter_text else []
-    side_by_side = ["-n", "4", "-m", f"({markers}) and not heavy", *chosen]
-    report.add(f"e2e {preset}", pytest(preset, E2E, side_by_side))
+    light = ["-m", f"({markers}) and not heavy", *chosen]
+    report.add(f"e2e {preset}", pytest(preset, E2E, light, beside=["-n", "4"]))
     one_by_one = ["-m", f"({markers}) and heavy", *chosen]
     report.add(f"e2e heavy {preset}", pytest(preset, E2E, one_by_one))
 

@@ -292,7 +292,7 @@ TEST(FileConfigTest, ProblemsAreToldInUpstreamsWords) {
   EXPECT_THAT(ProblemsOf({{"path", path}, {"encoding", Text("otlp_encoding")}}),
               HasSubstr("encoding extensions are not there yet"));
   EXPECT_THAT(ProblemsOf({{"path", path}, {"directory_permissions", Text("0999")}}),
-              HasSubstr("must be an octal number"));
+              HasSubstr("value must be a valid octal representation"));
   EXPECT_THAT(ProblemsOf({{"path", path}, {"pth", path}}), HasSubstr("pth"));
 }
 
