@@ -307,7 +307,8 @@ void SendingQueue::Withdraw(journal::Position position, Status status) {
 void SendingQueue::BookUnsent(journal::Position position, journal::DropReason reason,
                               const Status& verdict) {
   const auto info = journal_->NextPending(position);
-  if (!backlog_.Remove(position)) {
+  const bool held = info && info->position == position;  // else the journal gave it up: damaged
+  if (!held || !backlog_.Remove(position)) {
     return;
   }
   journal::Settlement share;
