@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness import story
-from harness.collector import READY, SLOWNESS, run_cli
+from harness.collector import SLOWNESS, run_cli
 from harness.configs import durable, failover
 from harness.items import make_body
 from harness.load import Load
@@ -33,12 +33,6 @@ def outage(collector, primary, secondary, signals=SIGNALS, requests=20):
         wait_until(lambda: len(load.acked) > requests, 20, "traffic in the outage")
     secondary.wait_for_ids(load.acked, timeout=20)
     return set(load.acked)
-
-
-def start_again(collector):
-    starts = collector.log.count(READY)
-    collector.start(wait=False)
-    collector.wait_for_log(READY, timeout=20 * SLOWNESS, count=starts + 1)
 
 
 def repeated(backend):
@@ -81,7 +75,7 @@ def test_what_is_owed_survives_restarts_in_the_outage_and_in_the_backfill(
     collector = make_collector(durable(config, tmp_path / "journals"))
     missed = outage(collector, primary, secondary, signals=("traces",), requests=150)
     assert collector.stop() == 0
-    start_again(collector)
+    collector.start()
     missed |= outage(collector, primary, secondary, signals=("traces",), requests=50)
     primary.start()
     wait_until(lambda: len(primary.ids()) > len(missed) / 10, 20, "the begin of the backfill")
@@ -156,7 +150,7 @@ def test_the_guides_config_survives_kill_9_in_a_black_hole_outage_and_fills_the_
         wait_until(lambda: len(secondary.received) > 10, 20, "the load at the secondary")
         collector.process.kill()
         collector.process.wait()
-        start_again(collector)
+        collector.start()
         before = len(secondary.received)
         wait_until(lambda: len(secondary.received) > before + 10, 30, "traffic after the restart")
     print(nothing_lost(load.acked, primary, secondary, timeout=30))

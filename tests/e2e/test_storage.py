@@ -8,7 +8,7 @@ import time
 import pytest
 import yaml
 
-from harness.collector import READY, SLOWNESS, run_cli
+from harness.collector import SLOWNESS, run_cli
 from harness.configs import durable, failover, pass_through
 from harness.namespace import in_namespace, inside
 from harness.oracle import conserved
@@ -37,9 +37,7 @@ def test_an_end_in_an_outage_keeps_everything_for_the_next_start(
     assert collector.stop() == 0, "what is safe on disk is no loss"
     assert time.monotonic() - began < 5 * SLOWNESS, "there is nothing to wait for"
     secondary.start()
-    starts = collector.log.count(READY)
-    collector.start(wait=False)
-    collector.wait_for_log(READY, count=starts + 1)
+    collector.start(timeout=10)
     secondary.wait_for_ids(ids)
     assert max(secondary.ids().values()) == 1
     conserved(collector)
@@ -63,9 +61,7 @@ def test_a_full_journal_starts_delivers_and_takes_data_again(
     assert refused and "UNAVAILABLE" in refused and "max_size" in refused, refused
     collector.signal(signal.SIGKILL)
     collector.wait_for_exit()
-    starts = collector.log.count(READY)
-    collector.start(wait=False)
-    collector.wait_for_log(READY, count=starts + 1)
+    collector.start(timeout=10)
     backend.start()
     backend.wait_for_ids(ids, timeout=30)
     wait_until(lambda: client.export("traces", b"")[0].name == "OK", 10, "a connection")
@@ -105,9 +101,7 @@ def test_a_full_disk_refuses_and_resumes_when_there_is_room(
     # Full to the brim, and started again.
     collector.signal(signal.SIGKILL)
     collector.wait_for_exit()
-    starts = collector.log.count(READY)
-    collector.start(wait=False)
-    collector.wait_for_log(READY, count=starts + 1)
+    collector.start(timeout=10)
     backend.start()
     backend.wait_for_ids(ids, timeout=30)
     wait_until(lambda: try_to_send(client), 10, "space to return")

@@ -126,7 +126,9 @@ class Collector:
 
     # Life.
 
-    def start(self, wait=True):
+    def start(self, wait=True, timeout=20 * SLOWNESS):
+        """Also a second time: waits for the readiness of this start."""
+        starts = self.log.count(READY) if self.log_path.exists() else 0
         command = [str(binary())]
         for config in self.configs:
             command += ["--config", str(config)]
@@ -135,7 +137,7 @@ class Collector:
                                             stdin=subprocess.DEVNULL, env=self._env,
                                             cwd=self.folder)
         if wait:
-            self.wait_for_log(READY, timeout=20 * SLOWNESS)
+            self.wait_for_log(READY, timeout=timeout, count=starts + 1)
 
     def signal(self, number):
         self.process.send_signal(number)
