@@ -45,6 +45,23 @@ TEST(RopeTest, AppendingARopeToItselfDoublesIt) {
   EXPECT_EQ(rope.ToString(), "abcdabcd");
 }
 
+TEST(RopeTest, GrowsFromOneSliceToManyAndIsEmptyOnceItsBytesMovedOn) {
+  Rope rope = Rope::CopyOf("ab");
+  rope.Append(rope);
+  EXPECT_EQ(rope.ToString(), "abab");
+  Rope one = Rope::CopyOf("c");
+  rope.Append(std::move(one));
+  EXPECT_EQ(rope.slices().size(), 3u);
+  EXPECT_EQ(rope.ToString(), "ababc");
+  Rope taker;
+  taker.Append(std::move(rope));
+  EXPECT_EQ(taker.ToString(), "ababc");
+  taker.Clear();
+  EXPECT_TRUE(taker.slices().empty());
+  taker.Append(Slice::CopyOf("d"));
+  EXPECT_EQ(taker.ToString(), "d");
+}
+
 TEST(RopeTest, SubCrossesSlices) {
   Rope rope = Rope::CopyOf("abc");
   rope.Append(Slice::CopyOf("defg"));

@@ -7,18 +7,6 @@
 
 namespace gapless {
 
-namespace {
-
-// Grows by doubling: a rope made of many small ones stays linear in their number.
-void MakeRoom(std::vector<Slice>& slices, size_t more) {
-  const size_t needed = slices.size() + more;
-  if (needed > slices.capacity()) {
-    slices.reserve(std::max(needed, 2 * slices.capacity()));
-  }
-}
-
-}  // namespace
-
 Slab* Slab::New(size_t capacity) {
   void* memory = ::operator new(sizeof(Slab) + capacity);
   return ::new (memory) Slab(capacity);
@@ -46,42 +34,64 @@ Slice Slice::Sub(size_t offset, size_t size) const {
   return {slab_, data_ + offset, size};
 }
 
+std::span<Slice> Rope::own_slices() {
+  return slices_.empty() ? std::span(&only_, only_.empty() ? 0 : 1) : std::span(slices_);
+}
+
+// Grows by doubling: a rope made of many small ones stays linear in their number.
+void Rope::MakeRoom(size_t more) {
+  const size_t needed = slices().size() + more;
+  if (needed > 1 && needed > slices_.capacity()) {
+    slices_.reserve(std::max(needed, 2 * slices_.capacity()));
+  }
+}
+
 void Rope::Append(Slice slice) {
   if (slice.empty()) {
     return;
   }
   size_ += slice.size();
-  if (!slices_.empty()) {
-    Slice& last = slices_.back();
-    if (last.slab_.get() == slice.slab_.get() && last.data_ + last.size_ == slice.data_) {
-      last.size_ += slice.size_;
-      return;
-    }
+  const std::span<Slice> own = own_slices();
+  if (own.empty()) {
+    only_ = std::move(slice);
+    return;
+  }
+  Slice& last = own.back();
+  if (last.slab_.get() == slice.slab_.get() && last.data_ + last.size_ == slice.data_) {
+    last.size_ += slice.size_;
+    return;
+  }
+  if (slices_.empty()) {
+    slices_.push_back(std::move(only_));
   }
   slices_.push_back(std::move(slice));
 }
 
 void Rope::Append(const Rope& other) {
-  MakeRoom(slices_, other.slices_.size());
-  for (size_t i = 0, n = other.slices_.size(); i < n; ++i) {
-    Append(Slice(other.slices_[i]));
+  const size_t count = other.slices().size();
+  MakeRoom(count);
+  for (size_t i = 0; i < count; ++i) {
+    Append(Slice(other.slices()[i]));  // it may be this one
   }
 }
 
 void Rope::Append(Rope&& other) {
   if (empty()) {
+    std::swap(only_, other.only_);
     std::swap(slices_, other.slices_);
     std::swap(size_, other.size_);
     return;
   }
-  MakeRoom(slices_, other.slices_.size());
-  for (Slice& slice : other.slices_) {
+  const std::span<Slice> more = other.own_slices();
+  MakeRoom(more.size());
+  for (Slice& slice : more) {
     Append(std::move(slice));
   }
   other.Clear();
 }
 
 void Rope::Clear() {
+  only_ = {};
   slices_.clear();
   size_ = 0;
 }
@@ -89,7 +99,7 @@ void Rope::Clear() {
 Rope Rope::Sub(size_t offset, size_t size) const {
   GAPLESS_CHECK(offset <= size_ && size <= size_ - offset);
   Rope result;
-  for (const Slice& slice : slices_) {
+  for (const Slice& slice : slices()) {
     if (size == 0) {
       break;
     }
@@ -106,11 +116,11 @@ Rope Rope::Sub(size_t offset, size_t size) const {
 }
 
 Slice Rope::Flatten() const {
-  if (slices_.empty()) {
+  if (slices().empty()) {
     return {};
   }
-  if (slices_.size() == 1) {
-    return slices_.front();
+  if (slices().size() == 1) {
+    return slices().front();
   }
   SlabRef slab(Slab::New(size_));
   CopyTo(slab->data());
@@ -119,7 +129,7 @@ Slice Rope::Flatten() const {
 }
 
 void Rope::CopyTo(std::byte* out) const {
-  for (const Slice& slice : slices_) {
+  for (const Slice& slice : slices()) {
     std::memcpy(out, slice.data(), slice.size());
     out += slice.size();
   }
@@ -134,7 +144,7 @@ std::string Rope::ToString() const {
 size_t Rope::held_bytes() const {
   size_t held = 0;
   const Slab* last = nullptr;
-  for (const Slice& slice : slices_) {
+  for (const Slice& slice : slices()) {
     if (slice.slab().get() != last) {
       last = slice.slab().get();
       held += last ? last->capacity() : 0;

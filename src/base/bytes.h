@@ -82,6 +82,20 @@ class Slice {
   Slice() = default;
   Slice(SlabRef slab, const std::byte* data, size_t size)
       : slab_(std::move(slab)), data_(data), size_(size) {}
+  Slice(const Slice&) = default;
+  Slice& operator=(const Slice&) = default;
+  // What was moved from is empty.
+  Slice(Slice&& other) noexcept
+      : slab_(std::move(other.slab_)),
+        data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
+  Slice& operator=(Slice&& other) noexcept {
+    slab_ = std::move(other.slab_);
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
+  ~Slice() = default;
   static Slice CopyOf(ByteSpan bytes);
   static Slice CopyOf(std::string_view text) { return CopyOf(AsBytes(text)); }
   // For literals and other memory that lives as long as the process.
@@ -114,7 +128,9 @@ class Rope {
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  const std::vector<Slice>& slices() const { return slices_; }
+  std::span<const Slice> slices() const {
+    return slices_.empty() ? std::span(&only_, only_.empty() ? 0 : 1) : std::span(slices_);
+  }
 
   // Adjacent ranges of one slab become one slice; empty slices vanish.
   void Append(Slice slice);
@@ -131,6 +147,11 @@ class Rope {
   size_t held_bytes() const;
 
  private:
+  std::span<Slice> own_slices();
+  void MakeRoom(size_t more);
+
+  // Most ropes are one slice, which costs no allocation; with the second all are in `slices_`.
+  Slice only_;
   std::vector<Slice> slices_;
   size_t size_ = 0;
 };

@@ -23,7 +23,7 @@ void CopyOutOfWastedSlabs(otlp::Batch& batch) {
 
 uint64_t HeldBytes(const otlp::Batch& batch) {
   uint64_t bytes =
-      kRecordOverhead + batch.body.held_bytes() + batch.body.slices().capacity() * sizeof(Slice);
+      kRecordOverhead + batch.body.held_bytes() + batch.body.slices().size() * sizeof(Slice);
   if (batch.metadata) {
     for (const auto& [key, value] : *batch.metadata) {
       bytes += key.size() + value.size() + sizeof(otlp::Metadata::value_type);
