@@ -12,8 +12,6 @@ namespace {
 
 constexpr uint64_t kGapMax = 64 * 1024;
 constexpr uint64_t kRunMax = 2 << 20;
-// Who reads many records goes on behind them.
-constexpr uint64_t kAhead = 8 << 20;
 
 // `bytes`: the record from its header to its padding, in a slab.
 Result<otlp::Batch> Decode(const ReadWindow& window, const ReadItem& item, const Slice& bytes,
@@ -66,7 +64,7 @@ std::vector<ReadRecord> ReadRecords(const ReadWindow& window, bool unpack) {
       to = next.offset + next.size;
     }
     if (end - begin > 1) {
-      window.file->WillRead(from, kAhead);
+      window.file->WillRead(from, kWillRead);
     }
     SlabRef slab(Slab::New(to - from));
     const std::span<std::byte> room(slab->data(), to - from);

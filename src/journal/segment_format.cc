@@ -165,6 +165,10 @@ uint32_t PayloadCrc(const Rope& payload, Position position, uint64_t salt) {
   return wire::Crc32c(payload, PayloadCrcSeed(position, salt));
 }
 
+uint32_t PayloadCrc(uint32_t body_crc, uint64_t size, Position position, uint64_t salt) {
+  return body_crc ^ wire::Crc32cShift(PayloadCrcSeed(position, salt), size);
+}
+
 std::string EncodeMetadata(const otlp::Metadata* metadata) {
   std::string out;
   if (!metadata || metadata->empty()) {

@@ -22,6 +22,8 @@ inline constexpr uint64_t kRecordAlignment = 8;
 // No journal lives that long: what claims a higher one is damaged.
 inline constexpr Position kPositionMax = Position{1} << 62;
 inline constexpr uint32_t kMetadataSizeMax = 1 << 20;
+// Who reads a segment from front to back tells the kernel of so much ahead.
+inline constexpr uint64_t kWillRead = uint64_t{8} << 20;
 
 struct SegmentHeader {
   uint64_t journal_id = 0;
@@ -77,6 +79,8 @@ std::optional<RecordHeader> PeekRecordHeader(ByteSpan bytes, uint64_t salt);
 bool CheckRecordHeader(ByteSpan bytes, uint64_t salt);
 
 uint32_t PayloadCrc(const Rope& payload, Position position, uint64_t salt);
+// The same from Crc32c of the payload, for who knew the bytes before their place.
+uint32_t PayloadCrc(uint32_t body_crc, uint64_t size, Position position, uint64_t salt);
 uint32_t PayloadCrcSeed(Position position, uint64_t salt);
 
 // Empty for none.

@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "journal/held_memory.h"
+#include "wire/checksum.h"
 
 #include <algorithm>
 #include <bit>
@@ -19,6 +20,10 @@ constexpr uint64_t kInFlightMax = uint64_t{256} << 20;
 constexpr uint64_t kSegmentSizeMin = 64 * 1024;
 constexpr uint64_t kSegmentsPerLimit = 8;
 constexpr size_t kMetadataTableMin = 1024;
+// A large body is in this thread's caches, not in the writer's: it is hashed here.
+constexpr size_t kHotBody = 16 * 1024;
+// So long after the last read of a pending record new ones still stay in memory.
+constexpr Duration kCacheWhileRead = std::chrono::seconds(5);
 
 int64_t ToNs(WallTime time) { return time.time_since_epoch().count(); }
 
@@ -161,7 +166,8 @@ Status SegmentJournal::Admit(const otlp::Batch& batch, uint64_t charge) {
       return ResourceExhausted("the journal has no memory left")
           .WithRetryAfter(options_.retry_delay);
     }
-    DropCached(cached_.begin());
+    const bool passed = cached_.begin()->first <= last_read_;
+    DropCached(passed ? cached_.begin() : std::prev(cached_.end()));
   }
   return OkStatus();
 }
@@ -188,27 +194,54 @@ void SegmentJournal::Append(otlp::Batch batch, AppendCallback done) {
                         .arrival_ns = arrival,
                         .charged = held,
                         .done = std::move(done)});
-  if (side_->inbox.Push({.position = position,
-                         .arrival_ns = arrival,
-                         .metadata = std::move(metadata),
-                         .batch = std::move(batch)})) {
-    WakeWriter();
+  WriteRequest request = {.position = position,
+                          .arrival_ns = arrival,
+                          .metadata = std::move(metadata),
+                          .batch = std::move(batch)};
+  if (request.batch.body.size() >= kHotBody) {
+    request.body_crc = wire::Crc32c(request.batch.body);
+  }
+  if (side_->inbox.Push(std::move(request))) {
+    // At the end of this turn: what else it brings shares the write and the sync.
+    home_.Post([this, alive = std::weak_ptr(alive_)] {
+      if (!alive.expired()) {
+        WakeWriter();
+      }
+    });
   }
 }
 
 void SegmentJournal::WakeWriter() {
-  writer_->Post([this, &home = home_, side = side_, alive = std::weak_ptr(alive_)] {
-    std::vector<WriteRequest> taken = side->inbox.TakeAll();
-    for (std::span<WriteRequest> left = taken; !left.empty() && !side->abandoned.load();) {
-      const size_t count = side->segments.NextGroup(left);
-      home.Post([this, result = side->segments.Write(left.first(count)), alive]() mutable {
-        if (!alive.expired()) {
-          OnWritten(std::move(result));
+  writer_->Post(
+      [this, &home = home_, writer = writer_, side = side_, alive = std::weak_ptr(alive_)] {
+        if (side->waiting.empty()) {  // else the next turn is on its way
+          WriteNext(this, home, *writer, side, alive);
         }
       });
-      left = left.subspan(count);
+}
+
+// One group; then whoever else waits for this thread has a turn. Writer's thread: `journal` is only
+// to be passed on.
+void SegmentJournal::WriteNext(SegmentJournal* journal, Loop& home, io::Executor& writer,
+                               const std::shared_ptr<WriterSide>& side,
+                               const std::weak_ptr<bool>& alive) {
+  std::vector<WriteRequest>& waiting = side->waiting;
+  std::ranges::move(side->inbox.TakeAll(), std::back_inserter(waiting));
+  if (side->abandoned.load() || waiting.empty()) {
+    return;
+  }
+  const size_t count = side->segments.NextGroup(waiting);
+  GroupResult result = side->segments.Write(std::span(waiting).first(count));
+  waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(count));
+  home.Post([journal, result = std::move(result), alive]() mutable {
+    if (!alive.expired()) {
+      journal->OnWritten(std::move(result));
     }
   });
+  if (!waiting.empty()) {
+    writer.Post(
+        [journal, &home, &writer, side, alive] { WriteNext(journal, home, writer, side, alive); });
+  }
 }
 
 void SegmentJournal::OnWritten(GroupResult result) {
@@ -287,18 +320,41 @@ void SegmentJournal::OnRecordWritten(const Written& written, InFlight& record) {
 }
 
 void SegmentJournal::Cache(Position position, otlp::Batch batch, uint64_t charged) {
+  if (book_.pending().size() == 1) {
+    last_read_at_ = home_.Now();  // nobody was behind
+  }
+  // Who reads goes upwards: what it has passed makes room, never what it reaches next. In an outage
+  // nothing is read, and the memory is worth more than a later read from the disk.
+  const bool outage = home_.Now() - last_read_at_ > kCacheWhileRead;
+  const auto useless = [&] {
+    return !cached_.empty() && (outage || (cached_bytes_ + charged > options_.cache_size &&
+                                           cached_.begin()->first <= last_read_));
+  };
+  while (useless()) {
+    DropCached(cached_.begin());
+  }
+  // What is left to the disk is left in long runs, which are read at once.
+  const uint64_t limit = cache_full_ ? options_.cache_size / 2 : options_.cache_size;
+  cache_full_ = cached_bytes_ + charged > limit;
+  if (cache_full_ || outage) {
+    Uncharge(charged);
+    return;
+  }
   cached_bytes_ += charged;
   cached_.emplace_hint(cached_.end(), position,
                        Cached{.batch = std::move(batch), .charged = charged});
-  while (cached_bytes_ > options_.cache_size) {
-    DropCached(cached_.begin());
-  }
 }
 
 void SegmentJournal::DropCached(std::map<Position, Cached>::iterator it) {
   cached_bytes_ -= it->second.charged;
   Uncharge(it->second.charged);
   cached_.erase(it);
+}
+
+void SegmentJournal::Uncache(Position position) {
+  if (const auto it = cached_.find(position); it != cached_.end()) {
+    DropCached(it);
+  }
 }
 
 std::shared_ptr<const otlp::Metadata> SegmentJournal::Intern(

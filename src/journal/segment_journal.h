@@ -48,8 +48,8 @@ struct SegmentJournalOptions {
   Duration lock_timeout = std::chrono::seconds(1);
   // SetBackfillMaxSize(0), bytes on disk; 0: half of the space above the reserve.
   uint64_t backfill_max_size = 0;
-  // Recent records that stay in memory, bytes.
-  uint64_t cache_size = uint64_t{32} << 20;
+  // Records that were not read yet and stay in memory, bytes.
+  uint64_t cache_size = uint64_t{128} << 20;
   std::shared_ptr<Budget> memory_budget = nullptr;
   std::shared_ptr<Budget> disk_budget = nullptr;
   // What a client is told to wait when there is no room.
@@ -98,6 +98,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
     SegmentWriter segments;
     CheckpointWriter checkpoints;
     io::Inbox<WriteRequest> inbox;
+    std::vector<WriteRequest> waiting;  // out of the inbox, not yet written
     std::atomic<bool> abandoned = false;
   };
   struct Segment {
@@ -144,9 +145,12 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   // Appending (segment_journal.cc).
   Status Admit(const otlp::Batch& batch, uint64_t charge);
   void WakeWriter();
+  static void WriteNext(SegmentJournal* journal, Loop& home, io::Executor& writer,
+                        const std::shared_ptr<WriterSide>& side, const std::weak_ptr<bool>& alive);
   void OnWritten(GroupResult result);
   void OnRecordWritten(const Written& written, InFlight& record);
   void Cache(Position position, otlp::Batch batch, uint64_t charged);
+  void Uncache(Position position);
   void DropCached(std::map<Position, Cached>::iterator it);
   std::shared_ptr<const otlp::Metadata> Intern(const std::string& encoded,
                                                std::shared_ptr<const otlp::Metadata> metadata);
@@ -199,6 +203,9 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   uint64_t in_flight_bytes_ = 0;
   std::map<Position, Cached> cached_;
   uint64_t cached_bytes_ = 0;
+  bool cache_full_ = false;  // nothing enters before half of it is free
+  Position last_read_ = 0;   // of the pending records
+  TimePoint last_read_at_{};
   std::unordered_map<std::string, std::weak_ptr<const otlp::Metadata>> metadata_;
   uint64_t charged_ = 0;
   uint64_t owed_bytes_ = 0;
@@ -208,6 +215,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   std::move_only_function<void()> listener_;
 
   bool dirty_ = false;
+  bool quiet_ = false;  // nothing has happened for a while: the next checkpoint gives spares back
   bool checkpoint_in_flight_ = false;
   uint64_t next_checkpoint_ = 1;
   Timer checkpoint_timer_;

@@ -45,6 +45,10 @@ void SegmentJournal::Read(Position position, ReadCallback done) {
     done(NotFound("the record is settled"));
     return;
   }
+  if (book_.IsPending(position)) {
+    last_read_ = position;
+    last_read_at_ = home_.Now();
+  }
   if (const auto it = cached_.find(position); it != cached_.end()) {
     done(otlp::Batch(it->second.batch));
     return;
@@ -63,6 +67,7 @@ void SegmentJournal::Settle(Position position, const Settlement& settlement,
     Release(position);
   } else {
     owed_bytes_ += size;
+    Uncache(position);  // it is wanted again after the outage
     LimitDebts();
   }
   MarkDirty();
@@ -130,9 +135,7 @@ void SegmentJournal::Release(Position position) {
   Entry& entry = *index_.Find(position);
   --entry.segment->live_records;
   entry.segment->live_bytes -= entry.size;
-  if (const auto it = cached_.find(position); it != cached_.end()) {
-    DropCached(it);
-  }
+  Uncache(position);
   read_ahead_->Forget(position);
   index_.Erase(position);
   Uncharge(kIndexBytes);

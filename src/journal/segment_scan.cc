@@ -13,7 +13,6 @@ namespace {
 // Large enough that the kernel reads ahead of it in large pieces.
 constexpr uint64_t kWindow = 1 << 20;
 constexpr uint64_t kSmallWindow = 4096;
-constexpr uint64_t kAhead = 8 << 20;
 constexpr uint64_t kLargeRecord = 32 * 1024;
 constexpr uint64_t kPayloadPiece = 1 << 20;
 
@@ -29,7 +28,7 @@ Result<ByteSpan> SegmentScanner::View(uint64_t offset, uint64_t size) {
         std::max(size, std::min(window_size_, file_size_ - std::min(offset, file_size_))));
     window_at_ = offset;
     if (window_size_ == kWindow) {
-      file_.WillRead(offset, kAhead);
+      file_.WillRead(offset, kWillRead);
     }
     ASSIGN_OR_RETURN(const size_t got, file_.ReadAt(offset, window_));
     window_.resize(got);

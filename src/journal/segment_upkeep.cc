@@ -59,15 +59,15 @@ void SegmentJournal::WriteCheckpoint() {
   dirty_ = false;
   checkpoint_in_flight_ = true;
   writer_->Post([this, &home = home_, side = side_, alive = std::weak_ptr(alive_),
-                 sequence = next_checkpoint_, encoded = Snapshot(),
-                 released = ReleasableSegments()]() mutable {
+                 sequence = next_checkpoint_, encoded = Snapshot(), released = ReleasableSegments(),
+                 quiet = std::exchange(quiet_, false)]() mutable {
     if (side->abandoned.load()) {
       return;
     }
     const Status status = side->checkpoints.Write(sequence, encoded);
     // Only now does the disk say that nobody needs these segments.
     const uint64_t disk_bytes =
-        status.ok() ? side->segments.Release(released) : side->segments.disk_bytes();
+        status.ok() ? side->segments.Release(released, quiet) : side->segments.disk_bytes();
     home.Post([this, status, released = std::move(released), disk_bytes,
                trim = side->segments.keeps_many(), alive = std::move(alive)] {
       if (!alive.expired()) {
@@ -100,7 +100,10 @@ void SegmentJournal::OnCheckpoint(const Status& status, const std::vector<uint64
     checkpoint_timer_ = home_.RunAfter(status.ok() ? kCheckpointInterval : kCheckpointRetry,
                                        [this] { WriteCheckpoint(); });
   } else if (trim && !checkpoint_timer_.armed()) {
-    checkpoint_timer_ = home_.RunAfter(kTrimAfter, [this] { WriteCheckpoint(); });
+    checkpoint_timer_ = home_.RunAfter(kTrimAfter, [this] {
+      quiet_ = true;
+      WriteCheckpoint();
+    });
   }
 }
 

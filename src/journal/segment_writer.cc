@@ -17,6 +17,9 @@ constexpr uint64_t kPage = 4096;
 // What a segment shrinks to where there is no room for a whole one.
 constexpr uint64_t kSmallSegment = uint64_t{1} << 20;
 constexpr size_t kSparesMax = 8;
+// Calls of Release after which one spare less is kept.
+constexpr size_t kFading = 4;
+constexpr uint64_t kSyncedGroup = uint64_t{1} << 20;
 constexpr uint64_t kUnsyncedGroup = uint64_t{512} << 10;
 constexpr size_t kPackMin = 512;
 constexpr Duration kRetryDelay = std::chrono::seconds(1);
@@ -36,7 +39,9 @@ RecordHeader HeaderOf(const WriteRequest& request, uint64_t salt) {
           .codec = request.batch.codec,
           .flags = request.flags,
           .metadata_size = 0,
-          .payload_crc = PayloadCrc(request.batch.body, request.position, salt)};
+          .payload_crc = request.body_crc ? PayloadCrc(*request.body_crc, request.batch.body.size(),
+                                                       request.position, salt)
+                                          : PayloadCrc(request.batch.body, request.position, salt)};
 }
 
 // What a client is told: try again later, whatever the disk said.
@@ -79,6 +84,7 @@ void SegmentWriter::Pack(WriteRequest* request) const {
     batch.body = std::move(*packed);
     batch.codec = wire::Codec::kZstd;
     request->flags = kFlagPacked;
+    request->body_crc.reset();
   }
 }
 
@@ -87,14 +93,19 @@ bool SegmentWriter::Fits(uint64_t end, uint64_t size) const {
 }
 
 size_t SegmentWriter::NextGroup(std::span<const WriteRequest> waiting) const {
-  uint64_t size = 0;
-  for (size_t count = 0; count < waiting.size(); ++count) {
-    if (!options_.sync && size >= kUnsyncedGroup) {
-      return count;
+  uint64_t enough = kUnsyncedGroup;
+  if (options_.sync) {
+    uint64_t total = 0;
+    for (const WriteRequest& request : waiting) {
+      total += SizeOf(request);
     }
+    enough = std::max(kSyncedGroup, total / 2);
+  }
+  size_t count = 0;
+  for (uint64_t size = 0; count < waiting.size() && size < enough; ++count) {
     size += SizeOf(waiting[count]);
   }
-  return waiting.size();
+  return count;
 }
 
 GroupResult SegmentWriter::Write(std::span<WriteRequest> group) {
@@ -330,7 +341,7 @@ void SegmentWriter::Unlink(const std::string& path, uint64_t size) {
   }
 }
 
-uint64_t SegmentWriter::Release(const std::vector<uint64_t>& sequences) {
+uint64_t SegmentWriter::Release(const std::vector<uint64_t>& sequences, bool quiet) {
   for (const uint64_t sequence : sequences) {
     const auto it = files_.find(sequence);
     if (it == files_.end() || (active_ && active_->segment.header.sequence == sequence)) {
@@ -343,7 +354,12 @@ uint64_t SegmentWriter::Release(const std::vector<uint64_t>& sequences) {
     }
     files_.erase(it);
   }
-  for (const size_t keep = std::clamp<size_t>(std::exchange(opened_, 0), 1, kSparesMax);
+  // As many as were needed at once lately: a new file costs the file system much more than an old
+  // one, and a few checkpoints that need none say little about the next.
+  const size_t fading = demand_ - std::min<size_t>(demand_, 1);
+  const size_t opened = std::min(std::exchange(opened_, 0), kSparesMax);
+  demand_ = quiet ? 0 : std::max(kFading * opened, fading);
+  for (const size_t keep = std::max<size_t>((demand_ + kFading - 1) / kFading, 1);
        spares_.size() > keep; spares_.pop_back()) {
     Unlink(spares_.back().path, spares_.back().size);
   }

@@ -45,6 +45,8 @@ struct WriteRequest {
   std::string metadata;  // encoded
   otlp::Batch batch;     // signal, items, codec, body, raw_size
   uint8_t flags = 0;
+  // Crc32c of the body with seed zero, where it was computed already.
+  std::optional<uint32_t> body_crc = std::nullopt;
 };
 
 // Where a record is, or why it is nowhere.
@@ -84,14 +86,15 @@ class SegmentWriter {
   SegmentWriter(SegmentWriterOptions options, io::FileSystem& fs, std::vector<Existing> existing,
                 uint64_t next_sequence, uint64_t next_file);
 
-  // How many of those that wait go out together: all for one sync; without a sync nothing is gained
-  // by that, and who waits hears sooner. Precondition: not empty.
+  // How many of those that wait go out together. With a sync: all, or half of many, so that those
+  // who heard of one group can ask again while the next is written. Without: a few, because nothing
+  // is gained by more. Precondition: not empty.
   size_t NextGroup(std::span<const WriteRequest> waiting) const;
   GroupResult Write(std::span<WriteRequest> group);
   // Nobody needs these segments any more, and a checkpoint on disk says so. As many files as were
-  // needed since the call before are kept for the next use (a used file is several times faster
-  // than a new one), the others removed. Returns the bytes of all segment files.
-  uint64_t Release(const std::vector<uint64_t>& sequences);
+  // needed at once lately are kept for the next use (a used file is several times faster than a new
+  // one), one if it is `quiet`, the others removed. Returns the bytes of all segment files.
+  uint64_t Release(const std::vector<uint64_t>& sequences, bool quiet);
   // More files are kept than a quiet journal needs: call Release again after a while.
   bool keeps_many() const { return spares_.size() > 1; }
   // Removes the active segment and the spares: for a journal that is closed empty.
@@ -137,6 +140,7 @@ class SegmentWriter {
   uint64_t next_file_;
   uint64_t disk_bytes_ = 0;
   size_t opened_ = 0;  // segments, since the last Release
+  size_t demand_ = 0;  // of segments between two Releases, lately, times kFading
 };
 
 }  // namespace gapless::journal

@@ -25,6 +25,8 @@ TEST(ChecksumTest, Crc32cOfPartsContinuesThroughTheSeed) {
     Rope rope = Rope::CopyOf(view.substr(0, cut));
     rope.Append(Rope::CopyOf(view.substr(cut)));
     EXPECT_EQ(Crc32c(rope), whole);
+    const ByteSpan rest = AsBytes(view.substr(cut));
+    EXPECT_EQ(Crc32c(rest, 0xDEADBEEF), Crc32c(rest) ^ Crc32cShift(0xDEADBEEF, rest.size()));
   }
 }
 
