@@ -78,8 +78,20 @@ bool DialPolicy::OnDialFailed(uint64_t dial, TimePoint now) {
   dials_.erase(it);
   if (news) {
     CountFailure(now);
+    PassBy(dial);
   }
   return news;
+}
+
+// The kernel sends a lost SYN again after a second; two later dials that the peer refused say now
+// what the silent one would hear then.
+void DialPolicy::PassBy(uint64_t failed) {
+  if (phase_ != Phase::kBurst || burst_failed_ < kBurst - 1) {
+    return;
+  }
+  for (Dial& dial : dials_) {
+    dial.passed_by = dial.passed_by || dial.id < failed;
+  }
 }
 
 void DialPolicy::CountFailure(TimePoint now) {
@@ -112,7 +124,7 @@ void DialPolicy::StartDial(TimePoint now) {
 DialPolicy::Actions DialPolicy::Poll(TimePoint now) {
   Actions actions;
   for (Dial& dial : dials_) {
-    if (!dial.reported && now - dial.started >= options_.answer_within) {
+    if (!dial.reported && now >= AnswerBy(dial)) {
       dial.reported = true;
       actions.overdue.push_back(dial.id);
       CountFailure(now);
@@ -152,7 +164,7 @@ std::optional<TimePoint> DialPolicy::NextPoll(TimePoint now) const {
     return now;
   }
   for (const Dial& dial : dials_) {
-    consider(dial.started + (dial.reported ? options_.give_up_after : options_.answer_within));
+    consider(dial.reported ? dial.started + options_.give_up_after : AnswerBy(dial));
   }
   if ((phase_ == Phase::kBurst && burst_started_ < kBurst) ||
       (phase_ == Phase::kPaused && wanted(now))) {

@@ -4,11 +4,11 @@
 // A *burst* of three overlapping dials answers "is the peer there?" quickly: after a connection
 // failure they start at 0, 50 and 100 ms; on first use the second and third only help out (after
 // 300 and 600 ms, or 50 ms after a failed one). A dial that is not answered (TCP, TLS and SETTINGS
-// complete) within `answer_within` is reported as failed; it runs on in the background for a while,
-// so that a very slow network is still a network. Three failed dials end the burst: waiting
-// requests fail, and from then on one dial a second follows while anybody wants the connection.
-// There is no growing back-off: a peer that returns is found within a second. Owned by one
-// ClientChannel, on its worker.
+// complete) within `answer_within`, or before two later ones failed, is reported as failed; it runs
+// on in the background for a while, so that a very slow network is still a network. Three failed
+// dials end the burst: waiting requests fail, and from then on one dial a second follows while
+// anybody wants the connection. There is no growing back-off: a peer that returns is found within a
+// second. Owned by one ClientChannel, on its worker.
 #pragma once
 
 #include "base/loop.h"
@@ -80,11 +80,16 @@ class DialPolicy {
     uint64_t id;
     TimePoint started;
     bool reported = false;
+    bool passed_by = false;  // later dials of its burst failed before it
   };
   void BeginBurst(Duration spacing, TimePoint now);
   void BeginPacedBurst(Duration spacing, TimePoint now);
   void DropAll();
   void CountFailure(TimePoint now);
+  void PassBy(uint64_t failed);
+  TimePoint AnswerBy(const Dial& dial) const {
+    return dial.started + (dial.passed_by ? Duration::zero() : options_.answer_within);
+  }
   void StartDial(TimePoint now);
   bool wanted(TimePoint now) const { return now < wanted_until_; }
 

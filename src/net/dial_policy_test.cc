@@ -72,6 +72,26 @@ TEST(DialPolicyTest, ABlackHoleIsFoundWithOverlappingDialsInNineHundredMilliseco
   EXPECT_EQ(d.exhausted, (std::vector<int64_t>{900}));
 }
 
+TEST(DialPolicyTest, ALostSynDoesNotHideThatThePeerRefuses) {
+  Driver d;
+  d.policy.OnConnectionFailed(At(0));
+  d.RunUntil(0, 0);  // silent
+  d.refuse_after = 1;
+  d.RunUntil(900, 1);
+  EXPECT_EQ(d.started, (std::vector<int64_t>{0, 50, 100}));
+  EXPECT_EQ(d.failed, (std::vector<int64_t>{51, 101, 101}));
+  EXPECT_EQ(d.exhausted, (std::vector<int64_t>{101}));
+}
+
+TEST(DialPolicyTest, OneRefusalIsNotEnoughToGiveUpOnTwoSilentDials) {
+  Driver d;
+  d.policy.OnConnectionFailed(At(0));
+  d.RunUntil(60, 0);  // two are silent
+  d.refuse_after = 1;
+  d.RunUntil(900, 61);
+  EXPECT_EQ(d.failed, (std::vector<int64_t>{101, 800, 850}));
+}
+
 TEST(DialPolicyTest, RedialsOnceASecondWhileSomebodyWantsTheConnection) {
   Driver d;
   d.refuse_after = 1;
