@@ -26,15 +26,7 @@ class RestartTest : public ::testing::Test {
     }
     journal_->SetUserState(router.Save());
   }
-  void Restart() {
-    bench_.queue = std::make_unique<SendingQueue>(
-        bench_.loop, std::move(journal_), bench_.Options(), bench_.log.logger(),
-        std::make_unique<QueueStats>(
-            bench_.registry,
-            QueueStats::Identity{
-                .name = "failover/logs", .signal = otlp::Signal::kLogs, .is_failover = true}),
-        1);
-  }
+  void Restart() { bench_.Restart(std::move(journal_)); }
 
   QueueBench bench_;
   std::unique_ptr<journal::MemoryJournal> journal_ =

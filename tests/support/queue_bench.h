@@ -39,15 +39,19 @@ class QueueBench {
         senders.push_back(MakeSender(peers.back()));
       }
     }
+    Restart(std::make_unique<journal::MemoryJournal>(journal::MemoryOptions{}, loop));
+    Run(std::chrono::milliseconds(10));  // connections are open
+  }
+
+  // A new queue over another journal takes the place of the old one.
+  void Restart(std::unique_ptr<journal::Journal> journal) {
     queue = std::make_unique<delivery::SendingQueue>(
-        loop, std::make_unique<journal::MemoryJournal>(journal::MemoryOptions{}, loop), Options(),
-        log.logger(),
+        loop, std::move(journal), Options(), log.logger(),
         std::make_unique<delivery::QueueStats>(
             registry, delivery::QueueStats::Identity{.name = "failover/logs",
                                                      .signal = otlp::Signal::kLogs,
                                                      .is_failover = settings.levels.size() > 1}),
         seed_++);
-    Run(std::chrono::milliseconds(10));  // connections are open
   }
 
   std::shared_ptr<delivery::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer) {
