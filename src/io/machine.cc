@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include <malloc.h>
+
 namespace gapless::io {
 
 namespace {
@@ -75,6 +77,12 @@ uint64_t MachineMemoryLimit(FileSystem& fs) {
   limit = SmallestOnTheWayUp(fs, "/sys/fs/cgroup", CgroupPath(groups, "0::"), "memory.max", limit);
   return SmallestOnTheWayUp(fs, "/sys/fs/cgroup/memory", CgroupPath(groups, ":memory:"),
                             "memory.limit_in_bytes", limit);
+}
+
+void ReturnFreeMemory(uint64_t much) {
+  if (mallinfo2().fordblks > much) {
+    malloc_trim(0);
+  }
 }
 
 }  // namespace gapless::io

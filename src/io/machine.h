@@ -12,4 +12,8 @@ namespace gapless::io {
 // read. Unit: bytes.
 uint64_t MachineMemoryLimit(FileSystem& fs);
 
+// The allocator keeps what a burst needed: gives it back to the system if that is more than `much`
+// bytes. Takes milliseconds then, in which other threads may wait for memory.
+void ReturnFreeMemory(uint64_t much);
+
 }  // namespace gapless::io

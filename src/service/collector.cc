@@ -60,6 +60,7 @@ Result<ReloadReport> Collector::Reload(Config config, Plan plan) {
   Plan former_plan = plan_;
   Status status = Apply(std::move(config), std::move(plan), report);
   if (status.ok()) {
+    TakeCareOfLeftJournals();
     LogPlan(former_plan);
   } else {
     ReloadReport back;

@@ -127,7 +127,9 @@ class Collector {
   void BeginDrill(const QueuePlan& plan, size_t level, const OperatorWish& wish);
   void TakeOut(const QueueKey& key);
   void TakeCareOfLeftJournals();
+  void ReportLeftJournals(const std::vector<delivery::LeftJournal>& unclaimed) const;
   bool EmptyLeftJournal(const ComponentId& storage, const delivery::LeftJournal& left);
+  void RetireLeaving();
   void Retire(const std::shared_ptr<QueueHost>& host);
   void StopComponent(std::shared_ptr<pipeline::Component> component);
   void LogPlan(const Plan& former) const;
@@ -143,6 +145,8 @@ class Collector {
   Plan plan_;
   std::map<ComponentId, Running<pipeline::Component>> extensions_;
   std::map<ComponentId, Running<delivery::JournalStorage>> storages_;
+  // By storage: the journals found in it that no component claims.
+  std::map<ComponentId, std::vector<delivery::LeftJournal>> left_journals_;
   std::map<ComponentId, Running<delivery::Exporter>> exporters_;
   std::map<ProcessorPlan, Running<pipeline::Processor>> processors_;
   std::map<SenderKey, RunningSender> senders_;

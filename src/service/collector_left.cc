@@ -1,6 +1,7 @@
 // Journals that a former configuration left in a storage that this one uses.
 #include "service/collector.h"
 #include "service/part_names.h"
+#include "telemetry/inventory.h"
 
 #include <set>
 #include <utility>
@@ -9,8 +10,10 @@
 
 namespace gapless::service {
 
+using telemetry::Metric;
+
 // Those of exporters that are still there, now as senders of a level, say, are emptied by them; the
-// others are kept and reported.
+// others are kept and reported. A storage is searched once: what it has later was opened by us.
 void Collector::TakeCareOfLeftJournals() {
   for (const auto& [id, storage] : storages_) {
     std::set<std::string> claimed;
@@ -19,21 +22,37 @@ void Collector::TakeCareOfLeftJournals() {
         claimed.insert(JournalName(plan));
       }
     }
-    for (const delivery::LeftJournal& left : storage.component->Left(claimed)) {
-      if (!EmptyLeftJournal(id, left)) {
-        options_.log.Warn(
-            "A journal belongs to no component of this configuration; its data is kept",
-            {{"directory", left.directory},
-             {"requests", left.needed.requests},
-             {"items", left.needed.items},
-             {"bytes", left.needed.bytes},
-             {"replay",
-              fmt::format("gapless journal replay {} --endpoint HOST:PORT", left.directory)}});
-      }
+    const auto [known, is_new] = left_journals_.try_emplace(id);
+    std::vector<delivery::LeftJournal>& unclaimed = known->second;
+    if (is_new) {
+      unclaimed = storage.component->Left(claimed);
+      std::erase_if(unclaimed, [&](const auto& left) { return EmptyLeftJournal(id, left); });
+      ReportLeftJournals(unclaimed);
+    } else {
+      std::erase_if(unclaimed, [&](const auto& left) { return claimed.contains(left.name); });
     }
+    journal::Amount total;
+    for (const delivery::LeftJournal& left : unclaimed) {
+      total += left.needed;
+    }
+    const telemetry::Labels labels = {{"storage", id.ToString()}};
+    options_.metrics.GetGauge(Metric("gapless_storage_unclaimed_items"), labels)
+        .Set(static_cast<double>(total.items));
+    options_.metrics.GetGauge(Metric("gapless_storage_unclaimed_bytes"), labels)
+        .Set(static_cast<double>(total.bytes));
   }
-  for (const auto& host : std::exchange(leaving_, {})) {
-    Retire(host);
+  RetireLeaving();
+}
+
+void Collector::ReportLeftJournals(const std::vector<delivery::LeftJournal>& unclaimed) const {
+  for (const delivery::LeftJournal& left : unclaimed) {
+    options_.log.Warn("A journal belongs to no component of this configuration; its data is kept",
+                      {{"directory", left.directory},
+                       {"requests", left.needed.requests},
+                       {"items", left.needed.items},
+                       {"bytes", left.needed.bytes},
+                       {"replay", fmt::format("gapless journal replay {} --endpoint HOST:PORT",
+                                              left.directory)}});
   }
 }
 

@@ -91,6 +91,7 @@ Status Collector::StartStorages() {
     }
     storages_[id] = {.component = factory->create(SettingsFor(Kind::kExtension, id), config),
                      .config = config};
+    left_journals_.erase(id);
   }
   return OkStatus();
 }

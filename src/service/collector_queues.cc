@@ -143,6 +143,10 @@ void Collector::RetireUnused(ReloadReport& report) {
     report.stopped.push_back(Called(key));
     TakeOut(key);
   }
+  RetireLeaving();
+}
+
+void Collector::RetireLeaving() {
   if (leaving_.empty()) {
     return;
   }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
+#include "io/machine.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,6 +11,8 @@ namespace gapless::service {
 namespace {
 
 constexpr Duration kHealthInterval = std::chrono::seconds(1);
+constexpr Duration kMemoryInterval = std::chrono::seconds(10);
+constexpr uint64_t kMuchMemory = uint64_t{64} << 20;
 constexpr Duration kLastPushTime = std::chrono::seconds(1);
 // Requests in flight are answered within this time.
 constexpr Duration kCloseTime = std::chrono::seconds(2);
@@ -56,6 +59,7 @@ Service::Service(ServiceOptions options)
 
 Service::~Service() {
   health_timer_.Cancel();
+  memory_timer_.Cancel();
   reload_timer_.Cancel();
   collector_.reset();
 }
@@ -84,6 +88,7 @@ Status Service::Start() {
   SetUpAdmin(admin);
   TellFiles(loaded->files);
   WatchHealth();
+  WatchMemory();
   log_.Info("Everything is ready. Begin running and processing data.");
   return OkStatus();
 }
@@ -253,6 +258,11 @@ Result<ReloadReport> Service::Apply(Loaded loaded) {
 void Service::WatchHealth() {
   collector_->PublishStatus();
   health_timer_ = options_.workers.front()->RunAfter(kHealthInterval, [this] { WatchHealth(); });
+}
+
+void Service::WatchMemory() {
+  io::ReturnFreeMemory(kMuchMemory);
+  memory_timer_ = options_.workers.front()->RunAfter(kMemoryInterval, [this] { WatchMemory(); });
 }
 
 std::shared_ptr<const pipeline::ServiceStatus> Service::Read() {

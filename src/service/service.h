@@ -64,6 +64,7 @@ class Service final : private AdminActions {
   Result<ReloadReport> Apply(Loaded loaded);
   void LogWarnings(const Loaded& loaded) const;
   void WatchHealth();
+  void WatchMemory();
 
   // AdminActions.
   std::shared_ptr<const pipeline::ServiceStatus> Read() override;
@@ -86,6 +87,7 @@ class Service final : private AdminActions {
   bool stopping_ = false;
   Timer reload_timer_;
   Timer health_timer_;
+  Timer memory_timer_;
 };
 
 }  // namespace gapless::service

@@ -27,7 +27,7 @@ inline constexpr std::array kByteBounds = {
 inline constexpr std::array kSecondBounds = {0.00001, 0.0001, 0.001, 0.005, 0.01, 0.025, 0.05,
                                              0.1,     0.25,   0.5,   1.0,   2.5,  5.0,   10.0};
 
-inline constexpr std::array<MetricDef, 76> kInventory = {{
+inline constexpr std::array<MetricDef, 78> kInventory = {{
     // Receivers.
     MetricDef{.name = "otelcol_receiver_accepted_spans",
               .kind = MetricKind::kCounter,
@@ -417,6 +417,16 @@ inline constexpr std::array<MetricDef, 76> kInventory = {{
               .unit = "{request}",
               .labels = "journal, signal",
               .help = "Requests that wait for a destination."},
+    MetricDef{.name = "gapless_storage_unclaimed_items",
+              .kind = MetricKind::kGauge,
+              .unit = "{item}",
+              .labels = "storage",
+              .help = "Items in journals that no component of the configuration claims."},
+    MetricDef{.name = "gapless_storage_unclaimed_bytes",
+              .kind = MetricKind::kGauge,
+              .unit = "By",
+              .labels = "storage",
+              .help = "Bytes in journals that no component of the configuration claims."},
     // The process.
     MetricDef{.name = "otelcol_process_uptime",
               .kind = MetricKind::kCounter,

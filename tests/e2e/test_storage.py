@@ -210,6 +210,7 @@ def test_a_journal_without_owner_is_reported_with_the_command_that_sends_it(
     journal = tmp_path / "exporter_otlp_former_traces"
     line = collector.lines_with("no component of this configuration", str(journal))[0]
     assert line.level == "warn" and line.fields["requests"] == 1 and line.fields["items"] == 7
+    assert collector.metric("gapless_storage_unclaimed_items", storage="file_storage") == 7
     command = line.fields["replay"].replace("HOST:PORT", new.endpoint).split()
     assert command[:3] == ["gapless", "journal", "replay"]
     assert run_cli(*command[1:]).returncode == 0
