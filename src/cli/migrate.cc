@@ -168,7 +168,7 @@ class Migrator {
     config::Errors errors;
     const service::Config config = service::DecodeConfig(root, factories_, errors);
     if (errors.ok()) {
-      service::MakePlan(config, factories_, errors);
+      migration_.notes = service::MakePlan(config, factories_, errors).notes;
     }
     for (const config::Issue& issue : errors.errors()) {
       Replace(issue, "", Verdict::kMissing);
@@ -214,6 +214,9 @@ std::string Migration::ToText() const {
   for (const MigrationLine& line : lines) {
     text += fmt::format("{:<{}}  {:<{}}  {:<7}  {}\n", place(line), place_width, line.key,
                         key_width, cli::ToString(line.verdict), line.sentence);
+  }
+  for (const std::string& note : notes) {
+    text += fmt::format("plan: {}\n", note);
   }
   return text + fmt::format("{} same, {} better, {} missing: {}\n", Count(Verdict::kSame),
                             Count(Verdict::kBetter), missing(),

@@ -26,10 +26,11 @@ struct MigrationLine {
 
 struct Migration {
   std::vector<MigrationLine> lines;  // in the order of the files
+  std::vector<std::string> notes;    // what the plan does that no line says: queues lifted, levels
   bool runs = false;                 // validate has no objection
   size_t Count(Verdict verdict) const;
   size_t missing() const { return Count(Verdict::kMissing); }
-  // A line each ("file:line: key verdict: sentence"), and one that sums up.
+  // A line each ("file:line  key  verdict  sentence", "plan: note"), and one that sums up.
   std::string ToText() const;
 };
 

@@ -60,6 +60,23 @@ TEST(MigrateTest, EveryWrittenKeyGetsALineInTheOrderOfTheFile) {
               testing::HasSubstr("0 missing: gapless runs this configuration unchanged."));
 }
 
+TEST(MigrateTest, WhatThePlanDoesThatNoLineSaysFollowsTheLines) {
+  const std::string text = MigrationOf(R"(receivers: {otlp: {protocols: {grpc: }}}
+exporters:
+  otlp/a: {endpoint: 'localhost:1', sending_queue: {queue_size: 77}}
+  otlp/b: {endpoint: 'localhost:2'}
+connectors: {failover: {priority_levels: [[otlp/a], [otlp/b]]}}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [failover]}
+    traces/a: {receivers: [failover], exporters: [otlp/a]}
+    traces/b: {receivers: [failover], exporters: [otlp/b]}
+)")
+                               .ToText();
+  EXPECT_THAT(text, testing::HasSubstr("\nplan: failover (traces): the sending queues of its "
+                                       "levels' exporters are lifted in front of the decision\n"));
+}
+
 TEST(MigrateTest, WhatIsNotThereIsMissingWithTheReason) {
   std::string text(kGood);
   text.replace(text.find("  batch: {timeout: 1s}"), 22, "  batch:\n  filter: {x: 1}");
