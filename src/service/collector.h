@@ -95,6 +95,12 @@ class Collector {
     std::shared_ptr<delivery::Drill> drill;  // home worker
   };
 
+  struct LeftJournals {
+    std::vector<delivery::LeftJournal> unclaimed;
+    telemetry::Gauge items;
+    telemetry::Gauge bytes;
+  };
+
   pipeline::Settings SettingsFor(Kind kind, const ComponentId& id,
                                  std::string_view signal = {}) const;
   net::Worker& HomeOf(otlp::Signal signal) const;
@@ -146,7 +152,7 @@ class Collector {
   std::map<ComponentId, Running<pipeline::Component>> extensions_;
   std::map<ComponentId, Running<delivery::JournalStorage>> storages_;
   // By storage: the journals found in it that no component claims.
-  std::map<ComponentId, std::vector<delivery::LeftJournal>> left_journals_;
+  std::map<ComponentId, LeftJournals> left_journals_;
   std::map<ComponentId, Running<delivery::Exporter>> exporters_;
   std::map<ProcessorPlan, Running<pipeline::Processor>> processors_;
   std::map<SenderKey, RunningSender> senders_;

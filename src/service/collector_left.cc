@@ -23,23 +23,23 @@ void Collector::TakeCareOfLeftJournals() {
       }
     }
     const auto [known, is_new] = left_journals_.try_emplace(id);
-    std::vector<delivery::LeftJournal>& unclaimed = known->second;
+    LeftJournals& left = known->second;
     if (is_new) {
-      unclaimed = storage.component->Left(claimed);
-      std::erase_if(unclaimed, [&](const auto& left) { return EmptyLeftJournal(id, left); });
-      ReportLeftJournals(unclaimed);
+      left.unclaimed = storage.component->Left(claimed);
+      std::erase_if(left.unclaimed, [&](const auto& one) { return EmptyLeftJournal(id, one); });
+      ReportLeftJournals(left.unclaimed);
+      const telemetry::Labels labels = {{"storage", id.ToString()}};
+      left.items = options_.metrics.GetGauge(Metric("gapless_storage_unclaimed_items"), labels);
+      left.bytes = options_.metrics.GetGauge(Metric("gapless_storage_unclaimed_bytes"), labels);
     } else {
-      std::erase_if(unclaimed, [&](const auto& left) { return claimed.contains(left.name); });
+      std::erase_if(left.unclaimed, [&](const auto& one) { return claimed.contains(one.name); });
     }
     journal::Amount total;
-    for (const delivery::LeftJournal& left : unclaimed) {
-      total += left.needed;
+    for (const delivery::LeftJournal& one : left.unclaimed) {
+      total += one.needed;
     }
-    const telemetry::Labels labels = {{"storage", id.ToString()}};
-    options_.metrics.GetGauge(Metric("gapless_storage_unclaimed_items"), labels)
-        .Set(static_cast<double>(total.items));
-    options_.metrics.GetGauge(Metric("gapless_storage_unclaimed_bytes"), labels)
-        .Set(static_cast<double>(total.bytes));
+    left.items.Set(static_cast<double>(total.items));
+    left.bytes.Set(static_cast<double>(total.bytes));
   }
   RetireLeaving();
 }

@@ -152,7 +152,8 @@ processors:
 exporters:
   otlp/primary: {{endpoint: "{primary}", tls: {{insecure: true}}}}
   otlp/secondary: {{endpoint: "{secondary}", tls: {{insecure: true}}}}
-  otlp/picky: {{endpoint: "{picky}", tls: {{insecure: true}}}}
+  otlp/picky:
+    {{endpoint: "{picky}", tls: {{insecure: true}}, sending_queue: {{storage: file_storage}}}}
   otlp/absent:
     {{endpoint: "127.0.0.1:1", tls: {{insecure: true}}, sending_queue: {{queue_size: 1}}}}
 connectors:
@@ -161,7 +162,10 @@ connectors:
     retry_interval: 1s
     hold: 1s
     backfill: {{max_size: 16KiB}}
+extensions:
+  file_storage: {{directory: "{state}"}}
 service:
+  extensions: [file_storage]
   telemetry: {{metrics: {{level: detailed}}}}
   pipelines:
 """
@@ -173,14 +177,14 @@ PIPELINES = """
 """
 
 
-def test_every_metric_of_the_inventory_appears(make_backend, make_collector, client_of):
+def test_every_metric_of_the_inventory_appears(make_backend, make_collector, client_of, tmp_path):
     """Each row of docs/metrics.md has a user: a config with everything, and an eventful life."""
     rows = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/metrics.md").read_text(), re.M))
     assert len(rows) > 50
     primary, secondary, picky = (make_backend(name) for name in ("primary", "secondary", "picky"))
     picky.behave("INVALID_ARGUMENT")
     text = EVERYTHING.format(primary=primary.endpoint, secondary=secondary.endpoint,
-                             picky=picky.endpoint)
+                             picky=picky.endpoint, state=tmp_path)
     collector = make_collector(text + "".join(PIPELINES.format(signal=signal) for signal in ITEMS))
     client = client_of(collector)
     for signal in ITEMS:
