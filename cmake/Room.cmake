@@ -1,9 +1,10 @@
-# gapless_room(NAME [DEPS room...] [LIBS library...])
+# gapless_room(NAME [COLD] [DEPS room...] [LIBS library...])
 #
 # A room is a folder: every *.cc in it is the library gapless_NAME; every *_test.cc is the test binary NAME_test,
-# *_bench.cc and main.cc are left to their own targets. Adding a file needs no change here.
+# *_bench.cc and main.cc are left to their own targets. Adding a file needs no change here. COLD: it runs at the start and
+# when a person asks; only a release optimizes it, because that takes the compiler as long as all the rest.
 function(gapless_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPS;LIBS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ROOM "COLD" "" "DEPS;LIBS;TEST_DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
@@ -16,6 +17,9 @@ function(gapless_room name)
     set(visibility INTERFACE)
   endif()
   target_include_directories(gapless_${name} ${visibility} ${CMAKE_SOURCE_DIR}/src)
+  if(ROOM_COLD AND CMAKE_BUILD_TYPE STREQUAL "Dev")
+    target_compile_options(gapless_${name} PRIVATE -O0)
+  endif()
   list(TRANSFORM ROOM_DEPS PREPEND gapless_)
   target_link_libraries(gapless_${name} ${visibility} ${ROOM_DEPS} ${ROOM_LIBS} fmt::fmt Threads::Threads)
 
