@@ -48,6 +48,8 @@ constexpr Fact kFacts[] = {
      "first."},
     {"extensions::health_check", "", Verdict::kBetter,
      "the same page, and it knows the state of every failover."},
+    {"extensions::pprof", "", Verdict::kMissing,
+     "the page is there and says how to profile a process that is not written in Go."},
     {"connectors::failover", "condition", Verdict::kBetter,
      "error.contains has the effect that it is named for: other failures do not take a level "
      "down."},
