@@ -2,7 +2,7 @@
 #
 # A room is a folder: every *.cc in it is the library gapless_NAME; every *_test.cc is the test binary NAME_test,
 # *_bench.cc and main.cc are left to their own targets. Adding a file needs no change here. COLD: it runs at the start and
-# when a person asks; only a release optimizes it, because that takes the compiler as long as all the rest.
+# when a person asks; only a release optimizes it, because that takes the compiler long.
 function(gapless_room name)
   cmake_parse_arguments(ROOM "COLD" "" "DEPS;LIBS;TEST_DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)

@@ -35,7 +35,8 @@ Slice Slice::Sub(size_t offset, size_t size) const {
 }
 
 std::span<Slice> Rope::own_slices() {
-  return slices_.empty() ? std::span(&only_, only_.empty() ? 0 : 1) : std::span(slices_);
+  const std::span<const Slice> all = slices();
+  return {const_cast<Slice*>(all.data()), all.size()};
 }
 
 // Grows by doubling: a rope made of many small ones stays linear in their number.

@@ -20,7 +20,8 @@ constexpr uint64_t kInFlightMax = uint64_t{256} << 20;
 constexpr uint64_t kSegmentSizeMin = 64 * 1024;
 constexpr uint64_t kSegmentsPerLimit = 8;
 constexpr size_t kMetadataTableMin = 1024;
-// A large body is in this thread's caches, not in the writer's: it is hashed here.
+// A large body is in this thread's caches, not in the writer's: it is hashed here, unless the
+// writer may compress it.
 constexpr size_t kHotBody = 16 * 1024;
 // So long after the last read of a pending record new ones still stay in memory.
 constexpr Duration kCacheWhileRead = std::chrono::seconds(5);
@@ -198,7 +199,7 @@ void SegmentJournal::Append(otlp::Batch batch, AppendCallback done) {
                           .arrival_ns = arrival,
                           .metadata = std::move(metadata),
                           .batch = std::move(batch)};
-  if (request.batch.body.size() >= kHotBody) {
+  if (request.batch.body.size() >= kHotBody && !options_.pack) {
     request.body_crc = wire::Crc32c(request.batch.body);
   }
   if (side_->inbox.Push(std::move(request))) {

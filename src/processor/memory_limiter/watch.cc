@@ -1,10 +1,9 @@
 #include "processor/memory_limiter/watch.h"
 
+#include "io/machine.h"
 #include "telemetry/process_metrics.h"
 
 #include <utility>
-
-#include <malloc.h>
 
 namespace gapless::processor::memory_limiter {
 namespace {
@@ -12,7 +11,7 @@ namespace {
 class RealMemory final : public Memory {
  public:
   uint64_t Used() override { return static_cast<uint64_t>(telemetry::ProcessResidentBytes()); }
-  void Trim() override { malloc_trim(0); }
+  void Trim() override { io::ReturnFreeMemory(0); }
 };
 
 uint64_t Mebibytes(uint64_t bytes) { return bytes >> 20; }
