@@ -6,7 +6,6 @@ Standard library only; ./test has installed the Debian packages before.
 import argparse
 import hashlib
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -135,20 +134,12 @@ def ctest(preset, options):
         command = ["ctest", "--test-dir", folder, "--output-on-failure", "-j", JOBS]
         command += ["--output-junit", junit, *options]
         env = {"GTEST_OUTPUT": f"xml:{cases}/", **SANITIZER_ENV.get(preset, {})}
-        status = run(aslr_wrapper(preset) + command, env)
+        status = run(command, env)
         count_junit(junit, part, cases)
         if status != 0 and part.failed == 0:
             part.failed = 1
 
     return work
-
-
-def aslr_wrapper(preset):
-    """ThreadSanitizer of g++ 12 cannot place its shadow when mmap is randomised by over 28 bits."""
-    bits = Path("/proc/sys/vm/mmap_rnd_bits")
-    if preset == "tsan" and bits.exists() and int(bits.read_text()) > 28:
-        return ["setarch", platform.machine(), "-R"]
-    return []
 
 
 def make_venv(_part):
@@ -185,14 +176,14 @@ def pytest(preset, folder, options, beside=()):
         }
         command = [VENV / "bin" / "python", "-m", "pytest", folder, "-q", f"--junitxml={junit}"]
         command += ["-o", f"cache_dir={ROOT}/build/{preset}/pytest-cache"]
-        status = run(aslr_wrapper(preset) + command + options + list(beside), env)
+        status = run(command + options + list(beside), env)
         if status == 5:  # The filter selected no test here.
             return
         count_junit(junit, part)
         if beside and 0 < part.failed <= ALONE_MAX:
             print("== what failed beside the others, alone", flush=True)
             part.failed = 0
-            status = run(aslr_wrapper(preset) + command + options + ["--last-failed"], env)
+            status = run(command + options + ["--last-failed"], env)
             count_junit(junit, part)
         if status != 0 and part.failed == 0:
             part.failed = 1

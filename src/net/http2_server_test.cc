@@ -50,7 +50,8 @@ class Http2ServerTest : public testing::Test {
 TEST_F(Http2ServerTest, CarriesBodiesOfAllSizesBothWays) {
   TestHttp2Client& client = Connect();
   std::map<int32_t, std::string> sent;
-  for (size_t size : {0, 1, 100, 5'000, 16'384, 16'385, 150'000, 2'000'000}) {
+  for (const size_t size :
+       std::vector<size_t>{0, 1, 100, 5'000, 16'384, 16'385, 150'000, 2'000'000}) {
     std::string body = RandomBytes(size);
     sent[client.Post("/echo", body)] = body;
   }

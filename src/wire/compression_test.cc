@@ -45,7 +45,7 @@ std::string MustCompress(Codec codec, std::string_view text, int level = kDefaul
 
 TEST(CompressionTest, EveryCodecGivesBackWhatItGot) {
   for (const Codec codec : kCodecs) {
-    for (const size_t size : {0, 1, 100, 5000, 65536, 65537, 300000}) {
+    for (const size_t size : std::vector<size_t>{0, 1, 100, 5000, 65536, 65537, 300000}) {
       SCOPED_TRACE(std::string(CodecName(codec)) + " " + std::to_string(size));
       for (const std::string& text : {Text(size, 1), Noise(size, 2)}) {
         for (const size_t piece : {size + 1, size_t{1000}}) {
@@ -94,7 +94,7 @@ TEST(CompressionTest, LevelsAreCheckedPerCodec) {
 
 TEST(CompressionTest, OutputOfExactlyTheLimitPassesAndOneByteMoreDoesNot) {
   for (const Codec codec : kCodecs) {
-    for (const size_t size : {1, 5000, 70000, 2000000}) {
+    for (const size_t size : std::vector<size_t>{1, 5000, 70000, 2000000}) {
       SCOPED_TRACE(std::string(CodecName(codec)) + " " + std::to_string(size));
       const Rope packed = Rope::CopyOf(MustCompress(codec, Text(size, 5)));
       EXPECT_TRUE(Decompress(codec, packed, size).ok());

@@ -90,7 +90,7 @@ TEST(ProtoTest, ReaderGivesBackWhatTheWriterWrote) {
 }
 
 TEST(ProtoTest, SubmessageOfAnyLengthKeepsItsBody) {
-  for (const size_t size : {0, 1, 127, 128, 16383, 16384, 70000}) {
+  for (const size_t size : std::vector<size_t>{0, 1, 127, 128, 16383, 16384, 70000}) {
     std::string out = "prefix";
     Writer writer(&out);
     const size_t mark = writer.Begin(9);
@@ -143,7 +143,7 @@ TEST(ProtoTest, MalformedFieldsAreRejectedByBothReaders) {
     EXPECT_FALSE(reader.Next(&field));
     EXPECT_EQ(reader.status().code(), Code::kInvalidArgument);
     EXPECT_FALSE(reader.Next(&field));
-    for (const size_t piece : {1, 2, 1000}) {
+    for (const size_t piece : std::vector<size_t>{1, 2, 1000}) {
       Rng rng(piece);
       const Rope rope = Shred(c.bytes, rng, piece);
       RopeReader places(rope);

@@ -236,7 +236,8 @@ class SimTransport final : public delivery::Transport {
       } else if (peer_->link() == SimPeer::Link::kUp && connected_ && !doubtful_) {
         for (auto& [id, exchange] : exchanges_) {
           if (exchange.swallowed) {  // TCP sends it again
-            exchange.step = loop_.RunAfter(peer_->latency / 2, [this, id = id] { Arrive(id); });
+            exchange.step =
+                loop_.RunAfter(peer_->latency / 2, [this, which = id] { Arrive(which); });
           }
         }
       }
