@@ -7,6 +7,9 @@ The exit status is 1 if a promise is not kept.
 
   bench/macro/outage.py [--requests N] [--spans N] [--folder DIRECTORY]
 
+The default request, 20 spans in 7 KB, is a small one of those that SDKs send; a million of them need
+8 GB of disk. Of still smaller ones the processor limits the drain, not the disk.
+
 Needs: build/release/gapless (./run builds it), h2load. As root it empties the page cache before it
 reads; else the figures of reading come from memory.
 """
@@ -210,7 +213,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--spans", type=int, default=3)
+    parser.add_argument("--spans", type=int, default=20)
     parser.add_argument("--folder", help="on the disk to measure; default: the temporary folder")
     options = parser.parse_args()
     need("h2load", "taskset")

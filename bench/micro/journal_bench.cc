@@ -176,12 +176,11 @@ class Run {
             }
             next = info->position + 1;
             ++in_flight;
-            journal_->Read(info->position,
-                           [&, position = info->position](Result<otlp::Batch>&& batch) {
-                             bytes += batch.ok() ? batch->body.size() : 0;
-                             --in_flight;
-                             journal_->Settle(position, {.delivered = 512}, {});
-                           });
+            journal_->Read({info->position}, [&, position = info->position](auto batches) {
+              bytes += batches.front().ok() ? batches.front()->body.size() : 0;
+              --in_flight;
+              journal_->Settle(position, {.delivered = 512}, {});
+            });
           }
           return in_flight == 0 && journal_->ledger().pending.requests == 0;
         },

@@ -2,32 +2,16 @@
 
 #include "otlp/split.h"
 
-#include <memory>
-
 namespace gapless::delivery {
 
-void ReadParts(journal::Journal& journal, std::vector<UnitPart> parts,
-               std::move_only_function<void(ReadBatches)> done) {
-  struct Reading {
-    ReadBatches batches;
-    size_t waiting = 0;
-    std::move_only_function<void(ReadBatches)> done;
-  };
-  auto reading = std::make_shared<Reading>();
-  reading->batches.resize(parts.size());
-  reading->waiting = parts.size();
-  reading->done = std::move(done);
-  // Parts by value: a read may answer at once, and the last answer may end the unit.
-  for (size_t i = 0; i < parts.size(); ++i) {
-    journal.Read(parts[i].position, [i, reading](Result<otlp::Batch> batch) {
-      if (batch.ok()) {
-        reading->batches[i] = std::move(batch).value();
-      }
-      if (--reading->waiting == 0) {
-        reading->done(std::move(reading->batches));
-      }
-    });
+void ReadParts(journal::Journal& journal, const std::vector<UnitPart>& parts,
+               journal::Journal::ReadCallback done) {
+  std::vector<journal::Position> positions;
+  positions.reserve(parts.size());
+  for (const UnitPart& part : parts) {
+    positions.push_back(part.position);
   }
+  journal.Read(std::move(positions), std::move(done));
 }
 
 Assembled Assemble(const std::vector<UnitPart>& parts, ReadBatches batches) {
@@ -35,13 +19,15 @@ Assembled Assemble(const std::vector<UnitPart>& parts, ReadBatches batches) {
   made.parts.reserve(parts.size());
   for (size_t i = 0; i < parts.size(); ++i) {
     const UnitPart& part = parts[i];
-    if (!batches[i]) {
+    if (!batches[i].ok()) {
       made.unread.push_back(part);
       continue;
     }
     const bool as_it_came = parts.size() == 1 && part.whole;
-    Result<otlp::Batch> piece =
-        as_it_came ? std::move(*batches[i]) : otlp::Inflate(std::move(*batches[i]));
+    Result<otlp::Batch>& piece = batches[i];
+    if (!as_it_came && piece->codec != wire::Codec::kIdentity) {
+      piece = otlp::Inflate(std::move(*piece));
+    }
     if (piece.ok() && !part.whole) {
       auto cut = otlp::SliceItems(piece->body, piece->signal, part.first, part.count);
       if (cut.ok()) {

@@ -5,20 +5,18 @@
 #include "journal/journal.h"
 #include "otlp/batch.h"
 
-#include <functional>
-#include <optional>
 #include <utility>
 #include <vector>
 
 namespace gapless::delivery {
 
-// By part; none: it could not be read (damaged, or nobody holds it any more).
-using ReadBatches = std::vector<std::optional<otlp::Batch>>;
+// By part; an error: it could not be read (damaged, or nobody holds it any more).
+using ReadBatches = std::vector<Result<otlp::Batch>>;
 
 // Reads the records of all parts; `done` fires once, perhaps inside the call, not after the journal
 // is destroyed. Home loop of the journal.
-void ReadParts(journal::Journal& journal, std::vector<UnitPart> parts,
-               std::move_only_function<void(ReadBatches)> done);
+void ReadParts(journal::Journal& journal, const std::vector<UnitPart>& parts,
+               journal::Journal::ReadCallback done);
 
 struct Assembled {
   // What `batch` holds, in order; empty: nothing is left to send.

@@ -170,7 +170,7 @@ Result<VerifyReport> VerifyJournal(io::FileSystem& fs, const std::string& direct
   for (const auto& [position, record] : opened.recovered.records) {
     const ReadRecord read = ReadOne(opened.recovered, position, record);
     ++report.records;
-    report.bytes += read.item.size;
+    report.bytes += record.header.total_size();
     if (!read.batch.ok() && ++report.damaged_records <= kDamagedPlacesMax) {
       report.damage.push_back(read.batch.status().message());
     }

@@ -59,6 +59,14 @@ void IntervalSet::RemoveRange(uint64_t begin, uint64_t end) {
   }
   while (it != intervals_.end() && it->first < end) {
     const auto [first, last] = *it;
+    // The common case, what comes first is finished first, without an allocation.
+    if (first >= begin && last > end) {
+      auto interval = intervals_.extract(it++);
+      interval.key() = end;
+      intervals_.insert(it, std::move(interval));
+      size_ -= end - first;
+      return;
+    }
     it = intervals_.erase(it);
     size_ -= last - first;
     if (last > end) {

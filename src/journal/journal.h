@@ -97,7 +97,7 @@ struct JournalStats {
 class Journal {
  public:
   using AppendCallback = std::move_only_function<void(Result<Position>)>;
-  using ReadCallback = std::move_only_function<void(Result<otlp::Batch>)>;
+  using ReadCallback = std::move_only_function<void(std::vector<Result<otlp::Batch>>)>;
 
   virtual ~Journal() = default;
 
@@ -111,10 +111,11 @@ class Journal {
 
   // The first pending, safe record at or after `from`; none if there is none yet.
   virtual std::optional<RecordInfo> NextPending(Position from) const = 0;
-  // The record's batch as it was appended (without its context once it came from disk). Pending and
-  // owed records; NOT_FOUND for others. May fire inside the call. DATA_LOSS: the record is damaged;
-  // the journal has booked it as dropped{damaged} and settled it.
-  virtual void Read(Position position, ReadCallback done) = 0;
+  // The batches of these records, in this order, as they were appended (without their context once
+  // they came from disk). Pending and owed records; NOT_FOUND for others. Fires once, perhaps
+  // inside the call. DATA_LOSS: the record is damaged; the journal has booked it as
+  // dropped{damaged} and settled it. Rising positions are read fastest.
+  virtual void Read(std::vector<Position> positions, ReadCallback done) = 0;
   // Each pending record is settled exactly once; a position that is not pending is ignored. `owed`
   // names the readers that shall still get it (backfill). Debts beyond their own limit are given
   // up, oldest first.

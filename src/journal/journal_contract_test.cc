@@ -68,6 +68,27 @@ TEST_P(JournalContractTest, KeepsSignalCodecAndRawSize) {
   EXPECT_EQ(journal().ledger().pending.bytes, 4000U);
 }
 
+TEST_P(JournalContractTest, ReadsManyInTheOrderInWhichTheyAreWanted) {
+  std::vector<Position> positions;
+  for (const std::string body : {"a", "b", "c", "d"}) {
+    positions.push_back(*harness_->Append(MakeBatch(body)));
+  }
+  journal().Settle(positions[1], Delivered(1), {});
+  harness_->Reopen(false);
+  std::vector<std::string> read;
+  journal().Read({positions[3], positions[1], positions[0], positions[3], positions[2]},
+                 [&](std::vector<Result<otlp::Batch>> batches) {
+                   for (const Result<otlp::Batch>& batch : batches) {
+                     read.push_back(batch.ok() ? batch->body.ToString() : "-");
+                   }
+                 });
+  harness_->loop().RunPosted();
+  EXPECT_EQ(read, (std::vector<std::string>{"d", "-", "a", "d", "c"}));
+  bool empty = false;
+  journal().Read({}, [&](auto batches) { empty = batches.empty(); });
+  EXPECT_TRUE(empty);
+}
+
 TEST_P(JournalContractTest, PositionsGrowAndStayBelowHead) {
   const Position before = journal().head();
   Position last = 0;

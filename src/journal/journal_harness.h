@@ -53,7 +53,9 @@ class JournalHarness {
   }
   Result<otlp::Batch> Read(Position position) {
     Result<otlp::Batch> result = Internal("no answer");
-    journal().Read(position, [&](Result<otlp::Batch>&& r) { result = std::move(r); });
+    journal().Read({position}, [&](std::vector<Result<otlp::Batch>> batches) {
+      result = std::move(batches.front());
+    });
     loop_.RunPosted();
     return result;
   }

@@ -77,13 +77,17 @@ std::optional<RecordInfo> MemoryJournal::NextPending(Position from) const {
   return position ? std::optional(InfoOf(*position)) : std::nullopt;
 }
 
-void MemoryJournal::Read(Position position, ReadCallback done) {
-  const Record* record = records_.Find(position);
-  if (!record) {
-    done(NotFound("the record is settled"));
-    return;
+void MemoryJournal::Read(std::vector<Position> positions, ReadCallback done) {
+  std::vector<Result<otlp::Batch>> batches;
+  batches.reserve(positions.size());
+  for (const Position position : positions) {
+    if (const Record* record = records_.Find(position)) {
+      batches.emplace_back(record->batch);
+    } else {
+      batches.emplace_back(NotFound("the record is settled"));
+    }
   }
-  done(otlp::Batch(record->batch));
+  done(std::move(batches));
 }
 
 void MemoryJournal::Settle(Position position, const Settlement& settlement,

@@ -36,7 +36,7 @@ class MemoryJournal final : public Journal {
   void Append(otlp::Batch batch, AppendCallback done) override;
   void SetListener(std::move_only_function<void()> on_readable) override;
   std::optional<RecordInfo> NextPending(Position from) const override;
-  void Read(Position position, ReadCallback done) override;
+  void Read(std::vector<Position> positions, ReadCallback done) override;
   void Settle(Position position, const Settlement& settlement,
               const std::vector<ReaderId>& owed) override;
   ReaderId RegisterReader(std::string_view name) override;

@@ -1,5 +1,6 @@
 #include "journal/read_ahead.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace gapless::journal {
@@ -7,9 +8,14 @@ namespace gapless::journal {
 namespace {
 
 // Below this much ready the next window is asked for; above the other, what is oldest is dropped.
-constexpr uint64_t kReadyLow = uint64_t{2} << 20;
+constexpr uint64_t kReadyLow = uint64_t{4} << 20;
 constexpr uint64_t kReadyMax = uint64_t{8} << 20;
-constexpr size_t kStaleMax = 4096;
+// So many windows are asked for at a time: the disk's thread does not wait for this one.
+constexpr size_t kOnTheirWayMax = 4;
+
+uint64_t BytesOf(const ReadRecord& record) {
+  return record.batch.ok() ? record.batch->body.size() : 0;
+}
 
 }  // namespace
 
@@ -18,159 +24,192 @@ ReadAhead::ReadAhead(Host& host, Loop& home, io::Executor& executor)
 
 ReadAhead::~ReadAhead() = default;
 
-// One more who waits: rare, so it costs the others nothing.
-void ReadAhead::Wait(Slot& slot, Journal::ReadCallback done) {
-  if (!slot.waiting) {
-    slot.waiting = std::move(done);
-    return;
-  }
-  slot.waiting = [first = std::move(slot.waiting),
-                  second = std::move(done)](Result<otlp::Batch>&& batch) mutable {
-    first(Result<otlp::Batch>(batch));
-    second(std::move(batch));
-  };
-}
-
-otlp::Batch ReadAhead::TakeReady(Position position, Slot& slot) {
-  otlp::Batch batch = std::move(*slot.ready);
-  slots_.Erase(position);
-  --ready_;
-  ready_bytes_ -= batch.body.size();
-  return batch;
-}
-
-bool ReadAhead::IsReady(Position position) const {
-  const Slot* slot = slots_.Find(position);
-  return slot && slot->ready;
-}
-
-void ReadAhead::Read(Position position, Journal::ReadCallback done) {
-  Slot* slot = slots_.Find(position);
-  if (slot && slot->ready) {
-    otlp::Batch batch = TakeReady(position, *slot);
+void ReadAhead::Read(std::vector<Position> positions, Journal::ReadCallback done) {
+  Request request{.positions = std::move(positions), .batches = {}, .done = std::move(done)};
+  request.batches.reserve(request.positions.size());
+  if (!Advance(request)) {
+    requests_.push_back(std::move(request));
     Continue();
-    done(std::move(batch));
     return;
   }
-  slot = slot ? slot : &slots_.Insert(position, {});
-  Wait(*slot, std::move(done));
-  if (!slot->requested) {
-    Start(position);
-  }
-}
-
-void ReadAhead::Forget(Position position) {
-  if (Slot* slot = slots_.Find(position); slot && slot->ready) {
-    TakeReady(position, *slot);
-  }
-}
-
-void ReadAhead::Continue() {
-  if (requested_ == 0 && next_window_ != 0 && ready_bytes_ < kReadyLow) {
-    const std::optional<Position> next = host_.NextPendingPosition(next_window_);
-    if (next && !slots_.Find(*next)) {
-      Start(*next);
-    }
-  }
-}
-
-void ReadAhead::Start(Position position) {
-  std::optional<ReadWindow> made = host_.WindowAt(position);
-  if (!made) {
-    // Settled between the question and the answer.
-    if (Slot* slot = slots_.Find(position)) {
-      Journal::ReadCallback waiting = std::move(slot->waiting);
-      slots_.Erase(position);
-      if (waiting) {
-        waiting(NotFound("the record is settled"));
-      }
-    }
-    return;
-  }
-  // What is ready or on its way already is not read twice.
-  size_t count = 0;
-  for (; count < made->items.size(); ++count) {
-    const Position next = made->items[count].position;
-    Slot* slot = slots_.Find(next);
-    slot = slot ? slot : &slots_.Insert(next, {});
-    if (slot->ready || slot->requested) {
-      break;
-    }
-    slot->requested = true;
-  }
-  made->items.resize(count);
-  requested_ += count;
-  next_window_ = made->items.back().position + 1;
-  auto window = std::make_shared<const ReadWindow>(std::move(*made));
-  executor_.Post(
-      [this, &home = home_, window = std::move(window), alive = std::weak_ptr(alive_)]() mutable {
-        std::vector<ReadRecord> records = ReadRecords(*window, true);
-        home.Post([this, window = std::move(window), records = std::move(records),
-                   alive = std::move(alive)]() mutable {
-          if (!alive.expired()) {
-            OnRead(window, std::move(records));
-          }
-        });
-      });
-}
-
-void ReadAhead::OnRead(const Window& window, std::vector<ReadRecord> records) {
-  const std::weak_ptr<bool> alive = alive_;
-  requested_ -= records.size();
-  std::vector<Position> again;
-  for (ReadRecord& record : records) {
-    if (!Answer(*window, record)) {
-      again.push_back(record.item.position);
-    }
-    if (alive.expired()) {
-      return;
-    }
-  }
-  for (const Position position : again) {
-    if (const Slot* slot = slots_.Find(position); slot && !slot->requested) {
-      Start(position);
-    }
-  }
-  Trim();
   Continue();
+  request.done(std::move(request.batches));
 }
 
-bool ReadAhead::Answer(const ReadWindow& window, ReadRecord& record) {
-  const Position position = record.item.position;
-  Slot& slot = *slots_.Find(position);
-  slot.requested = false;
-  if (!host_.IsCurrent(window, record.item)) {
-    if (slot.waiting) {
+bool ReadAhead::Advance(Request& request) {
+  while (request.batches.size() < request.positions.size()) {
+    const Position position = request.positions[request.batches.size()];
+    std::optional<Result<otlp::Batch>> batch = host_.AtOnce(position);
+    if (!batch) {
+      const std::optional<Place> place = Find(position);
+      if (place && !windows_[place->window].ready()) {
+        return false;
+      }
+      batch = place ? Take(*place) : std::nullopt;
+    }
+    if (!batch) {
       return false;
     }
-    slots_.Erase(position);
-    return true;
-  }
-  if (record.batch.ok() && !slot.waiting) {
-    ++ready_;
-    ready_bytes_ += record.batch->body.size();
-    ready_order_.push_back(position);
-    slot.ready = std::move(*record.batch);
-    return true;
-  }
-  Journal::ReadCallback waiting = std::move(slot.waiting);
-  slots_.Erase(position);
-  if (!record.batch.ok()) {
-    host_.OnDamaged(window, record.item, record.batch.status());
-  }
-  if (waiting) {
-    waiting(std::move(record.batch));
+    request.batches.push_back(std::move(*batch));
   }
   return true;
 }
 
-void ReadAhead::Trim() {
-  while (!ready_order_.empty() && (ready_bytes_ > kReadyMax || !IsReady(ready_order_.front()))) {
-    Forget(ready_order_.front());
-    ready_order_.pop_front();
+// What one window holds between its first and its last position is taken for all that is wanted
+// there; if it is not, the rest has its turn later.
+void ReadAhead::Ask(const Request& request) {
+  for (size_t i = request.batches.size();
+       i < request.positions.size() && on_their_way_ < kOnTheirWayMax;) {
+    const Position position = request.positions[i];
+    std::optional<Place> place = Find(position);
+    if (!place && host_.AtOnce(position)) {
+      ++i;
+      continue;
+    }
+    const Position last = place ? windows_[place->window].last : Start(position);
+    while (i < request.positions.size() && request.positions[i] <= last) {
+      ++i;
+    }
   }
-  if (ready_order_.size() > 2 * ready_ + kStaleMax) {
-    std::erase_if(ready_order_, [this](Position position) { return !IsReady(position); });
+}
+
+std::optional<ReadAhead::Place> ReadAhead::Find(Position position) {
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    const Window& window = windows_[i];
+    if (position < window.first || position > window.last) {
+      continue;
+    }
+    const std::vector<ReadItem>& items = window.source->items;
+    size_t item = window.next;
+    if (item >= items.size() || items[item].position != position) {
+      const auto found = std::ranges::lower_bound(items, position, {}, &ReadItem::position);
+      item = static_cast<size_t>(found - items.begin());
+    }
+    if (items[item].position == position && !window.gone[item]) {
+      return Place{.window = i, .item = item};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Result<otlp::Batch>> ReadAhead::Take(const Place& place) {
+  Window& window = windows_[place.window];
+  window.next = place.item + 1;
+  if (Result<otlp::Batch>& stored = window.records[place.item].batch; stored.ok()) {
+    const uint64_t bytes = stored->body.size();
+    Result<otlp::Batch> batch = std::move(stored);
+    Remove(place, bytes);
+    return batch;
+  }
+  const std::shared_ptr<const ReadWindow> source = window.source;
+  const Status status = window.records[place.item].batch.status();
+  Remove(place, 0);
+  const ReadItem& item = source->items[place.item];
+  if (!host_.IsCurrent(*source, item)) {
+    return std::nullopt;  // it was moved, and its old place may belong to others
+  }
+  host_.OnDamaged(*source, item, status);
+  return status;
+}
+
+void ReadAhead::Remove(const Place& place, uint64_t bytes) {
+  Window& window = windows_[place.window];
+  window.gone[place.item] = true;
+  window.bytes -= bytes;
+  ready_bytes_ -= bytes;
+  if (--window.left == 0 && window.ready()) {
+    windows_.erase(windows_.begin() + static_cast<std::ptrdiff_t>(place.window));
+  }
+}
+
+void ReadAhead::Forget(Position position) {
+  if (const std::optional<Place> place = Find(position)) {
+    const Window& window = windows_[place->window];
+    Remove(*place, window.ready() ? BytesOf(window.records[place->item]) : 0);
+  }
+}
+
+Position ReadAhead::Start(Position position) {
+  ReadWindow made = host_.WindowAt(position);
+  // What is ready or on its way already is not read twice.
+  const auto known = std::ranges::find_if(
+      made.items, [this](const ReadItem& item) { return Find(item.position).has_value(); });
+  made.items.erase(known, made.items.end());
+  next_window_ = made.items.back().position + 1;
+  const size_t count = made.items.size();
+  const auto source = std::make_shared<const ReadWindow>(std::move(made));
+  windows_.push_back({.source = source,
+                      .first = position,
+                      .last = source->items.back().position,
+                      .records = {},
+                      .gone = std::vector<bool>(count),
+                      .left = count});
+  ++on_their_way_;
+  executor_.Post([this, &home = home_, source, alive = std::weak_ptr(alive_)]() mutable {
+    std::vector<ReadRecord> records = ReadRecords(*source, true);
+    home.Post([this, source = std::move(source), records = std::move(records),
+               alive = std::move(alive)]() mutable {
+      if (!alive.expired()) {
+        OnRead(source, std::move(records));
+      }
+    });
+  });
+  return next_window_ - 1;
+}
+
+void ReadAhead::OnRead(const std::shared_ptr<const ReadWindow>& source,
+                       std::vector<ReadRecord> records) {
+  --on_their_way_;
+  const auto window = std::ranges::find(windows_, source, &Window::source);
+  window->records = std::move(records);
+  for (size_t i = 0; i < window->records.size(); ++i) {
+    window->bytes += window->gone[i] ? 0 : BytesOf(window->records[i]);
+  }
+  ready_bytes_ += window->bytes;
+  if (window->left == 0) {
+    windows_.erase(window);
+  }
+  std::vector<Request> answered;
+  for (auto request = requests_.begin(); request != requests_.end();) {
+    if (Advance(*request)) {
+      answered.push_back(std::move(*request));
+      request = requests_.erase(request);
+    } else {
+      ++request;
+    }
+  }
+  Trim();
+  Continue();
+  for (Request& request : answered) {
+    const std::weak_ptr<bool> alive = alive_;
+    request.done(std::move(request.batches));
+    if (alive.expired()) {
+      return;
+    }
+  }
+}
+
+void ReadAhead::Continue() {
+  for (const Request& request : requests_) {
+    Ask(request);
+  }
+  while (on_their_way_ < kOnTheirWayMax && next_window_ != 0 && ready_bytes_ < kReadyLow) {
+    const std::optional<Position> next = host_.NextPendingPosition(next_window_);
+    if (!next || Find(*next)) {
+      return;
+    }
+    Start(*next);
+  }
+}
+
+void ReadAhead::Trim() {
+  for (auto window = windows_.begin(); window != windows_.end() && ready_bytes_ > kReadyMax;) {
+    if (!window->ready()) {
+      ++window;
+      continue;
+    }
+    ready_bytes_ -= window->bytes;
+    window = windows_.erase(window);
   }
 }
 

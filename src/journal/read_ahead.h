@@ -1,4 +1,4 @@
-// ReadAhead: a reader that is behind reads the disk sequentially, a window ahead of itself.
+// ReadAhead: a reader that is behind reads the disk sequentially, some windows ahead of itself.
 //
 // Lives on the journal's home loop; the reads run on the reader's executor. Holds a few MiB at
 // most.
@@ -7,7 +7,6 @@
 #include "base/loop.h"
 #include "io/executor.h"
 #include "journal/journal.h"
-#include "journal/position_table.h"
 #include "journal/read_records.h"
 
 #include <cstdint>
@@ -24,9 +23,12 @@ class ReadAhead {
   class Host {
    public:
     virtual ~Host() = default;
-    // Held records from exactly `position` on, in one segment, in the order of a reader; none if
-    // the position is not held.
-    virtual std::optional<ReadWindow> WindowAt(Position position) = 0;
+    // What needs no disk: the batch if memory has it, NOT_FOUND if nobody holds the record. None:
+    // it must be read.
+    virtual std::optional<Result<otlp::Batch>> AtOnce(Position position) = 0;
+    // Held records from exactly `position` on, in one segment, in the order of a reader.
+    // Precondition: the position is held.
+    virtual ReadWindow WindowAt(Position position) = 0;
     virtual std::optional<Position> NextPendingPosition(Position from) = 0;
     // False if the record was settled, or moved to another place, since the window was made.
     virtual bool IsCurrent(const ReadWindow& window, const ReadItem& item) = 0;
@@ -37,38 +39,56 @@ class ReadAhead {
   ReadAhead(Host& host, Loop& home, io::Executor& executor);
   ~ReadAhead();
 
-  // Precondition: the position is held.
-  void Read(Position position, Journal::ReadCallback done);
+  // As Journal::Read.
+  void Read(std::vector<Position> positions, Journal::ReadCallback done);
+  // The record was settled: what was read of it ahead is of no use.
   void Forget(Position position);
 
  private:
-  using Window = std::shared_ptr<const ReadWindow>;
-  // A record that is on its way from the disk, waited for, or ready.
-  struct Slot {
-    bool requested = false;
-    std::optional<otlp::Batch> ready;
-    Journal::ReadCallback waiting;  // of everybody who waits
+  struct Window {
+    std::shared_ptr<const ReadWindow> source;
+    Position first = 0;
+    Position last = 0;
+    std::vector<ReadRecord> records;  // by item; empty while they are on their way
+    std::vector<bool> gone;           // by item: taken, or settled before that
+    size_t left = 0;                  // items that are not gone
+    uint64_t bytes = 0;               // that these hold
+    size_t next = 0;                  // the item that is wanted next, if the reader goes on
+    bool ready() const { return !records.empty(); }
+  };
+  struct Place {
+    size_t window = 0;
+    size_t item = 0;
+  };
+  struct Request {
+    std::vector<Position> positions;
+    std::vector<Result<otlp::Batch>> batches;
+    Journal::ReadCallback done;
   };
 
-  void Wait(Slot& slot, Journal::ReadCallback done);
-  otlp::Batch TakeReady(Position position, Slot& slot);
-  bool IsReady(Position position) const;
-  void Start(Position position);
-  void OnRead(const Window& window, std::vector<ReadRecord> records);
-  // False if the position must be asked for again.
-  bool Answer(const ReadWindow& window, ReadRecord& record);
+  // Adds what is there; false: it waits for the disk.
+  bool Advance(Request& request);
+  // Has what it waits for read, as far as the disk's thread is free.
+  void Ask(const Request& request);
+  // Where the record is that is ready or on its way.
+  std::optional<Place> Find(Position position);
+  // Precondition: its window is ready. None: it must be read again.
+  std::optional<Result<otlp::Batch>> Take(const Place& place);
+  // `bytes`: that it holds.
+  void Remove(const Place& place, uint64_t bytes);
+  // Has a window read; the last position in it.
+  Position Start(Position position);
+  void OnRead(const std::shared_ptr<const ReadWindow>& source, std::vector<ReadRecord> records);
   void Continue();
   void Trim();
 
   Host& host_;
   Loop& home_;
   io::Executor& executor_;
-  PositionTable<Slot> slots_;
-  size_t requested_ = 0;
-  size_t ready_ = 0;
+  std::vector<Window> windows_;   // in the order in which they were asked for
+  std::deque<Request> requests_;  // that wait for the disk
+  size_t on_their_way_ = 0;       // windows
   uint64_t ready_bytes_ = 0;
-  // What became ready, oldest first; some of it is not any more.
-  std::deque<Position> ready_order_;
   // Where the last window ended; 0: nothing was read yet.
   Position next_window_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

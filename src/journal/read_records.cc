@@ -63,9 +63,6 @@ std::vector<ReadRecord> ReadRecords(const ReadWindow& window, bool unpack) {
       }
       to = next.offset + next.size;
     }
-    if (end - begin > 1) {
-      window.file->WillRead(from, kWillRead);
-    }
     SlabRef slab(Slab::New(to - from));
     const std::span<std::byte> room(slab->data(), to - from);
     Result<size_t> got = window.file->ReadAt(from, room);
@@ -83,7 +80,7 @@ std::vector<ReadRecord> ReadRecords(const ReadWindow& window, bool unpack) {
           : at + item.size > run.size()
               ? DataLoss(fmt::format("{} ends before record {}", window.path, item.position))
               : Decode(window, item, run.Sub(at, item.size), unpack, &header);
-      records.push_back({.item = item, .batch = std::move(batch), .header = header});
+      records.push_back({.batch = std::move(batch), .header = header});
     }
     begin = end;
   }

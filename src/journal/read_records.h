@@ -27,14 +27,13 @@ struct ReadWindow {
 };
 
 struct ReadRecord {
-  ReadItem item;
   Result<otlp::Batch> batch;
   RecordHeader header;
 };
 
-// Neighbours are read with one call. What the journal compressed itself is inflated if `unpack`,
-// else handed out as stored. DATA_LOSS for a record that fails a check or that the disk does not
-// give back.
+// By item of the window. Neighbours are read with one call. What the journal compressed itself is
+// inflated if `unpack`, else handed out as stored. DATA_LOSS for a record that fails a check or
+// that the disk does not give back.
 std::vector<ReadRecord> ReadRecords(const ReadWindow& window, bool unpack);
 
 }  // namespace gapless::journal

@@ -22,8 +22,6 @@ inline constexpr uint64_t kRecordAlignment = 8;
 // No journal lives that long: what claims a higher one is damaged.
 inline constexpr Position kPositionMax = Position{1} << 62;
 inline constexpr uint32_t kMetadataSizeMax = 1 << 20;
-// Who reads a segment from front to back tells the kernel of so much ahead.
-inline constexpr uint64_t kWillRead = uint64_t{8} << 20;
 
 struct SegmentHeader {
   uint64_t journal_id = 0;

@@ -75,7 +75,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   void Append(otlp::Batch batch, AppendCallback done) override;
   void SetListener(std::move_only_function<void()> on_readable) override;
   std::optional<RecordInfo> NextPending(Position from) const override;
-  void Read(Position position, ReadCallback done) override;
+  void Read(std::vector<Position> positions, ReadCallback done) override;
   void Settle(Position position, const Settlement& settlement,
               const std::vector<ReaderId>& owed) override;
   ReaderId RegisterReader(std::string_view name) override;
@@ -167,7 +167,8 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   void GiveUpDebts(uint64_t bytes);
 
   // ReadAhead::Host (segment_records.cc).
-  std::optional<ReadWindow> WindowAt(Position position) override;
+  std::optional<Result<otlp::Batch>> AtOnce(Position position) override;
+  ReadWindow WindowAt(Position position) override;
   std::optional<Position> NextPendingPosition(Position from) override;
   bool IsCurrent(const ReadWindow& window, const ReadItem& item) override;
   void OnDamaged(const ReadWindow& window, const ReadItem& item, const Status& status) override;
@@ -183,7 +184,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   void MaybeCompact();
   Segment* FindSparseSegment();
   std::vector<ReadItem> HeldRecordsOf(const Segment& segment) const;
-  void OnCompactionRead(uint64_t sequence, std::vector<ReadRecord> records);
+  void OnCompactionRead(const ReadWindow& window, std::vector<ReadRecord> records);
   void OnRecordMoved(const Written& written);
   void ContinueClose();
 

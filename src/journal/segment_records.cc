@@ -40,20 +40,12 @@ std::optional<RecordInfo> SegmentJournal::NextOwed(ReaderId reader, Position fro
   return position ? std::optional(InfoOf(*position)) : std::nullopt;
 }
 
-void SegmentJournal::Read(Position position, ReadCallback done) {
-  if (!index_.Find(position)) {
-    done(NotFound("the record is settled"));
-    return;
-  }
-  if (book_.IsPending(position)) {
-    last_read_ = position;
+void SegmentJournal::Read(std::vector<Position> positions, ReadCallback done) {
+  if (!positions.empty() && book_.IsPending(positions.back())) {
+    last_read_ = positions.back();
     last_read_at_ = home_.Now();
   }
-  if (const auto it = cached_.find(position); it != cached_.end()) {
-    done(otlp::Batch(it->second.batch));
-    return;
-  }
-  read_ahead_->Read(position, std::move(done));
+  read_ahead_->Read(std::move(positions), std::move(done));
 }
 
 void SegmentJournal::Settle(Position position, const Settlement& settlement,
@@ -160,11 +152,18 @@ void SegmentJournal::GiveUpDebts(uint64_t bytes) {
   }
 }
 
-std::optional<ReadWindow> SegmentJournal::WindowAt(Position position) {
-  const Entry* entry = index_.Find(position);
-  if (!entry) {
-    return std::nullopt;
+std::optional<Result<otlp::Batch>> SegmentJournal::AtOnce(Position position) {
+  if (const auto it = cached_.find(position); it != cached_.end()) {
+    return it->second.batch;
   }
+  if (!index_.Find(position)) {
+    return NotFound("the record is settled");
+  }
+  return std::nullopt;
+}
+
+ReadWindow SegmentJournal::WindowAt(Position position) {
+  const Entry* entry = index_.Find(position);
   const Segment* segment = entry->segment;
   ReadWindow window{
       .segment = segment->header, .file = segment->file, .path = segment->path, .items = {}};

@@ -12,6 +12,8 @@ namespace {
 
 // Large enough that the kernel reads ahead of it in large pieces.
 constexpr uint64_t kWindow = 1 << 20;
+// What the kernel is told of ahead.
+constexpr uint64_t kWillRead = uint64_t{8} << 20;
 constexpr uint64_t kSmallWindow = 4096;
 constexpr uint64_t kLargeRecord = 32 * 1024;
 constexpr uint64_t kPayloadPiece = 1 << 20;

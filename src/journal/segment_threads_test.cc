@@ -61,7 +61,8 @@ TEST_F(SegmentThreadsTest, StoresReadsSettlesAndReturnsSpace) {
       }
       next = info->position + 1;
       ++in_flight;
-      journal->Read(info->position, [&, position = info->position](Result<otlp::Batch>&& batch) {
+      journal->Read({info->position}, [&, position = info->position](auto batches) {
+        const Result<otlp::Batch>& batch = batches.front();
         ASSERT_TRUE(batch.ok()) << batch.status().ToString();
         ASSERT_TRUE(batch->body.ToString().starts_with("record " + std::to_string(delivered)));
         --in_flight;
@@ -106,7 +107,7 @@ TEST_F(SegmentThreadsTest, IsGoneWithoutATraceInMemoryWhileReadsAreUnderWay) {
   ASSERT_TRUE(loop_.RunUntil([&] { return stored == 200; }));
   int answers = 0;
   for (Position position = 1; position < 100; ++position) {
-    journal->Read(position, [&](Result<otlp::Batch>&&) { ++answers; });
+    journal->Read({position}, [&](auto) { ++answers; });
   }
   journal.reset();
   loop_.RunUntil([&] { return true; });

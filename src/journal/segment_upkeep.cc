@@ -172,22 +172,25 @@ void SegmentJournal::MaybeCompact() {
                     .path = segment.path,
                     .items = HeldRecordsOf(segment)};
   compacting_ = segment.header.sequence;
-  reader_->Post([this, &home = home_, window = std::move(window), sequence = compacting_,
-                 alive = std::weak_ptr(alive_)]() mutable {
-    std::vector<ReadRecord> records = ReadRecords(window, false);
-    home.Post([this, sequence, records = std::move(records), alive = std::move(alive)]() mutable {
-      if (!alive.expired()) {
-        OnCompactionRead(sequence, std::move(records));
-      }
-    });
-  });
+  reader_->Post(
+      [this, &home = home_, window = std::move(window), alive = std::weak_ptr(alive_)]() mutable {
+        std::vector<ReadRecord> records = ReadRecords(window, false);
+        home.Post([this, window = std::move(window), records = std::move(records),
+                   alive = std::move(alive)]() mutable {
+          if (!alive.expired()) {
+            OnCompactionRead(window, std::move(records));
+          }
+        });
+      });
 }
 
-void SegmentJournal::OnCompactionRead(uint64_t sequence, std::vector<ReadRecord> records) {
-  Segment& segment = segments_.at(sequence);
+void SegmentJournal::OnCompactionRead(const ReadWindow& window, std::vector<ReadRecord> records) {
+  Segment& segment = segments_.at(window.segment.sequence);
   bool wake = false;
-  for (ReadRecord& record : records) {
-    const Entry* entry = index_.Find(record.item.position);
+  for (size_t i = 0; i < records.size(); ++i) {
+    ReadRecord& record = records[i];
+    const ReadItem& item = window.items[i];
+    const Entry* entry = index_.Find(item.position);
     if (!entry || entry->segment != &segment || closing_) {
       continue;
     }
@@ -196,9 +199,9 @@ void SegmentJournal::OnCompactionRead(uint64_t sequence, std::vector<ReadRecord>
       continue;
     }
     const uint8_t flags = static_cast<uint8_t>(record.header.flags | kFlagMoved);
-    wake |= side_->inbox.Push({.position = record.item.position,
+    wake |= side_->inbox.Push({.position = item.position,
                                .arrival_ns = record.header.arrival_ns,
-                               .metadata = EncodeMetadata(record.item.metadata.get()),
+                               .metadata = EncodeMetadata(item.metadata.get()),
                                .batch = std::move(*record.batch),
                                .flags = flags});
     ++moves_in_flight_;
