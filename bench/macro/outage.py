@@ -7,8 +7,8 @@ The exit status is 1 if a promise is not kept.
 
   bench/macro/outage.py [--requests N] [--spans N] [--folder DIRECTORY]
 
-The default request, 20 spans in 7 KB, is a small one of those that SDKs send; a million of them need
-8 GB of disk. Of still smaller ones the processor limits the drain, not the disk.
+The default request, 20 spans in 7 KB, is a small one of those that SDKs send; a million of them
+need 8 GB of disk. Of still smaller ones the processor limits the drain, not the disk.
 
 Needs: build/release/gapless (./run builds it), h2load. As root it empties the page cache before it
 reads; else the figures of reading come from memory.
