@@ -25,7 +25,7 @@ Assembled Assemble(const std::vector<UnitPart>& parts, ReadBatches batches) {
     }
     const bool as_it_came = parts.size() == 1 && part.whole;
     Result<otlp::Batch>& piece = batches[i];
-    if (!as_it_came && piece->codec != wire::Codec::kIdentity) {
+    if (!as_it_came) {
       piece = otlp::Inflate(std::move(*piece));
     }
     if (piece.ok() && !part.whole) {

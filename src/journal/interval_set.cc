@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace gapless::journal {
 
@@ -58,26 +59,23 @@ void IntervalSet::RemoveRange(uint64_t begin, uint64_t end) {
     --it;
   }
   while (it != intervals_.end() && it->first < end) {
+    const auto next = std::next(it);
     const auto [first, last] = *it;
-    // The common case, what comes first is finished first, without an allocation.
-    if (first >= begin && last > end) {
-      auto interval = intervals_.extract(it++);
-      interval.key() = end;
-      intervals_.insert(it, std::move(interval));
-      size_ -= end - first;
-      return;
-    }
-    it = intervals_.erase(it);
-    size_ -= last - first;
-    if (last > end) {
-      it = intervals_.emplace_hint(it, end, last);
-      size_ += last - end;
-    }
+    size_ -= std::min(last, end) - std::max(first, begin);
     if (first < begin) {
-      it = intervals_.emplace_hint(it, first, begin);
-      size_ += begin - first;
-      ++it;
+      it->second = begin;
+      if (last > end) {
+        intervals_.emplace_hint(next, end, last);
+      }
+    } else if (last > end) {
+      // The common case, what comes first is finished first: without an allocation.
+      auto interval = intervals_.extract(it);
+      interval.key() = end;
+      intervals_.insert(next, std::move(interval));
+    } else {
+      intervals_.erase(it);
     }
+    it = next;
   }
 }
 
