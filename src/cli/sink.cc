@@ -60,25 +60,29 @@ class Sink::HttpExport final : public net::HttpHandler {
 
 Result<std::unique_ptr<Sink>> Sink::Open(net::Worker& worker, SinkOptions options) {
   std::unique_ptr<Sink> sink(new Sink(std::move(options)));
-  if (!sink->options_.log_file.empty()) {
-    sink->log_ = std::fopen(sink->options_.log_file.c_str(), "ae");
-    if (sink->log_ == nullptr) {
-      return NotFound(fmt::format("{}: {}", sink->options_.log_file, std::strerror(errno)));
-    }
-  }
+  ASSIGN_OR_RETURN(sink->log_, OpenFile(sink->options_.log_file, "ae"));
+  ASSIGN_OR_RETURN(sink->count_, OpenFile(sink->options_.count_file, "we"));
   RETURN_IF_ERROR(sink->Listen(worker));
   sink->worker_ = &worker;
-  if (!sink->options_.count_file.empty()) {
+  if (sink->count_) {
     sink->WriteCount();
   }
   return sink;
 }
 
-void Sink::WriteCount() {
-  if (std::FILE* file = std::fopen(options_.count_file.c_str(), "we"); file != nullptr) {
-    fmt::print(file, "{}\n", requests_);
-    std::fclose(file);
+Result<Sink::OwnedFile> Sink::OpenFile(const std::string& path, const char* mode) {
+  OwnedFile file(path.empty() ? nullptr : std::fopen(path.c_str(), mode));
+  if (!file && !path.empty()) {
+    return NotFound(fmt::format("{}: {}", path, std::strerror(errno)));
   }
+  return file;
+}
+
+// In place, which is right for a number that only grows: to truncate a file may wait for the disk.
+void Sink::WriteCount() {
+  std::rewind(count_.get());
+  fmt::print(count_.get(), "{}\n", requests_);
+  std::fflush(count_.get());
   count_timer_ = worker_->RunAfter(std::chrono::milliseconds(50), [this] { WriteCount(); });
 }
 
@@ -87,9 +91,6 @@ Sink::~Sink() {
     if (listener != nullptr) {
       listener->SetAcceptor(nullptr);
     }
-  }
-  if (log_ != nullptr) {
-    std::fclose(log_);
   }
 }
 
@@ -135,11 +136,11 @@ Status Sink::Take(otlp::Signal signal, const Rope& body, std::string_view encodi
   for (const SequenceRange& range : *ranges) {
     items_ += range.last - range.first + 1;
   }
-  if (log_ != nullptr) {
+  if (log_) {
     const std::string line = FormatLine(
         {.at_ns = JourneyNow(), .signal = signal, .what = "got", .ranges = std::move(*ranges)});
-    std::fwrite(line.data(), 1, line.size(), log_);
-    std::fflush(log_);
+    std::fwrite(line.data(), 1, line.size(), log_.get());
+    std::fflush(log_.get());
   }
   return OkStatus();
 }

@@ -25,7 +25,7 @@ struct SinkOptions {
 // On one worker.
 class Sink {
  public:
-  // Errors: a port that is taken, a log file that cannot be opened.
+  // Errors: a port that is taken, a file that cannot be opened.
   static Result<std::unique_ptr<Sink>> Open(net::Worker& worker, SinkOptions options);
   ~Sink();
 
@@ -39,6 +39,12 @@ class Sink {
  private:
   class Export;
   class HttpExport;
+  struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  using OwnedFile = std::unique_ptr<std::FILE, CloseFile>;
+  // None for an empty path.
+  static Result<OwnedFile> OpenFile(const std::string& path, const char* mode);
   explicit Sink(SinkOptions options) : options_(std::move(options)) {}
   void WriteCount();
   Status Listen(net::Worker& worker);
@@ -46,7 +52,8 @@ class Sink {
   Status Take(otlp::Signal signal, const Rope& body, std::string_view encoding);
 
   const SinkOptions options_;
-  std::FILE* log_ = nullptr;
+  OwnedFile log_;
+  OwnedFile count_;
   std::unique_ptr<net::Listener> grpc_listener_;
   std::unique_ptr<net::Listener> http_listener_;
   std::shared_ptr<net::HttpServer> grpc_server_;
