@@ -1,3 +1,7 @@
 #include "cli/options.h"
+#include "io/machine.h"
 
-int main(int argc, char** argv) { return gapless::cli::Main(argc, argv); }
+int main(int argc, char** argv) {
+  gapless::io::KeepFreedMemory();
+  return gapless::cli::Main(argc, argv);
+}

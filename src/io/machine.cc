@@ -79,6 +79,13 @@ uint64_t MachineMemoryLimit(FileSystem& fs) {
                             "memory.limit_in_bytes", limit);
 }
 
+void KeepFreedMemory() {
+  // glibc raises both by itself, but with twice the largest block that was freed as the second one
+  // (mallopt(3)), which a few windows of a journal pass all the time.
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  mallopt(M_TRIM_THRESHOLD, 32 << 20);
+}
+
 void ReturnFreeMemory(uint64_t much) {
   if (mallinfo2().fordblks > much) {
     malloc_trim(0);
