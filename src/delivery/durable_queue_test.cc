@@ -36,6 +36,7 @@ class DurableQueueTest : public ::testing::Test {
     options.seed = 1;
     options.writer = &executor_;
     options.reader = &executor_;
+    options.closer = &executor_;
     auto opened = journal::SegmentJournal::Open(options, fs_, bench_.loop);
     EXPECT_TRUE(opened.ok()) << opened.status().ToString();
     bench_.Restart(std::move(*opened));

@@ -23,6 +23,7 @@ class SegmentHarness final : public JournalHarness {
     options_.name = "exporter_test_traces";
     options_.writer = &executor_;
     options_.reader = &executor_;
+    options_.closer = &executor_;
     const Status made = fs_.MakeDirectory("/data", 0700);
     EXPECT_TRUE(made.ok());
   }

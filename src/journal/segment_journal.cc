@@ -98,14 +98,13 @@ SegmentJournal::SegmentJournal(SegmentJournalOptions options, io::FileSystem& fs
       journal_id_(recovered.journal_id),
       backfill_max_size_(options_.backfill_max_size),
       side_(std::make_shared<WriterSide>(WriterOptions(options_, journal_id_), fs, recovered)) {
-  if (!options_.writer) {
-    own_writer_ = std::make_unique<io::ServiceThread>("journal-write");
-  }
-  if (!options_.reader) {
-    own_reader_ = std::make_unique<io::ServiceThread>("journal-read");
-  }
-  writer_ = options_.writer ? options_.writer : own_writer_.get();
-  reader_ = options_.reader ? options_.reader : own_reader_.get();
+  const auto executor = [this](io::Executor* given, const char* name) {
+    return given ? given
+                 : own_threads_.emplace_back(std::make_unique<io::ServiceThread>(name)).get();
+  };
+  writer_ = executor(options_.writer, "journal-write");
+  reader_ = executor(options_.reader, "journal-read");
+  closer_ = executor(options_.closer, "journal-close");
   ReadAhead::Host& host = *this;
   read_ahead_ = std::make_unique<ReadAhead>(host, home_, *reader_);
   AdoptRecovered(recovered);

@@ -59,6 +59,7 @@ struct SegmentJournalOptions {
   // For tests and the simulator; null: service threads of its own.
   io::Executor* writer = nullptr;
   io::Executor* reader = nullptr;
+  io::Executor* closer = nullptr;
   telemetry::Logger log = {};
 };
 
@@ -230,10 +231,12 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
 
   std::shared_ptr<WriterSide> side_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  std::unique_ptr<io::ServiceThread> own_writer_;
-  std::unique_ptr<io::ServiceThread> own_reader_;
+  std::vector<std::unique_ptr<io::Executor>> own_threads_;
   io::Executor* writer_ = nullptr;
   io::Executor* reader_ = nullptr;
+  // Closes removed files: the last close gives their space back, which may take the disk longer
+  // than a write (with `discard`, 20 ms and more).
+  io::Executor* closer_ = nullptr;
   std::unique_ptr<ReadAhead> read_ahead_;
 };
 

@@ -69,6 +69,33 @@ TEST(SegmentRecoveryTest, SpaceReturnsWhenRecordsAreSettled) {
   EXPECT_EQ(harness.journal().ledger().delivered.requests, 400U);
 }
 
+// Its space is given back by the last close, for which the journal's loop must not wait.
+TEST(SegmentRecoveryTest, RemovedFilesAreClosedByTheirExecutor) {
+  class Kept final : public io::Executor {
+   public:
+    void Post(Task task) override { tasks_.push_back(std::move(task)); }
+    size_t count() const { return tasks_.size(); }
+
+   private:
+    std::vector<Task> tasks_;
+  };
+  Kept closer;
+  SegmentHarness harness(Small());
+  harness.options().closer = &closer;
+  std::vector<Position> positions;
+  for (int i = 0; i < 40; ++i) {
+    positions.push_back(*harness.Append(MakeBatch(std::string(2000, 'x'))));
+  }
+  harness.Settle();
+  EXPECT_EQ(closer.count(), 0U);
+  const size_t files = harness.SegmentPaths().size();
+  for (const Position position : positions) {
+    harness.journal().Settle(position, Delivered(1), {});
+  }
+  harness.Settle();
+  EXPECT_EQ(closer.count(), files - 1) << "all but the active one";
+}
+
 TEST(SegmentRecoveryTest, ASparseSegmentIsEmptiedByMovingItsRecords) {
   SegmentHarness harness(Small());
   std::map<Position, std::string> kept;

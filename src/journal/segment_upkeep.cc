@@ -84,7 +84,8 @@ void SegmentJournal::OnCheckpoint(const Status& status, const std::vector<uint64
   if (status.ok()) {
     ++next_checkpoint_;
     for (const uint64_t sequence : released) {
-      segments_.erase(sequence);
+      auto segment = segments_.extract(sequence);
+      closer_->Post([file = std::move(segment.mapped().file)] {});
     }
     MaybeCompact();
   } else {
