@@ -98,7 +98,11 @@ service:
         return sorted((self.folder / "journal").glob("*/*.seg"))
 
     def disk(self):
-        return sum(path.stat().st_blocks * 512 for path in self.segments())
+        blocks = 0
+        for path in self.segments():
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                blocks += path.stat().st_blocks
+        return blocks * 512
 
 
 def forget_cache():
