@@ -35,6 +35,7 @@ class DurableQueueTest : public ::testing::Test {
     options.cache_size = 0;  // every piece of a record is read from the disk
     options.seed = 1;
     options.writer = &executor_;
+    options.recover_at_once = 1;
     options.reader = &executor_;
     options.closer = &executor_;
     auto opened = journal::SegmentJournal::Open(options, fs_, bench_.loop);

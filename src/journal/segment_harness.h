@@ -21,6 +21,7 @@ class SegmentHarness final : public JournalHarness {
       : options_(std::move(options)), rng_(seed) {
     options_.directory = kDirectory;
     options_.name = "exporter_test_traces";
+    options_.recover_at_once = 1;
     options_.writer = &executor_;
     options_.reader = &executor_;
     options_.closer = &executor_;

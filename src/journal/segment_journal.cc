@@ -75,6 +75,7 @@ Result<std::unique_ptr<SegmentJournal>> SegmentJournal::Open(SegmentJournalOptio
   const RecoveryOptions recovery{.directory = options.directory,
                                  .name = options.name,
                                  .new_journal_id = std::max<uint64_t>(id, 1),
+                                 .segments_at_once = options.recover_at_once,
                                  .log = options.log};
   ASSIGN_OR_RETURN(Recovered recovered, RecoverJournal(recovery, fs));
   if (options.backfill_max_size == 0) {

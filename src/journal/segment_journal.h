@@ -56,6 +56,8 @@ struct SegmentJournalOptions {
   Duration retry_delay = std::chrono::seconds(1);
   // For salts and the journal's ID; 0: from the operating system.
   uint64_t seed = 0;
+  // RecoveryOptions::segments_at_once.
+  size_t recover_at_once = 4;
   // For tests and the simulator; null: service threads of its own.
   io::Executor* writer = nullptr;
   io::Executor* reader = nullptr;

@@ -68,6 +68,9 @@ struct RecoveryOptions {
   uint64_t new_journal_id = 1;
   // Changes nothing on the disk: for `gapless journal`. NOT_FOUND if there is no journal.
   bool read_only = false;
+  // Segments that are scanned at once, each by a thread of its own; 1: by the caller, so that the
+  // disk sees one order of calls.
+  size_t segments_at_once = 1;
   telemetry::Logger log;
 };
 

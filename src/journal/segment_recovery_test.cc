@@ -212,6 +212,35 @@ TEST(SegmentDamageTest, AFlippedByteCostsAtMostTheRecordThatItHits) {
   }
 }
 
+TEST(SegmentDamageTest, ManySegmentsAtOnceGiveWhatOneAfterTheOtherGives) {
+  SegmentHarness harness(Small());
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(harness.Append(MakeBatch(std::string(2000, static_cast<char>('a' + i % 26)))).ok());
+  }
+  harness.Settle();
+  harness.Crash(io::CrashKind::kProcess);
+  std::map<std::string, std::string> files = harness.Files();
+  for (const size_t damaged : {size_t{1}, size_t{4}}) {
+    files[harness.SegmentPaths()[damaged]].replace(kSegmentDataAt, 8, "damaged!");
+  }
+  std::vector<Position> expected;
+  Ledger ledger;
+  for (const size_t at_once : {1U, 3U, 64U}) {
+    harness.RestoreFiles(files);
+    harness.options().recover_at_once = at_once;
+    ASSERT_TRUE(harness.Open().ok());
+    if (at_once == 1) {
+      expected = harness.Pending();
+      ledger = harness.journal().ledger();
+      EXPECT_LT(expected.size(), 100U);
+    }
+    EXPECT_EQ(harness.Pending(), expected);
+    EXPECT_EQ(harness.journal().ledger().pending, ledger.pending);
+    EXPECT_EQ(harness.journal().ledger().dropped, ledger.dropped);
+    harness.Crash(io::CrashKind::kProcess);
+  }
+}
+
 TEST(SegmentDamageTest, AFileCutAnywhereKeepsWhatLiesBeforeTheCut) {
   SegmentHarness harness(Small());
   std::vector<Position> positions;

@@ -15,7 +15,8 @@ constexpr uint64_t kWindow = 1 << 20;
 // What the kernel is told of ahead.
 constexpr uint64_t kWillRead = uint64_t{8} << 20;
 constexpr uint64_t kSmallWindow = 4096;
-constexpr uint64_t kLargeRecord = 32 * 1024;
+// A disk reads on about so far in the time that one more small read takes.
+constexpr uint64_t kLargeRecord = 128 * 1024;
 constexpr uint64_t kPayloadPiece = 1 << 20;
 
 }  // namespace
