@@ -277,7 +277,7 @@ double RawRead(const Setting& setting) {
 // Rounds of the journal and of raw writes in turn, because disks have moods; the median round
 // counts.
 void BenchAppend(const Setting& setting, bool sync) {
-  constexpr size_t kRounds = 5;
+  constexpr size_t kRounds = 15;
   struct Round {
     double speed;
     double raw;
