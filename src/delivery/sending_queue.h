@@ -152,34 +152,37 @@ class SendingQueue final {
     Timer deadline;
   };
 
-  // sending_queue.cc: in, settle, life.
+  // sending_queue.cc: life.
   static Backlog::Options BacklogOptionsOf(const SendingQueueOptions& options);
   void BuildLevels();
+  void OnReadable();
+  void CheckDrained();
+  void FinishShutdown();
+
+  // intake.cc: what comes in.
   void Admit(otlp::Batch batch, pipeline::Completion completion);
+  void AdmitBlocked();
   void OnFull(otlp::Batch batch, pipeline::Completion completion);
   void ExpireBlocked();
   void DropOldest(const otlp::Batch& batch);
   void Append(otlp::Batch batch, pipeline::Completion completion);
   void AwaitSettlement(journal::Position position, const otlp::Batch& batch,
                        pipeline::Completion completion);
-  void Withdraw(journal::Position position, Status status);
   void WatchClients();
-  void Expire(journal::Position position);
-  void BookUnsent(journal::Position position, journal::DropReason reason, const Status& verdict);
   Duration LongestSeries() const;
-  void AdmitBlocked();
+  void Expire(journal::Position position);
+  void Withdraw(journal::Position position, Status status);
+
+  // booking.cc: what became of each record.
+  void Recount();
   void Open(journal::Position position);
   void Forget(const UnitPart& part);
-  void Recount();
-  void OnReadable();
+  void BookUnsent(journal::Position position, journal::DropReason reason, const Status& verdict);
   // What level `by` (none: one that left the configuration) made of the unit.
   void BookUnit(const Unit& unit, uint64_t filtered, uint64_t refused, std::optional<size_t> by);
   void BookDrop(const Unit& unit, journal::DropReason reason, const Status& verdict);
   void BookPart(const UnitPart& part, const journal::Settlement& share, const Status& verdict,
                 const std::vector<journal::ReaderId>& owed = {}, std::optional<size_t> by = {});
-  void CheckFailbackComplete();
-  void CheckDrained();
-  void FinishShutdown();
 
   // queue_health.cc: health pages.
   void BuildHealthChecks();
@@ -198,15 +201,23 @@ class SendingQueue final {
   void OnLateOfSettled(std::optional<size_t> level, uint64_t unit_id, bool delivered);
   void CountDuplicates(uint64_t items);
 
-  // dispatch.cc: router and sending.
+  // steering.cc: what the router asks for.
   void Feed(const RouterEvent& event);
   void Act(const RouterAction& action);
   void LogTransition(const RouterAction& action);
   void LogActivation(const RouterAction& action);
   void ArmTick();
+  void StartProbe(size_t level);
+  void ProbePaths(size_t level, AttemptCallback done);
+  void StartTrial(size_t level, bool desperate);
+  Unit* TrialCandidate(size_t level, bool desperate);
+  void AbandonTrial(Unit& unit);
+
+  // dispatch.cc: which unit goes where.
   void Dispatch();
   void DispatchReturned();
   void DispatchFresh();
+  void ArmFlush();
   std::optional<size_t> ChooseLevel(const Unit& unit) const;
   // How willingly a unit is sent to a usable level: 0 gladly, 1 it fails there, 2 a whole series
   // failed there; none: it cannot go there.
@@ -227,12 +238,7 @@ class SendingQueue final {
   Duration ShareOf(const Unit& unit) const;
   void TakeBack(size_t level);
   void Return(Unit& unit, bool front);
-  void StartProbe(size_t level);
-  void ProbePaths(size_t level, AttemptCallback done);
-  void StartTrial(size_t level, bool desperate);
-  Unit* TrialCandidate(size_t level, bool desperate);
-  void AbandonTrial(Unit& unit);
-  void ArmFlush();
+  void ReleasePaths(Unit& unit);
 
   // outcomes.cc: what attempts bring.
   void OnAttempt(size_t level, size_t path, uint64_t unit_id, const AttemptResult& result);
@@ -255,8 +261,8 @@ class SendingQueue final {
   void Bury(Unit& unit, journal::DropReason reason);
   void OnBuried(uint64_t unit_id, journal::DropReason reason, bool stored);
   void DropNow(Unit& unit, journal::DropReason reason, std::string_view dead_letter);
-  void ReleasePaths(Unit& unit);
   void Erase(uint64_t unit_id);
+  void CheckFailbackComplete();
 
   Loop& home_;
   std::unique_ptr<journal::Journal> journal_;
