@@ -81,7 +81,8 @@ void Run(std::string_view text) {
   fs.SetContent("/j/checkpoint.1", body);
   fs.SetContent("/j/00000001.seg", MakeSegment(&input));
   fs.SetContent("/j/00000002.seg", text);
-  Result<Recovered> recovered = RecoverJournal({.directory = "/j", .name = "fuzz", .log = {}}, fs);
+  Result<Recovered> recovered =
+      RecoverJournal({.directory = "/j", .name = "fuzz", .segments_at_once = 1, .log = {}}, fs);
   if (!recovered.ok()) {
     return;
   }

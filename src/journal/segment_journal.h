@@ -57,7 +57,7 @@ struct SegmentJournalOptions {
   // For salts and the journal's ID; 0: from the operating system.
   uint64_t seed = 0;
   // RecoveryOptions::segments_at_once.
-  size_t recover_at_once = 4;
+  size_t recover_at_once = RecoveryOptions().segments_at_once;
   // For tests and the simulator; null: service threads of its own.
   io::Executor* writer = nullptr;
   io::Executor* reader = nullptr;

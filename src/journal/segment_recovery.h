@@ -70,7 +70,7 @@ struct RecoveryOptions {
   bool read_only = false;
   // Segments that are scanned at once, each by a thread of its own; 1: by the caller, so that the
   // disk sees one order of calls.
-  size_t segments_at_once = 1;
+  size_t segments_at_once = 4;
   telemetry::Logger log;
 };
 
