@@ -43,7 +43,9 @@ class MemoryFile final : public File {
     }
     const Status status = fs_.Count(Kind::kWrite);
     if (!status.ok()) {
-      inode_->Write(offset, std::string_view(all).substr(0, all.size() / 2));
+      if (!fs_.IsDead()) {
+        inode_->Write(offset, std::string_view(all).substr(0, all.size() / 2));
+      }
       return status;
     }
     const uint64_t growth =
@@ -69,6 +71,9 @@ class MemoryFile final : public File {
   Status Sync() override {
     const MutexLock lock(fs_.mu_);
     const Status status = fs_.Count(Kind::kWrite);
+    if (fs_.stop_at_ != 0 && !status.ok()) {
+      return status;  // a crash decides what is there
+    }
     if (status.ok()) {
       for (const auto& [offset, bytes] : inode_->unsynced) {
         MemoryFileSystem::Inode::Apply(inode_->durable, offset, bytes);
@@ -130,6 +135,9 @@ Status MemoryFileSystem::Count(Kind kind) {
   ++calls_;
   if (calls_ == fail_at_) {
     return fail_status_;
+  }
+  if (stop_at_ != 0 && calls_ >= stop_at_) {
+    return Unavailable("the process is dead");
   }
   return kind == Kind::kWrite ? fail_writes_ : fail_reads_;
 }
@@ -281,6 +289,7 @@ constexpr size_t kSector = 512;
 void MemoryFileSystem::Crash(CrashKind kind, Rng& rng) {
   const MutexLock lock(mu_);
   locks_.clear();
+  stop_at_ = 0;
   if (kind == CrashKind::kProcess) {
     return;
   }
@@ -317,6 +326,11 @@ void MemoryFileSystem::FailCall(uint64_t n, Status error) {
   const MutexLock lock(mu_);
   fail_at_ = calls_ + n;
   fail_status_ = std::move(error);
+}
+
+void MemoryFileSystem::StopAt(uint64_t n) {
+  const MutexLock lock(mu_);
+  stop_at_ = calls_ + n;
 }
 
 void MemoryFileSystem::FailWrites(Status error) {

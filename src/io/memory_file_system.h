@@ -50,6 +50,9 @@ class MemoryFileSystem final : public FileSystem {
   // Every call that writes fails until it is set to OK.
   void FailWrites(Status error);
   void FailReads(Status error);
+  // The process dies in the n-th call from now: it fails, and no later call has any effect. Ends
+  // with Crash.
+  void StopAt(uint64_t n);
   uint64_t calls() const;
   // Allocations beyond this many bytes in all files fail with RESOURCE_EXHAUSTED.
   void SetCapacity(uint64_t bytes);
@@ -69,6 +72,8 @@ class MemoryFileSystem final : public FileSystem {
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
 
   Status Count(Kind kind) GAPLESS_REQUIRES(mu_);
+  // The process died in an earlier call.
+  bool IsDead() const GAPLESS_REQUIRES(mu_) { return stop_at_ != 0 && calls_ > stop_at_; }
   uint64_t Used() const GAPLESS_REQUIRES(mu_);
 
   mutable Mutex mu_;
@@ -78,6 +83,7 @@ class MemoryFileSystem final : public FileSystem {
   std::set<std::string> locks_ GAPLESS_GUARDED_BY(mu_);
   uint64_t calls_ GAPLESS_GUARDED_BY(mu_) = 0;
   uint64_t fail_at_ GAPLESS_GUARDED_BY(mu_) = 0;
+  uint64_t stop_at_ GAPLESS_GUARDED_BY(mu_) = 0;
   Status fail_status_ GAPLESS_GUARDED_BY(mu_);
   Status fail_writes_ GAPLESS_GUARDED_BY(mu_);
   Status fail_reads_ GAPLESS_GUARDED_BY(mu_);

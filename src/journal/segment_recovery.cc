@@ -57,6 +57,7 @@ class Recovery {
   Status ScanSegments();
   void Adopt(const RecoveredSegment& segment, const std::vector<ScanItem>& items);
   void Keep(const RecoveredSegment& segment, const ScanItem& item);
+  bool IsBadCopy(const RecoveredSegment& segment, const ScanItem& item) const;
   void NoteDamage(const RecoveredSegment& segment, const ScanItem& item);
   void Count(DamagedPlace place);
   void DropTornRecords();
@@ -254,7 +255,7 @@ void Recovery::Keep(const RecoveredSegment& segment, const ScanItem& item) {
   out_.next_position = std::max(out_.next_position, position + 1);
   const bool held = position >= checkpoint_.counted || checkpoint_.pending.Contains(position) ||
                     checkpoint_.debts.IsOwed(position);
-  if (held) {
+  if (held && !IsBadCopy(segment, item)) {
     // Nearly always the highest so far: then the place is known.
     const bool last = out_.records.empty() || out_.records.rbegin()->first < position;
     const auto hint = last ? out_.records.end() : out_.records.lower_bound(position);
@@ -264,6 +265,15 @@ void Recovery::Keep(const RecoveredSegment& segment, const ScanItem& item) {
                                                   .header = item.header,
                                                   .metadata = Intern(item.metadata)});
   }
+}
+
+// Somebody died while it was being moved, or its write failed: the record is where it was.
+bool Recovery::IsBadCopy(const RecoveredSegment& segment, const ScanItem& item) const {
+  if ((item.header.flags & kFlagMoved) == 0 || !out_.records.contains(item.header.position)) {
+    return false;
+  }
+  const Result<bool> good = CheckPayload(*segment.file, segment.header, item.offset, item.header);
+  return !good.ok() || !*good;
 }
 
 void Recovery::DropTornRecords() {
