@@ -204,6 +204,96 @@ TEST(SegmentLimitTest, DebtsGoBeforeAnAppendIsRefusedForLong) {
   EXPECT_GT(harness.journal().stats().owed.requests, 5U);
 }
 
+TEST(SegmentLimitTest, DebtsThatWereGivenUpAreNotGivenUpForEachThatWaitsForTheirSpace) {
+  SegmentHarness harness({.segment_size = 16 * 1024,
+                          .max_size = 100 * 1024,
+                          .backfill_max_size = 1 << 30,
+                          .cache_size = 0});
+  const ReaderId reader = harness.journal().RegisterReader("otlp/primary");
+  int refused = 0;
+  for (int i = 0; i < 100; ++i) {  // so fast that no checkpoint comes between them
+    const auto position = harness.Append(MakeBatch(std::string(2000, 'x')));
+    if (position.ok()) {
+      harness.journal().Settle(*position, Delivered(1), {reader});
+    } else {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 40);
+  EXPECT_LE(harness.journal().stats().debts_given_up.requests, 8U) << "one segment's";
+  harness.Settle();
+  EXPECT_TRUE(harness.Append(MakeBatch("again")).ok());
+}
+
+// At the limit with a little left in every segment: what is moved makes room, so it may exceed it.
+TEST(SegmentLimitTest, AFullJournalOfSparseSegmentsFindsRoomAgain) {
+  const auto disk = std::make_shared<Budget>(8 * 16 * 1024);
+  for (const uint64_t max_size : {uint64_t{100} * 1024, uint64_t{0}}) {
+    SegmentHarness harness({.segment_size = 16 * 1024,
+                            .max_size = max_size,
+                            .cache_size = 0,
+                            .disk_budget = max_size == 0 ? disk : nullptr});
+    std::vector<Position> positions;
+    Result<Position> result = Position{0};
+    while ((result = harness.Append(MakeBatch(std::string(900, 'x')))).ok()) {
+      positions.push_back(*result);
+    }
+    size_t kept = 0;
+    for (const Position position : positions) {
+      if (position % 8 == 5) {
+        ++kept;
+      } else {
+        harness.journal().Settle(position, Delivered(1), {});
+      }
+    }
+    harness.Settle();
+    ASSERT_FALSE(harness.Append(MakeBatch("no room")).ok()) << "every segment is needed";
+    harness.loop().AdvanceBy(std::chrono::seconds(8));
+    EXPECT_TRUE(harness.Append(MakeBatch("there is room")).ok());
+    EXPECT_EQ(harness.Pending().size(), kept + 1);
+    EXPECT_LT(harness.journal().stats().disk_bytes, 64U * 1024);
+  }
+}
+
+TEST(SegmentFaultTest, AMoveThatFailsIsNotTriedAgainAtOnce) {
+  SegmentHarness harness(Small());
+  for (int i = 0; i < 100; ++i) {
+    const Position position = *harness.Append(MakeBatch(std::string(900, 'x')));
+    if (i % 16 != 5) {
+      harness.journal().Settle(position, Delivered(1), {});
+    }
+  }
+  harness.Settle();
+  harness.fs().SetCapacity(0);
+  // Fills the segment in use.
+  while (harness.Append(MakeBatch(std::string(100, 'y'))).ok()) {
+  }
+  harness.loop().AdvanceBy(std::chrono::seconds(6));
+  const uint64_t before = harness.fs().calls();
+  harness.loop().AdvanceBy(std::chrono::seconds(60));
+  EXPECT_LT(harness.fs().calls() - before, 60U * 8) << "some in five seconds";
+  const size_t segments = harness.SegmentPaths().size();
+  harness.fs().SetCapacity(UINT64_MAX);
+  harness.loop().AdvanceBy(std::chrono::seconds(10));
+  EXPECT_LE(harness.SegmentPaths().size(), segments - 4) << "it went on";
+}
+
+TEST(SegmentFaultTest, ASpareFileThatSomebodyRemovedIsNotMissed) {
+  SegmentHarness harness(Small());
+  for (int i = 0; i < 60; ++i) {
+    harness.journal().Settle(*harness.Append(MakeBatch(std::string(900, 'x'))), Delivered(1), {});
+    if (i % 10 == 9) {
+      harness.Settle();
+    }
+  }
+  for (const std::string& path : harness.SegmentPaths()) {
+    ASSERT_TRUE(harness.fs().Remove(path).ok());
+  }
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_TRUE(harness.Append(MakeBatch(std::string(900, 'y'))).ok()) << i;
+  }
+}
+
 TEST(SegmentLimitTest, DebtsHaveTheirOwnLimitOnDisk) {
   SegmentHarness harness({.segment_size = 16 * 1024, .backfill_max_size = 10'000, .cache_size = 0});
   const ReaderId reader = harness.journal().RegisterReader("otlp/primary");

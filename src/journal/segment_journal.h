@@ -213,6 +213,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   std::unordered_map<std::string, std::weak_ptr<const otlp::Metadata>> metadata_;
   uint64_t charged_ = 0;
   uint64_t owed_bytes_ = 0;
+  uint64_t given_up_until_ = 0;  // the checkpoint that brings back the space of the last given up
   uint64_t backfill_max_size_ = 0;
   uint64_t disk_bytes_ = 0;
   std::string user_state_;

@@ -142,6 +142,10 @@ void SegmentJournal::GiveUpOldestDebt() {
 }
 
 void SegmentJournal::GiveUpDebts(uint64_t bytes) {
+  if (next_checkpoint_ <= given_up_until_) {
+    return;  // the space of the last ones is on its way
+  }
+  given_up_until_ = next_checkpoint_ + (checkpoint_in_flight_ ? 1 : 0);
   const uint64_t before = owed_bytes_;
   while (owed_bytes_ > 0 && before - owed_bytes_ < bytes) {
     GiveUpOldestDebt();

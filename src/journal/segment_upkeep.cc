@@ -95,7 +95,6 @@ void SegmentJournal::OnCheckpoint(const Status& status, const std::vector<uint64
     dirty_ = true;
   }
   if (closing_) {
-    closed_ = closed_ || !status.ok();
     ContinueClose();
   } else if (dirty_ && !checkpoint_timer_.armed()) {
     checkpoint_timer_ = home_.RunAfter(status.ok() ? kCheckpointInterval : kCheckpointRetry,
@@ -221,8 +220,14 @@ void SegmentJournal::OnRecordMoved(const Written& written) {
   if (--moves_in_flight_ == 0) {
     compacting_ = 0;
   }
+  if (!written.status.ok()) {
+    for (auto& [sequence, segment] : segments_) {
+      segment.sparse_since.reset();  // the disk gets a pause
+    }
+    return;
+  }
   Entry* entry = index_.Find(written.position);
-  if (!written.status.ok() || !entry || entry->segment != &from) {
+  if (!entry || entry->segment != &from) {
     return;
   }
   Segment& to = segments_.at(written.segment);

@@ -69,7 +69,7 @@ SegmentWriter::SegmentWriter(SegmentWriterOptions options, io::FileSystem& fs,
     }
     files_[segment.sequence] = {.path = std::move(segment.path),
                                 .size = segment.size,
-                                .reusable = segment.size == options_.segment_size};
+                                .reusable = false};  // nobody knows what its former life met
   }
 }
 
@@ -226,6 +226,10 @@ Status SegmentWriter::OpenSegment(const WriteRequest& first, uint64_t record_siz
     size = std::max({needed, kSmallSegment, size / 4 / kPage * kPage});
     taken = TakeFile(size, &segment);
   }
+  if (taken.code() == Code::kResourceExhausted && (first.flags & kFlagMoved) != 0) {
+    // What is moved makes room: for the while until its old segment returns there is more.
+    taken = MakeFile(size, Limits::kExceeded, &segment);
+  }
   RETURN_IF_ERROR(taken);
   ++opened_;
   segment.header = {.journal_id = options_.journal_id,
@@ -242,15 +246,18 @@ Status SegmentWriter::OpenSegment(const WriteRequest& first, uint64_t record_siz
 }
 
 Status SegmentWriter::TakeFile(uint64_t size, OpenedSegment* segment) {
-  if (size != options_.segment_size || spares_.empty()) {
-    return MakeFile(size, segment);
+  while (size == options_.segment_size && !spares_.empty()) {
+    const FileInfo spare = std::move(spares_.back());
+    spares_.pop_back();
+    Result<std::unique_ptr<io::File>> file = fs_.Open(spare.path, io::OpenMode::kReadWrite);
+    if (file.ok()) {
+      segment->file = std::move(*file);
+      segment->path = spare.path;
+      return OkStatus();
+    }
+    Unlink(spare.path, spare.size);  // somebody removed it
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<io::File> file,
-                   fs_.Open(spares_.back().path, io::OpenMode::kReadWrite));
-  segment->file = std::move(file);
-  segment->path = spares_.back().path;
-  spares_.pop_back();
-  return OkStatus();
+  return MakeFile(size, Limits::kKept, segment);
 }
 
 Status SegmentWriter::CheckRoom(uint64_t size) {
@@ -284,15 +291,24 @@ bool SegmentWriter::Charge(uint64_t size) {
   return disk_account_->TryCharge(size);
 }
 
-Status SegmentWriter::MakeFile(uint64_t size, OpenedSegment* segment) {
+// Spares go before anybody is refused.
+Status SegmentWriter::FindRoom(uint64_t size) {
   Status room = CheckRoom(size);
   for (; !room.ok() && !spares_.empty(); room = CheckRoom(size)) {
     Unlink(spares_.back().path, spares_.back().size);
     spares_.pop_back();
   }
   RETURN_IF_ERROR(room);
-  if (!Charge(size)) {
-    return ResourceExhausted("the journals of this directory use all the space they may");
+  return Charge(size)
+             ? OkStatus()
+             : ResourceExhausted("the journals of this directory use all the space they may");
+}
+
+Status SegmentWriter::MakeFile(uint64_t size, Limits limits, OpenedSegment* segment) {
+  if (limits == Limits::kKept) {
+    RETURN_IF_ERROR(FindRoom(size));
+  } else if (disk_account_) {
+    disk_account_->ForceCharge(size);
   }
   const std::string path = io::JoinPath(options_.directory, fmt::format("{:08}.seg", next_file_++));
   const auto make = [&]() -> Status {

@@ -122,7 +122,9 @@ class SegmentWriter {
                         GroupResult* result);
   Status OpenSegment(const WriteRequest& first, uint64_t record_size, GroupResult* result);
   Status TakeFile(uint64_t size, OpenedSegment* segment);
-  Status MakeFile(uint64_t size, OpenedSegment* segment);
+  enum class Limits : uint8_t { kKept, kExceeded };
+  Status MakeFile(uint64_t size, Limits limits, OpenedSegment* segment);
+  Status FindRoom(uint64_t size);
   Status CheckRoom(uint64_t size);
   bool Charge(uint64_t size);
   // Ends the active segment. `good`: writes its end mark; else its file is never used again.
