@@ -113,8 +113,9 @@ class Journal {
   virtual std::optional<RecordInfo> NextPending(Position from) const = 0;
   // The batches of these records, in this order, as they were appended (without their context once
   // they came from disk). Pending and owed records; NOT_FOUND for others. Fires once, perhaps
-  // inside the call. DATA_LOSS: the record is damaged; the journal has booked it as
-  // dropped{damaged} and settled it. Rising positions are read fastest.
+  // inside the call. DATA_LOSS: the record is damaged, or the disk did not give it back for half a
+  // minute; the journal has booked it as dropped{damaged} and settled it. Rising positions are read
+  // fastest.
   virtual void Read(std::vector<Position> positions, ReadCallback done) = 0;
   // Each pending record is settled exactly once; a position that is not pending is ignored. `owed`
   // names the readers that shall still get it (backfill). Debts beyond their own limit are given

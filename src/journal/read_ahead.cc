@@ -12,6 +12,9 @@ constexpr uint64_t kReadyLow = uint64_t{4} << 20;
 constexpr uint64_t kReadyMax = uint64_t{8} << 20;
 // So many windows are asked for at a time: the disk's thread does not wait for this one.
 constexpr size_t kOnTheirWayMax = 4;
+// What the disk does not give back is damaged after so many attempts.
+constexpr int kAttempts = 30;
+constexpr Duration kReadAgain = std::chrono::seconds(1);
 
 uint64_t BytesOf(const ReadRecord& record) {
   return record.batch.ok() ? record.batch->body.size() : 0;
@@ -109,7 +112,7 @@ std::optional<Result<otlp::Batch>> ReadAhead::Take(const Place& place) {
     return std::nullopt;  // it was moved, and its old place may belong to others
   }
   host_.OnDamaged(*source, item, status);
-  return status;
+  return DataLoss(status.message());
 }
 
 void ReadAhead::Remove(const Place& place, uint64_t bytes) {
@@ -145,22 +148,35 @@ Position ReadAhead::Start(Position position) {
                       .gone = std::vector<bool>(count),
                       .left = count});
   ++on_their_way_;
-  executor_.Post([this, &home = home_, source, alive = std::weak_ptr(alive_)]() mutable {
-    std::vector<ReadRecord> records = ReadRecords(*source, true);
-    home.Post([this, source = std::move(source), records = std::move(records),
-               alive = std::move(alive)]() mutable {
-      if (!alive.expired()) {
-        OnRead(source, std::move(records));
-      }
-    });
-  });
+  Send(source);
   return next_window_ - 1;
+}
+
+void ReadAhead::Send(std::shared_ptr<const ReadWindow> source) {
+  executor_.Post(
+      [this, &home = home_, source = std::move(source), alive = std::weak_ptr(alive_)]() mutable {
+        std::vector<ReadRecord> records = ReadRecords(*source, true);
+        home.Post([this, source = std::move(source), records = std::move(records),
+                   alive = std::move(alive)]() mutable {
+          if (!alive.expired()) {
+            OnRead(source, std::move(records));
+          }
+        });
+      });
 }
 
 void ReadAhead::OnRead(const std::shared_ptr<const ReadWindow>& source,
                        std::vector<ReadRecord> records) {
-  --on_their_way_;
   const auto window = std::ranges::find(windows_, source, &Window::source);
+  const auto unread = std::ranges::find_if(records, [](const ReadRecord& record) {
+    return !record.batch.ok() && record.batch.status().code() != Code::kDataLoss;
+  });
+  if (unread != records.end() && window->left > 0 && ++window->failures < kAttempts) {
+    host_.OnUnreadable(*source, unread->batch.status());
+    window->again = home_.RunAfter(kReadAgain, [this, source] { Send(source); });
+    return;
+  }
+  --on_their_way_;
   window->records = std::move(records);
   for (size_t i = 0; i < window->records.size(); ++i) {
     window->bytes += window->gone[i] ? 0 : BytesOf(window->records[i]);

@@ -1,7 +1,8 @@
 // ReadAhead: a reader that is behind reads the disk sequentially, some windows ahead of itself.
 //
 // Lives on the journal's home loop; the reads run on the reader's executor. Holds a few MiB at
-// most.
+// most. What the disk does not give back is asked for again for half a minute: disks that are out
+// for a while must not cost records.
 #pragma once
 
 #include "base/loop.h"
@@ -34,6 +35,8 @@ class ReadAhead {
     virtual bool IsCurrent(const ReadWindow& window, const ReadItem& item) = 0;
     virtual void OnDamaged(const ReadWindow& window, const ReadItem& item,
                            const Status& status) = 0;
+    // The disk does not give something of it back; it is asked again.
+    virtual void OnUnreadable(const ReadWindow& window, const Status& status) = 0;
   };
 
   ReadAhead(Host& host, Loop& home, io::Executor& executor);
@@ -54,6 +57,8 @@ class ReadAhead {
     size_t left = 0;                  // items that are not gone
     uint64_t bytes = 0;               // that these hold
     size_t next = 0;                  // the item that is wanted next, if the reader goes on
+    int failures = 0;                 // of the disk
+    Timer again;
     bool ready() const { return !records.empty(); }
   };
   struct Place {
@@ -78,6 +83,7 @@ class ReadAhead {
   void Remove(const Place& place, uint64_t bytes);
   // Has a window read; the last position in it.
   Position Start(Position position);
+  void Send(std::shared_ptr<const ReadWindow> source);
   void OnRead(const std::shared_ptr<const ReadWindow>& source, std::vector<ReadRecord> records);
   void Continue();
   void Trim();

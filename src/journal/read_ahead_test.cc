@@ -84,6 +84,60 @@ TEST_P(ReadAheadTest, EveryReaderGetsWhatItAskedForWhileOthersSettle) {
   EXPECT_GT(right_, kRecords);
 }
 
+TEST(ReadAheadDiskTest, WhatTheDiskDoesNotGiveBackForAWhileIsNotLost) {
+  SegmentHarness harness({.segment_size = 16 * 1024, .cache_size = 0});
+  std::vector<Position> positions;
+  for (int i = 0; i < 5; ++i) {
+    positions.push_back(*harness.Append(MakeBatch(std::string(1000, 'x'))));
+  }
+  harness.fs().FailReads(Unavailable("EIO"));
+  std::vector<Result<otlp::Batch>> read;
+  harness.journal().Read(positions,
+                         [&](std::vector<Result<otlp::Batch>> b) { read = std::move(b); });
+  harness.loop().AdvanceBy(std::chrono::seconds(10));
+  EXPECT_TRUE(read.empty());
+  EXPECT_TRUE(harness.Append(MakeBatch("later")).ok());
+  harness.fs().FailReads(OkStatus());
+  harness.loop().AdvanceBy(std::chrono::seconds(2));
+  ASSERT_EQ(read.size(), positions.size());
+  for (const Result<otlp::Batch>& batch : read) {
+    ASSERT_TRUE(batch.ok()) << batch.status().ToString();
+    EXPECT_EQ(batch->body.ToString(), std::string(1000, 'x'));
+  }
+  EXPECT_EQ(harness.journal().ledger().dropped_total(), Amount{});
+}
+
+TEST(ReadAheadDiskTest, WhatTheDiskNeverGivesBackIsDamaged) {
+  SegmentHarness harness({.segment_size = 16 * 1024, .cache_size = 0});
+  const Position position = *harness.Append(MakeBatch("lost"));
+  harness.fs().FailReads(Unavailable("EIO"));
+  Result<otlp::Batch> read = Internal("no answer");
+  harness.journal().Read({position}, [&](std::vector<Result<otlp::Batch>> batches) {
+    read = std::move(batches.front());
+  });
+  harness.loop().AdvanceBy(std::chrono::seconds(60));
+  EXPECT_EQ(read.status().code(), Code::kDataLoss);
+  EXPECT_NE(read.status().message().find("EIO"), std::string::npos);
+  EXPECT_TRUE(harness.Pending().empty());
+  const Ledger& ledger = harness.journal().ledger();
+  EXPECT_EQ(ledger.dropped[static_cast<size_t>(DropReason::kDamaged)].requests, 1U);
+}
+
+TEST(ReadAheadDiskTest, AnAbruptEndWhileTheDiskIsAskedAgain) {
+  SegmentHarness harness({.segment_size = 16 * 1024, .cache_size = 0});
+  const Position position = *harness.Append(MakeBatch("kept"));
+  harness.fs().FailReads(Unavailable("EIO"));
+  bool answered = false;
+  harness.journal().Read({position}, [&](const auto&) { answered = true; });
+  harness.loop().AdvanceBy(std::chrono::seconds(3));
+  harness.fs().FailReads(OkStatus());
+  harness.Crash(io::CrashKind::kPower);
+  harness.loop().AdvanceBy(std::chrono::seconds(3));
+  EXPECT_FALSE(answered);
+  ASSERT_TRUE(harness.Open().ok());
+  EXPECT_EQ(harness.Read(position)->body.ToString(), "kept");
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, ReadAheadTest, ::testing::Range(uint64_t{1}, uint64_t{6}));
 
 }  // namespace

@@ -46,43 +46,60 @@ Result<otlp::Batch> Decode(const ReadWindow& window, const ReadItem& item, const
   return batch;
 }
 
+// Items that follow each other closely, with one call. After an error nothing was added.
+Status ReadRun(const ReadWindow& window, std::span<const ReadItem> items, bool unpack,
+               std::vector<ReadRecord>* records) {
+  const uint64_t from = items.front().offset;
+  const uint64_t size = items.back().offset + items.back().size - from;
+  SlabRef slab(Slab::New(size));
+  ASSIGN_OR_RETURN(const size_t got, window.file->ReadAt(from, std::span(slab->data(), size)));
+  const Slice run(slab, slab->data(), got);
+  for (const ReadItem& item : items) {
+    const uint64_t at = item.offset - from;
+    RecordHeader header;
+    Result<otlp::Batch> batch =
+        at + item.size > run.size()
+            ? DataLoss(fmt::format("{} ends before record {}", window.path, item.position))
+            : Decode(window, item, run.Sub(at, item.size), unpack, &header);
+    records->push_back({.batch = std::move(batch), .header = header});
+  }
+  return OkStatus();
+}
+
+// How many of the items, from the first on, are worth one call.
+size_t RunOf(std::span<const ReadItem> items) {
+  const uint64_t from = items.front().offset;
+  uint64_t to = from + items.front().size;
+  size_t count = 1;
+  for (; count < items.size(); ++count) {
+    const ReadItem& next = items[count];
+    if (next.offset < to || next.offset - to > kGapMax ||
+        next.offset + next.size - from > kRunMax) {
+      break;
+    }
+    to = next.offset + next.size;
+  }
+  return count;
+}
+
 }  // namespace
 
 std::vector<ReadRecord> ReadRecords(const ReadWindow& window, bool unpack) {
   std::vector<ReadRecord> records;
   records.reserve(window.items.size());
-  for (size_t begin = 0; begin < window.items.size();) {
-    const uint64_t from = window.items[begin].offset;
-    uint64_t to = from + window.items[begin].size;
-    size_t end = begin + 1;
-    for (; end < window.items.size(); ++end) {
-      const ReadItem& next = window.items[end];
-      if (next.offset < to || next.offset - to > kGapMax ||
-          next.offset + next.size - from > kRunMax) {
-        break;
+  for (std::span<const ReadItem> left = window.items; !left.empty();) {
+    const std::span<const ReadItem> run = left.first(RunOf(left));
+    left = left.subspan(run.size());
+    if (ReadRun(window, run, unpack, &records).ok()) {
+      continue;
+    }
+    // One bad sector must not cost its neighbours.
+    for (const ReadItem& item : run) {
+      const Status alone = ReadRun(window, {&item, 1}, unpack, &records);
+      if (!alone.ok()) {
+        records.push_back({.batch = alone, .header = {}});
       }
-      to = next.offset + next.size;
     }
-    SlabRef slab(Slab::New(to - from));
-    const std::span<std::byte> room(slab->data(), to - from);
-    Result<size_t> got = window.file->ReadAt(from, room);
-    if (!got.ok()) {
-      // Once more: a disk that recovers by itself must not cost a record.
-      got = window.file->ReadAt(from, room);
-    }
-    const Slice run(slab, slab->data(), got.ok() ? *got : 0);
-    for (size_t i = begin; i < end; ++i) {
-      const ReadItem& item = window.items[i];
-      const uint64_t at = item.offset - from;
-      RecordHeader header;
-      Result<otlp::Batch> batch =
-          !got.ok() ? DataLoss(got.status().message())
-          : at + item.size > run.size()
-              ? DataLoss(fmt::format("{} ends before record {}", window.path, item.position))
-              : Decode(window, item, run.Sub(at, item.size), unpack, &header);
-      records.push_back({.batch = std::move(batch), .header = header});
-    }
-    begin = end;
   }
   return records;
 }

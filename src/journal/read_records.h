@@ -32,8 +32,8 @@ struct ReadRecord {
 };
 
 // By item of the window. Neighbours are read with one call. What the journal compressed itself is
-// inflated if `unpack`, else handed out as stored. DATA_LOSS for a record that fails a check or
-// that the disk does not give back.
+// inflated if `unpack`, else handed out as stored. DATA_LOSS for a record that fails a check; what
+// the file says (io/file_system.h) for one that the disk does not give back, perhaps for a while.
 std::vector<ReadRecord> ReadRecords(const ReadWindow& window, bool unpack);
 
 }  // namespace gapless::journal

@@ -175,6 +175,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   std::optional<Position> NextPendingPosition(Position from) override;
   bool IsCurrent(const ReadWindow& window, const ReadItem& item) override;
   void OnDamaged(const ReadWindow& window, const ReadItem& item, const Status& status) override;
+  void OnUnreadable(const ReadWindow& window, const Status& status) override;
 
   // Checkpoints, space, the end (segment_upkeep.cc).
   void MarkDirty();

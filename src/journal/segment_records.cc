@@ -229,4 +229,10 @@ void SegmentJournal::OnDamaged(const ReadWindow& window, const ReadItem& item,
   MarkDirty();
 }
 
+void SegmentJournal::OnUnreadable(const ReadWindow& window, const Status& status) {
+  disk_log_.Log(options_.log, telemetry::LogLevel::kError, home_.Now(),
+                "the journal cannot read; it tries again",
+                {{"file", window.path}, {"error", status}});
+}
+
 }  // namespace gapless::journal

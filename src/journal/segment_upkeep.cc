@@ -195,7 +195,9 @@ void SegmentJournal::OnCompactionRead(const ReadWindow& window, std::vector<Read
       continue;
     }
     if (!record.batch.ok()) {
-      segment.keep = true;  // its reader will find and book the damage
+      // Its reader will find and book the damage; or the disk is only out for a while.
+      segment.keep |= record.batch.status().code() == Code::kDataLoss;
+      segment.sparse_since.reset();
       continue;
     }
     const uint8_t flags = static_cast<uint8_t>(record.header.flags | kFlagMoved);
