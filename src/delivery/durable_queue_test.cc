@@ -74,6 +74,21 @@ TEST_F(DurableQueueTest, RetiresOnlyOnceWhatIsBeingWrittenIsDelivered) {
   EXPECT_TRUE(bench_.ledger().Balanced());
 }
 
+TEST_F(DurableQueueTest, WhatIsBeingWrittenDuringAReconfigurationCountsInTheQueue) {
+  bench_.peers[0]->latency = seconds(10);
+  for (int i = 0; i < 3; ++i) {
+    bench_.Put(10);
+  }
+  SendingQueueOptions options = bench_.Options();
+  options.queue.queue_size = 3;
+  bench_.queue->Reconfigure(std::move(options));
+  bench_.Run(milliseconds(100));
+  const size_t fourth = bench_.Put(10);
+  bench_.Run(milliseconds(100));
+  ASSERT_TRUE(bench_.answers[fourth].has_value());
+  EXPECT_FALSE(bench_.answers[fourth]->ok()) << "three are pending";
+}
+
 TEST_F(DurableQueueTest, APieceThatIsDamagedWhileAnotherIsInFlightEndsTheRecordOnce) {
   bench_.peers[0]->latency = seconds(1);
   bench_.Put(1000);

@@ -116,27 +116,30 @@ void SendingQueue::Append(otlp::Batch batch, pipeline::Completion completion) {
   admission_.Add(items, bytes);
   otlp::Batch kept = batch;
   ++appending_;
-  journal_->Append(std::move(batch),
-                   [this, items, bytes, kept = std::move(kept), completion = std::move(completion),
-                    alive = alive_](Result<journal::Position> position) mutable {
-                     if (!*alive) {
-                       return;
-                     }
-                     --appending_;
-                     if (!position.ok()) {
-                       admission_.Remove(items, bytes);
-                       stats_->EnqueueFailed(items);
-                       completion(position.status());
-                       CheckDrained();
-                       return;
-                     }
-                     stats_->Enqueued(items, bytes);
-                     if (options_.ack == Ack::kStored) {
-                       completion(OkStatus());
-                     } else {
-                       AwaitSettlement(*position, kept, std::move(completion));
-                     }
-                   });
+  journal_->Append(std::move(batch), [this, items, bytes, kept = std::move(kept),
+                                      completion = std::move(completion), config = config_epoch_,
+                                      alive = alive_](Result<journal::Position> position) mutable {
+    if (!*alive) {
+      return;
+    }
+    --appending_;
+    if (config != config_epoch_) {
+      admission_.Add(items, bytes);  // Recount did not know of it
+    }
+    if (!position.ok()) {
+      admission_.Remove(items, bytes);
+      stats_->EnqueueFailed(items);
+      completion(position.status());
+      CheckDrained();
+      return;
+    }
+    stats_->Enqueued(items, bytes);
+    if (options_.ack == Ack::kStored) {
+      completion(OkStatus());
+    } else {
+      AwaitSettlement(*position, kept, std::move(completion));
+    }
+  });
 }
 
 void SendingQueue::AwaitSettlement(journal::Position position, const otlp::Batch& batch,

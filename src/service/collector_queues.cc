@@ -193,6 +193,9 @@ void Collector::Retire(const std::shared_ptr<QueueHost>& host) {
   options_.log.Info("Queue left the configuration and goes on until it is empty",
                     {{"owner", key.owner.ToString()}, {"signal", otlp::Names(key.signal).name}});
   host->Retire(*options_.workers.front(), [this, raw = host.get()] {
+    if (on_shutdown_) {
+      return;  // it is asked to end with the others, and must live to answer
+    }
     std::erase_if(retired_, [raw](const auto& retired) { return retired.get() == raw; });
     ForgetMetrics();
   });
