@@ -42,10 +42,6 @@ class SenderPath : public SenderClient {
     return unknown;
   }
   void Isolate(DeliveryId id) { path_.sender->Isolate(id); }
-  void Cancel(DeliveryId id) {
-    units_.erase(id);
-    path_.sender->Cancel(id);
-  }
 
  protected:
   std::optional<uint64_t> UnitOf(DeliveryId id) const {

@@ -37,7 +37,6 @@ class Book {
 
   bool IsPending(Position position) const { return pending_.Contains(position); }
   bool IsOwed(Position position) const { return debts_.IsOwed(position); }
-  bool IsHeld(Position position) const { return IsPending(position) || IsOwed(position); }
 
   const IntervalSet& pending() const { return pending_; }
   const Ledger& ledger() const { return ledger_; }

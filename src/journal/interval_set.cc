@@ -92,11 +92,6 @@ std::optional<uint64_t> IntervalSet::FirstAtLeast(uint64_t position) const {
   return std::max(position, it->first);
 }
 
-uint64_t IntervalSet::FirstAbsent(uint64_t position) const {
-  const auto it = At(position);
-  return it != intervals_.end() && it->first <= position ? it->second : position;
-}
-
 IntervalSet IntervalSet::Intersection(const IntervalSet& a, const IntervalSet& b) {
   IntervalSet both;
   auto left = a.intervals_.begin();

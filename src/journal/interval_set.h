@@ -25,8 +25,6 @@ class IntervalSet {
   bool Contains(uint64_t position) const;
   // The smallest member that is not below `position`.
   std::optional<uint64_t> FirstAtLeast(uint64_t position) const;
-  // The smallest non-member that is not below `position`.
-  uint64_t FirstAbsent(uint64_t position) const;
 
   // Members.
   uint64_t size() const { return size_; }

@@ -19,7 +19,6 @@ TEST(IntervalSetTest, RunsOfAnyLengthAreOneInterval) {
   set.Remove(500);
   EXPECT_EQ(set.intervals().size(), 2U);
   EXPECT_EQ(set.FirstAtLeast(500), 501U);
-  EXPECT_EQ(set.FirstAbsent(1), 500U);
   set.Add(500);
   EXPECT_EQ(set.intervals().size(), 1U);
 }
@@ -29,7 +28,6 @@ TEST(IntervalSetTest, EmptySetAnswersEveryQuestion) {
   EXPECT_TRUE(set.empty());
   EXPECT_FALSE(set.Contains(0));
   EXPECT_EQ(set.FirstAtLeast(0), std::nullopt);
-  EXPECT_EQ(set.FirstAbsent(7), 7U);
 }
 
 void ExpectSame(const IntervalSet& set, const std::set<uint64_t>& model, uint64_t limit) {
@@ -49,11 +47,6 @@ void ExpectSame(const IntervalSet& set, const std::set<uint64_t>& model, uint64_
     const auto next = model.lower_bound(p);
     ASSERT_EQ(set.FirstAtLeast(p),
               next == model.end() ? std::nullopt : std::optional<uint64_t>(*next));
-    uint64_t absent = p;
-    while (model.contains(absent)) {
-      ++absent;
-    }
-    ASSERT_EQ(set.FirstAbsent(p), absent);
   }
 }
 

@@ -59,7 +59,6 @@ class PositionTable {
   }
 
   size_t size() const { return size_; }
-  size_t chunks() const { return chunks_.size(); }
 
  private:
   struct Chunk {
