@@ -82,6 +82,8 @@ class Backfill {
   void End();
 
   uint64_t delivered_items() const { return delivered_items_; }
+  // Units that are being read or sent.
+  size_t under_way() const { return under_way_; }
 
  private:
   class Path;

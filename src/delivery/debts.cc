@@ -42,9 +42,10 @@ void SendingQueue::BuildBackfills() {
 
 void SendingQueue::PumpBackfills() {
   for (size_t i = 0; i < backfills_.size(); ++i) {
-    backfills_[i]->Pump(!on_shutdown_ && router_.Usable(i) &&
+    backfills_[i]->Pump((!on_shutdown_ || retiring_) && router_.Usable(i) &&
                         router_.state(i) == LevelState::kHealthy);
   }
+  CheckDrained();
 }
 
 // What is owed once `by` has settled the unit; none: a level that left the configuration.

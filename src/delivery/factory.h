@@ -68,6 +68,8 @@ class JournalStorage {
   // `name`: "exporter_otlp_primary_traces" and the like. `home`: the journal's loop; called on its
   // thread.
   virtual Result<std::unique_ptr<journal::Journal>> Open(std::string_view name, Loop& home) = 0;
+  // Where the journal of this name is, or would be: two of one place are one journal. Thread-safe.
+  virtual std::string PlaceOf(std::string_view name) const = 0;
   // What a former configuration left behind: neither open nor one of the names in `claimed`. Reads
   // record headers, so it blocks.
   virtual std::vector<LeftJournal> Left(const std::set<std::string>& claimed) {

@@ -59,7 +59,7 @@ void SendingQueue::OnFull(otlp::Batch batch, pipeline::Completion completion) {
       return;
     }
   }
-  if (options_.queue.on_full == OnFull::kBlock) {
+  if (options_.queue.on_full == OnFull::kBlock && may_block_) {
     blocked_.push_back(
         {.batch = std::move(batch), .completion = std::move(completion), .deadline = {}});
     const auto context = blocked_.back().batch.context;
@@ -73,6 +73,13 @@ void SendingQueue::OnFull(otlp::Batch batch, pipeline::Completion completion) {
                     "Exporting failed. Rejecting data.",
                     {{"error", "sending queue is full"}, {"rejected_items", batch.items}});
   completion(Unavailable("sending queue is full").WithRetryAfter(kFullRetryDelay));
+}
+
+void SendingQueue::StopBlocking() {
+  may_block_ = false;
+  for (Blocked& blocked : std::exchange(blocked_, {})) {
+    blocked.completion(Unavailable("shutting down").WithRetryAfter(kFullRetryDelay));
+  }
 }
 
 // Answers those whose client has given up waiting for room.

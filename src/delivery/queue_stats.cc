@@ -74,7 +74,10 @@ double StateValue(LevelState state, Override word) {
 }  // namespace
 
 QueueStats::QueueStats(telemetry::Registry& registry, Identity identity)
-    : registry_(registry), identity_(std::move(identity)) {
+    : registry_(registry),
+      identity_(std::move(identity)),
+      published_(identity_.published),
+      published_no_room_(identity_.published_given_up) {
   const std::string signal(otlp::Names(identity_.signal).name);
   const telemetry::Labels queue = {{"exporter", identity_.name}, {"data_type", signal}};
   enqueue_size_ = registry_.GetHistogram(Metric("otelcol_exporter_enqueue_size"),

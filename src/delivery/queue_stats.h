@@ -25,6 +25,9 @@ class QueueStats {
     std::string name;  // exporter or connector ID
     otlp::Signal signal = otlp::Signal::kTraces;
     bool is_failover = false;
+    // What was published of the journal's ledger before: by another queue of this process.
+    journal::Ledger published = {};
+    uint64_t published_given_up = 0;
   };
   QueueStats(telemetry::Registry& registry, Identity identity);
 
@@ -94,7 +97,7 @@ class QueueStats {
   telemetry::Gauge pending_bytes_;
   telemetry::Gauge pending_requests_;
   journal::Ledger published_;
-  uint64_t published_no_room_ = 0;
+  uint64_t published_no_room_;
   WallTime last_publish_{};
 };
 

@@ -150,10 +150,7 @@ void SendingQueue::Shutdown(TimePoint deadline,
                             std::move_only_function<void(journal::Amount)> done) {
   accepting_ = false;
   retiring_ = false;
-  for (Blocked& blocked : blocked_) {
-    blocked.completion(Unavailable("shutting down"));
-  }
-  blocked_.clear();
+  StopBlocking();
   on_shutdown_ = std::move(done);
   const bool durable = journal_->tier() != "memory";
   const TimePoint until = durable ? std::min(deadline, home_.Now() + kDurableGrace) : deadline;
@@ -170,13 +167,20 @@ void SendingQueue::CheckDrained() {
   if (retiring_ && appending_ > 0) {
     return;  // what is being written will be acknowledged, so it must be delivered
   }
-  const bool durable = !retiring_ && journal_->tier() != "memory";
-  const bool in_flight =
-      std::ranges::any_of(units_, [](const auto& entry) { return entry.second.level.has_value(); });
-  if (empty() || (durable && !in_flight)) {
+  const bool durable = journal_->tier() != "memory";
+  const bool owing = !backfills_.empty() && journal_->stats().owed.requests > 0;
+  const bool done = retiring_ ? empty() && !owing : durable ? !IsSending() : empty();
+  if (done) {
     shutdown_ = home_.RunAfter(Duration::zero(), [this] { FinishShutdown(); });
     closing_ = true;
   }
+}
+
+bool SendingQueue::IsSending() const {
+  return std::ranges::any_of(units_,
+                             [](const auto& entry) { return entry.second.level.has_value(); }) ||
+         std::ranges::any_of(backfills_,
+                             [](const auto& backfill) { return backfill->under_way() > 0; });
 }
 
 void SendingQueue::FinishShutdown() {

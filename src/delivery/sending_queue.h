@@ -102,7 +102,8 @@ class SendingQueue final {
   // their state.
   void Reconfigure(SendingQueueOptions options);
   // The component left the configuration: takes nothing any more and goes on delivering until the
-  // journal is empty; then closes it and calls `done`. A Reconfigure before that brings it back.
+  // journal is empty and nothing is owed; then closes it and calls `done`. A Reconfigure before
+  // that brings it back.
   void Retire(std::move_only_function<void()> done);
   // False once its journal is being closed.
   bool CanComeBack() const { return !closing_; }
@@ -110,6 +111,9 @@ class SendingQueue final {
   // the journal. `done` hears what was left in memory: counted as dropped{shutdown}. A durable
   // journal waits only for what is in flight.
   void Shutdown(TimePoint deadline, std::move_only_function<void(journal::Amount left)> done);
+
+  // The process is about to end: those who wait for room, now or later, are refused with a delay.
+  void StopBlocking();
 
   // The operator's word on a level.
   void SetOverride(size_t level, Override word);
@@ -157,6 +161,7 @@ class SendingQueue final {
   void BuildLevels();
   void OnReadable();
   void CheckDrained();
+  bool IsSending() const;
   void FinishShutdown();
 
   // intake.cc: what comes in.
@@ -294,6 +299,7 @@ class SendingQueue final {
   TimePoint activated_{};
   uint64_t config_epoch_ = 0;  // probes of a former configuration are not heard
   bool accepting_ = true;
+  bool may_block_ = true;
   bool dispatching_ = false;
   bool dispatch_again_ = false;
   uint64_t possible_duplicates_ = 0;
