@@ -297,6 +297,10 @@ class Posix final : public FileSystem {
     std::array<char, 200> text;
     const ssize_t n = ::pread(fd, text.data(), text.size(), 0);
     const std::string_view owner(text.data(), n > 0 ? static_cast<size_t>(n) : 0);
+    if (owner.starts_with(fmt::format("pid {}\n", ::getpid()))) {
+      return fmt::format("{} is in use by this process already: two names for one directory?",
+                         path);
+    }
     return fmt::format(
         "{} is locked by another process{}{}: stop that one first, or use another directory", path,
         owner.empty() ? "" : ", ", owner.substr(0, owner.find('\n')));

@@ -124,6 +124,10 @@ void Collector::Shutdown(TimePoint deadline, std::move_only_function<void(journa
   alive_.reset();
   deadline_ = deadline;
   on_shutdown_ = std::move(done);
+  // Receivers wait for the answers to their requests.
+  for (const auto& [key, host] : queues_) {
+    host->With([](delivery::SendingQueue& queue) { queue.StopBlocking(); });
+  }
   waiting_ = 1;
   for (auto& [id, receiver] : receivers_) {
     ++waiting_;

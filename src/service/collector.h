@@ -115,6 +115,7 @@ class Collector {
   Status StartSenders();
   Status StartQueues(ReloadReport& report);
   Status CreateQueue(const QueuePlan& plan);
+  std::string PlaceOf(const QueuePlan& plan) const;
   Result<std::unique_ptr<journal::Journal>> OpenJournal(const QueuePlan& plan, net::Worker& home);
   delivery::SendingQueueOptions QueueOptions(const QueuePlan& plan) const;
   bool SameSenders(const QueuePlan& plan) const;
@@ -134,6 +135,7 @@ class Collector {
   void TakeOut(const QueueKey& key);
   void TakeCareOfLeftJournals();
   void ReportLeftJournals(const std::vector<delivery::LeftJournal>& unclaimed) const;
+  std::optional<QueuePlan> PlanFor(const ComponentId& storage, const std::string& journal) const;
   bool EmptyLeftJournal(const ComponentId& storage, const delivery::LeftJournal& left);
   void RetireLeaving();
   void Retire(const std::shared_ptr<QueueHost>& host);
@@ -166,6 +168,8 @@ class Collector {
   // Of these, those that are to be retired once the receivers no longer know them.
   std::vector<std::shared_ptr<QueueHost>> leaving_;
   std::map<ComponentId, RunningReceiver> receivers_;
+  // Places of journals whose ledger has been published.
+  std::set<std::string> opened_;
   // Label and ID of what has series in the registry.
   std::set<std::pair<std::string_view, std::string>> measured_;
 

@@ -1,4 +1,5 @@
 // Journals that a former configuration left in a storage that this one uses.
+#include "io/posix_file_system.h"
 #include "service/collector.h"
 #include "service/part_names.h"
 #include "telemetry/inventory.h"
@@ -12,8 +13,9 @@ namespace gapless::service {
 
 using telemetry::Metric;
 
-// Those of exporters that are still there, now as senders of a level, say, are emptied by them; the
-// others are kept and reported. A storage is searched once: what it has later was opened by us.
+// Those of components that are still there, now as senders of a level, say, or with another
+// storage, are emptied by them; the others are kept and reported. A storage is searched once: what
+// it has later was opened by us.
 void Collector::TakeCareOfLeftJournals() {
   for (const auto& [id, storage] : storages_) {
     std::set<std::string> claimed;
@@ -32,7 +34,10 @@ void Collector::TakeCareOfLeftJournals() {
       left.items = options_.metrics.GetGauge(Metric("gapless_storage_unclaimed_items"), labels);
       left.bytes = options_.metrics.GetGauge(Metric("gapless_storage_unclaimed_bytes"), labels);
     } else {
-      std::erase_if(left.unclaimed, [&](const auto& one) { return claimed.contains(one.name); });
+      std::erase_if(left.unclaimed, [&](const auto& one) {
+        const Result<bool> there = io::PosixFileSystem().IsDirectory(one.directory);
+        return claimed.contains(one.name) || there.status().code() == Code::kNotFound;
+      });
     }
     journal::Amount total;
     for (const delivery::LeftJournal& one : left.unclaimed) {
@@ -56,26 +61,48 @@ void Collector::ReportLeftJournals(const std::vector<delivery::LeftJournal>& unc
   }
 }
 
-bool Collector::EmptyLeftJournal(const ComponentId& storage, const delivery::LeftJournal& left) {
+// A queue that can empty this journal: as its component is now, or as the bare sender that is left
+// of it.
+std::optional<QueuePlan> Collector::PlanFor(const ComponentId& storage,
+                                            const std::string& journal) const {
+  for (QueuePlan plan : plan_.queues) {
+    if (JournalName(plan) == journal) {
+      plan.queue.enabled = true;
+      plan.queue.storage = storage;
+      return plan;
+    }
+  }
   for (const auto& [sender, patience] : plan_.senders) {
     QueuePlan plan{.key = {.owner = sender.exporter, .signal = sender.signal},
                    .queue = {.storage = storage},
                    .levels = {{.name = sender.exporter.ToString(),
                                .paths = {{.processors = {}, .exporter = sender.exporter}}}}};
-    if (JournalName(plan) != left.name || queues_.contains(plan.key)) {
-      continue;
+    if (JournalName(plan) == journal) {
+      return plan;
     }
-    if (Status status = CreateQueue(plan); !status.ok()) {
-      options_.log.Error("A journal that was left behind cannot be opened",
-                         {{"directory", left.directory}, {"error", status}});
-      return false;
-    }
-    options_.log.Info("A journal of a former configuration is emptied by its exporter",
-                      {{"directory", left.directory}, {"requests", left.needed.requests}});
-    TakeOut(plan.key);
-    return true;
   }
-  return false;
+  return std::nullopt;
+}
+
+bool Collector::EmptyLeftJournal(const ComponentId& storage, const delivery::LeftJournal& left) {
+  const std::optional<QueuePlan> plan = PlanFor(storage, left.name);
+  if (!plan) {
+    return false;
+  }
+  auto running = queues_.extract(plan->key);  // it goes on with its own journal
+  const Status status = CreateQueue(*plan);
+  if (status.ok()) {
+    options_.log.Info("A journal of a former configuration is emptied by its component",
+                      {{"directory", left.directory}, {"requests", left.needed.requests}});
+    TakeOut(plan->key);
+  } else {
+    options_.log.Error("A journal that was left behind cannot be opened",
+                       {{"directory", left.directory}, {"error", status}});
+  }
+  if (running) {
+    queues_.insert(std::move(running));
+  }
+  return status.ok();
 }
 
 }  // namespace gapless::service

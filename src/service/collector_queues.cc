@@ -10,13 +10,6 @@
 #include <fmt/format.h>
 
 namespace gapless::service {
-namespace {
-
-bool SameJournal(const QueuePlan& a, const QueuePlan& b) {
-  return a.queue.storage == b.queue.storage && a.queue.enabled == b.queue.enabled;
-}
-
-}  // namespace
 
 bool Collector::SameSenders(const QueuePlan& plan) const {
   for (const LevelPlan& level : plan.levels) {
@@ -60,10 +53,20 @@ delivery::SendingQueueOptions Collector::QueueOptions(const QueuePlan& plan) con
     }
   }
   if (plan.dead_letter) {
-    const QueueKey key{.owner = plan.dead_letter->exporter, .signal = plan.key.signal};
+    const QueueKey key{.owner = *plan.dead_letter, .signal = plan.key.signal};
     options.dead_letter = {.name = key.owner.ToString(), .consumer = queues_.at(key)->consumer()};
   }
   return options;
+}
+
+// Of the queue's journal; two plans with one place mean one journal.
+std::string Collector::PlaceOf(const QueuePlan& plan) const {
+  if (!plan.queue.enabled) {
+    return "off";
+  }
+  return plan.queue.storage
+             ? storages_.at(*plan.queue.storage).component->PlaceOf(JournalName(plan))
+             : "memory";
 }
 
 Result<std::unique_ptr<journal::Journal>> Collector::OpenJournal(const QueuePlan& plan,
@@ -78,16 +81,21 @@ Result<std::unique_ptr<journal::Journal>> Collector::OpenJournal(const QueuePlan
 
 Status Collector::CreateQueue(const QueuePlan& plan) {
   net::Worker& home = HomeOf(plan.key.signal);
-  auto host = std::make_shared<QueueHost>(home, plan);
+  const std::string place = PlaceOf(plan);
+  auto host = std::make_shared<QueueHost>(home, plan, place);
   const Kind kind = plan.is_failover ? Kind::kConnector : Kind::kExporter;
   auto settings = SettingsFor(kind, plan.key.owner, otlp::Names(plan.key.signal).name);
   auto options = QueueOptions(plan);
   Status status = host->Create([&]() -> Result<std::unique_ptr<delivery::SendingQueue>> {
     ASSIGN_OR_RETURN(auto journal, OpenJournal(plan, home));
-    auto stats = std::make_unique<delivery::QueueStats>(
-        options_.metrics, delivery::QueueStats::Identity{.name = plan.key.owner.ToString(),
-                                                         .signal = plan.key.signal,
-                                                         .is_failover = plan.is_failover});
+    delivery::QueueStats::Identity identity{.name = plan.key.owner.ToString(),
+                                            .signal = plan.key.signal,
+                                            .is_failover = plan.is_failover};
+    if (!opened_.insert(place).second) {
+      identity.published = journal->ledger();
+      identity.published_given_up = journal->stats().debts_given_up.items;
+    }
+    auto stats = std::make_unique<delivery::QueueStats>(options_.metrics, std::move(identity));
     return std::make_unique<delivery::SendingQueue>(home, std::move(journal), std::move(options),
                                                     settings.log.Unsampled(), std::move(stats),
                                                     RandomSeed());
@@ -101,6 +109,7 @@ Status Collector::CreateQueue(const QueuePlan& plan) {
 }
 
 Status Collector::StartQueues(ReloadReport& report) {
+  std::set<QueueKey> renewed;  // a failover that gives its dead letters to one of these must know
   for (const QueuePlan& plan : plan_.queues) {
     const auto running = queues_.find(plan.key);
     if (running == queues_.end()) {
@@ -112,18 +121,21 @@ Status Collector::StartQueues(ReloadReport& report) {
       report.started.push_back(Called(plan.key));
       continue;
     }
-    const QueuePlan& before = running->second->plan();
-    if (before == plan && SameSenders(plan)) {
+    const bool same_journal = running->second->place() == PlaceOf(plan);
+    const bool same_target = !plan.dead_letter || !renewed.contains({.owner = *plan.dead_letter,
+                                                                     .signal = plan.key.signal});
+    if (same_journal && same_target && running->second->plan() == plan && SameSenders(plan)) {
       report.kept.push_back(Called(plan.key));
       continue;
     }
-    if (SameJournal(before, plan)) {
+    if (same_journal) {
       report.changed.push_back(Called(plan.key));
       running->second->Reconfigure(plan, QueueOptions(plan));
       continue;
     }
     // Another kind of journal: the old one empties itself.
     report.restarted.push_back(Called(plan.key));
+    renewed.insert(plan.key);
     TakeOut(plan.key);
     if (!AdoptRetired(plan)) {
       RETURN_IF_ERROR(CreateQueue(plan));
@@ -168,8 +180,7 @@ void Collector::RetireLeaving() {
 // A queue whose owner is back in the configuration goes on where it was.
 bool Collector::AdoptRetired(const QueuePlan& plan) {
   for (const auto& host : retired_) {
-    const QueuePlan& before = host->plan();
-    if (before.key == plan.key && SameJournal(before, plan) &&
+    if (host->plan().key == plan.key && host->place() == PlaceOf(plan) &&
         host->Reconfigure(plan, QueueOptions(plan))) {
       const std::shared_ptr<QueueHost> adopted = host;  // outlives its place in the lists
       queues_[plan.key] = adopted;

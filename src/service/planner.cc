@@ -256,8 +256,7 @@ void Planner::PlanDeadLetter(const delivery::FailoverPlan::Entry& entry, QueuePl
   if (planned_.insert({.owner = *id, .signal = queue.key.signal}).second) {
     PlanExporterQueue(*id, queue.key.signal);
   }
-  const auto settings = DeliveryOf(config_, factories_, *id).queue;
-  queue.dead_letter = {.exporter = *id, .queued = settings.enabled, .storage = settings.storage};
+  queue.dead_letter = *id;
 }
 
 void Planner::FoldMerging(const IngestPlan& pipeline, const delivery::BatchSettings& merging,
@@ -298,7 +297,13 @@ void Planner::PlanSenders() {
 }
 
 void Planner::PlanStorages() {
+  // One that no queue uses (any more) may hold what a former configuration left.
   std::set<ComponentId> storages;
+  for (const Reference& reference : config_.service_extensions) {
+    if (factories_.Storage(reference.id.type) != nullptr) {
+      storages.insert(reference.id);
+    }
+  }
   for (const QueuePlan& queue : plan_.queues) {
     if (queue.queue.storage && queue.queue.enabled) {
       storages.insert(*queue.queue.storage);

@@ -45,15 +45,6 @@ struct LevelPlan {
   bool operator==(const LevelPlan&) const = default;
 };
 
-// The queue that gets what every level of a failover rejected. What makes another journal of it is
-// part of the plan: the failover must then be told of the new one.
-struct DeadLetterPlan {
-  ComponentId exporter;
-  bool queued = true;
-  std::optional<ComponentId> storage;
-  bool operator==(const DeadLetterPlan&) const = default;
-};
-
 struct QueuePlan {
   QueueKey key;
   bool is_failover = false;
@@ -62,7 +53,9 @@ struct QueuePlan {
   delivery::Order order = delivery::Order::kFifo;
   Duration max_interval{};
   std::vector<LevelPlan> levels;
-  std::optional<DeadLetterPlan> dead_letter = std::nullopt;  // its queue stands before this one
+  // The exporter that gets what every level of a failover rejected. Its queue stands before this
+  // one.
+  std::optional<ComponentId> dead_letter = std::nullopt;
   bool operator==(const QueuePlan&) const = default;
 
   // Whether a result of this queue decides the answer to the client (queue off).
@@ -96,7 +89,8 @@ struct Plan {
   std::vector<QueuePlan> queues;
   // Every sender with its black-hole patience: the smallest among the queues that share it.
   std::map<SenderKey, Duration> senders;
-  // Storage extensions in use; those that are declared nowhere get the default directory.
+  // Storage extensions: the listed ones, and those that are declared nowhere, which get the default
+  // directory.
   std::vector<ComponentId> storages;
   std::vector<ComponentId> undeclared_storages;
   // What was translated, lifted or folded: logged once at start, printed by print-config.

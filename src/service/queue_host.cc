@@ -33,9 +33,10 @@ void RunOn(net::Worker& worker, std::move_only_function<void()> task) {
   done.get_future().wait();
 }
 
-QueueHost::QueueHost(net::Worker& home, QueuePlan plan)
+QueueHost::QueueHost(net::Worker& home, QueuePlan plan, std::string place)
     : home_(home),
       plan_(std::move(plan)),
+      place_(std::move(place)),
       entry_(std::make_shared<Entry>()),
       consumer_(std::make_shared<pipeline::HomeConsumer>(home, entry_)) {}
 

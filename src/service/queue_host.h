@@ -18,7 +18,8 @@ void RunOn(net::Worker& worker, std::move_only_function<void()> task);
 // Made, changed and destroyed on the control worker; the queue itself lives on `home`.
 class QueueHost {
  public:
-  QueueHost(net::Worker& home, QueuePlan plan);
+  // `place`: of its journal; queues of one place and key are one queue.
+  QueueHost(net::Worker& home, QueuePlan plan, std::string place);
   ~QueueHost();
   QueueHost(const QueueHost&) = delete;
   QueueHost& operator=(const QueueHost&) = delete;
@@ -37,6 +38,7 @@ class QueueHost {
   // Thread-safe; hops to the home worker.
   const std::shared_ptr<pipeline::Consumer>& consumer() const { return consumer_; }
   const QueuePlan& plan() const { return plan_; }
+  const std::string& place() const { return place_; }
   net::Worker& home() const { return home_; }
   // Runs `task` on the home worker and waits for it.
   void With(std::move_only_function<void(delivery::SendingQueue&)> task) const;
@@ -49,6 +51,7 @@ class QueueHost {
 
   net::Worker& home_;
   QueuePlan plan_;
+  const std::string place_;
   std::shared_ptr<Entry> entry_;
   std::shared_ptr<pipeline::Consumer> consumer_;
 };

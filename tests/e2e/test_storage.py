@@ -1,5 +1,6 @@
 """Journals on disk: what a start finds, what an end leaves, and errors that say what to do."""
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -107,6 +108,28 @@ def test_a_full_disk_refuses_and_resumes_when_there_is_room(
     wait_until(lambda: try_to_send(client), 10, "space to return")
     assert collector.stop() == 0
     assert run_cli("journal", "verify", disk / "journals").returncode == 0
+
+
+@in_namespace({})
+def test_a_start_on_a_full_disk_takes_data_once_there_is_room(
+        request, make_backend, make_collector, client_of, tmp_path):
+    if not inside():
+        pytest.skip("needs a small disk of its own: this machine refuses mounts")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", disk], check=True)
+    backend = make_backend()
+    text = durable(pass_through(backend, ("traces",)), disk / "journals")
+    assert make_collector(text).stop() == 0
+    with open(disk / "ballast", "wb") as ballast, contextlib.suppress(OSError):
+        while True:
+            ballast.write(bytes(1 << 16))
+    collector = make_collector(text)
+    client = client_of(collector)
+    assert try_to_send(client) is None
+    (disk / "ballast").unlink()
+    backend.wait_for_ids(wait_until(lambda: try_to_send(client), 10, "data to be taken"))
+    assert collector.stop() == 0
 
 
 @in_namespace({})

@@ -15,6 +15,8 @@ namespace {
 
 // Left free for everything else on the disk: a twentieth of what is free, at most this.
 constexpr uint64_t kReserveMax = uint64_t{1} << 30;
+// On a disk that is full at the start; it may have room later.
+constexpr uint64_t kReserveMin = 64 * 1024;
 constexpr uint64_t kReservePart = 20;
 // Of the machine's memory, for the index and the recent records of all journals of one storage.
 constexpr uint64_t kMemoryPart = 8;
@@ -65,25 +67,30 @@ std::string DirectoryNameOf(std::string_view journal_name) {
 }
 
 FileStorage::FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log)
-    : config_(std::move(config)), fs_(fs), log_(std::move(log)) {}
+    : config_(std::move(config)),
+      fs_(fs),
+      directory_(config_.directory.empty() ? DefaultDirectory(fs, SystemSurroundings())
+                                           : config_.directory),
+      log_(std::move(log)) {}
+
+std::string FileStorage::PlaceOf(std::string_view name) const {
+  return io::JoinPath(directory_, DirectoryNameOf(name));
+}
 
 Status FileStorage::Prepare() {
   if (disk_) {
     return OkStatus();
   }
   const bool own = config_.directory.empty();
-  const std::string directory =
-      own ? DefaultDirectory(fs_, SystemSurroundings()) : config_.directory;
   if (own || config_.create_directory) {
     ASSIGN_OR_RETURN(const uint32_t mode, config::ParsePermissions(config_.directory_permissions));
-    RETURN_IF_ERROR(fs_.MakeDirectory(directory, mode));
+    RETURN_IF_ERROR(fs_.MakeDirectory(directory_, mode));
   }
-  ASSIGN_OR_RETURN(const uint64_t free, fs_.FreeSpace(directory));
-  reserve_ = std::min(kReserveMax, free / kReservePart);
-  const uint64_t limit = free - reserve_ + BytesOfJournals(fs_, directory);
+  ASSIGN_OR_RETURN(const uint64_t free, fs_.FreeSpace(directory_));
+  reserve_ = std::clamp(free / kReservePart, kReserveMin, kReserveMax);
+  const uint64_t limit = std::max(free, reserve_) - reserve_ + BytesOfJournals(fs_, directory_);
   memory_ = std::make_shared<journal::Budget>(io::MachineMemoryLimit(fs_) / kMemoryPart);
   disk_ = std::make_shared<journal::Budget>(limit);
-  directory_ = directory;
   if (own) {
     log_.Info("file_storage keeps its journals here", {{"directory", directory_}});
   }
@@ -95,7 +102,7 @@ Result<std::unique_ptr<journal::Journal>> FileStorage::Open(std::string_view nam
   {
     const MutexLock lock(mu_);
     RETURN_IF_ERROR(Advise(Prepare()).Annotate("file_storage"));
-    options.directory = io::JoinPath(directory_, DirectoryNameOf(name));
+    options.directory = PlaceOf(name);
     options.reserve = reserve_;
     options.memory_budget = memory_;
     options.disk_budget = disk_;
@@ -121,17 +128,12 @@ Result<std::unique_ptr<journal::Journal>> FileStorage::Open(std::string_view nam
 }
 
 std::vector<delivery::LeftJournal> FileStorage::Left(const std::set<std::string>& claimed) {
-  std::string directory;
-  {
-    const MutexLock lock(mu_);
-    directory = directory_;
-  }
   std::set<std::string> known;
   for (const std::string& name : claimed) {
-    known.insert(io::JoinPath(directory, DirectoryNameOf(name)));
+    known.insert(PlaceOf(name));
   }
   std::vector<delivery::LeftJournal> left;
-  const auto paths = journal::FindJournals(fs_, directory);
+  const auto paths = journal::FindJournals(fs_, directory_);
   for (size_t i = 0; paths.ok() && i < paths->size(); ++i) {
     if (known.contains((*paths)[i])) {
       continue;

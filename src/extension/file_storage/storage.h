@@ -28,18 +28,19 @@ class FileStorage final : public delivery::JournalStorage {
 
   // Thread-safe. Blocks for the recovery of that journal.
   Result<std::unique_ptr<journal::Journal>> Open(std::string_view name, Loop& home) override;
+  std::string PlaceOf(std::string_view name) const override;
   // Thread-safe. What cannot be read is logged.
   std::vector<delivery::LeftJournal> Left(const std::set<std::string>& claimed) override;
 
  private:
-  // The directory, and what its journals share; made at the first use.
+  // Makes the directory if need be, and what its journals share; at the first use.
   Status Prepare() GAPLESS_REQUIRES(mu_);
 
   const Config config_;
   io::FileSystem& fs_;
+  const std::string directory_;  // as configured, or the default; perhaps it is not there
   const telemetry::Logger log_;
   Mutex mu_;
-  std::string directory_ GAPLESS_GUARDED_BY(mu_);
   uint64_t reserve_ GAPLESS_GUARDED_BY(mu_) = 0;
   std::shared_ptr<journal::Budget> memory_ GAPLESS_GUARDED_BY(mu_);
   std::shared_ptr<journal::Budget> disk_ GAPLESS_GUARDED_BY(mu_);
