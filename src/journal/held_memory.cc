@@ -21,15 +21,17 @@ void CopyOutOfWastedSlabs(otlp::Batch& batch) {
   batch.body = Rope(Slice(std::move(slab), data, size));
 }
 
-uint64_t HeldBytes(const otlp::Batch& batch) {
-  uint64_t bytes =
-      kRecordOverhead + batch.body.held_bytes() + batch.body.slices().size() * sizeof(Slice);
-  if (batch.metadata) {
-    for (const auto& [key, value] : *batch.metadata) {
-      bytes += key.size() + value.size() + sizeof(otlp::Metadata::value_type);
-    }
+uint64_t MetadataBytes(const otlp::Metadata& metadata) {
+  uint64_t bytes = 0;
+  for (const auto& [key, value] : metadata) {
+    bytes += key.size() + value.size() + sizeof(otlp::Metadata::value_type);
   }
   return bytes;
+}
+
+uint64_t HeldBytes(const otlp::Batch& batch) {
+  return kRecordOverhead + batch.body.held_bytes() + batch.body.slices().size() * sizeof(Slice) +
+         (batch.metadata ? MetadataBytes(*batch.metadata) : 0);
 }
 
 }  // namespace gapless::journal

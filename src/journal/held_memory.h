@@ -11,6 +11,8 @@ namespace gapless::journal {
 // copy keeps exactly its bytes.
 void CopyOutOfWastedSlabs(otlp::Batch& batch);
 
+uint64_t MetadataBytes(const otlp::Metadata& metadata);
+
 // Bytes that the batch keeps alive, with what the bookkeeping of one record takes.
 uint64_t HeldBytes(const otlp::Batch& batch);
 

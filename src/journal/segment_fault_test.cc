@@ -320,6 +320,36 @@ TEST(SegmentLimitTest, MemoryStaysWithinTheBudget) {
   EXPECT_EQ(budget->used(), 0U);
 }
 
+TEST(SegmentLimitTest, MetadataThatClientsChooseStaysWithinTheBudget) {
+  const auto budget = std::make_shared<Budget>(4'000'000);
+  SegmentHarness harness({.segment_size = 64 * 1024, .cache_size = 0, .memory_budget = budget});
+  const auto fill = [&] {
+    int stored = 0;
+    while (stored < 10'000 &&
+           harness
+               .Append(
+                   MakeBatch("x", 1, {{"tenant", std::to_string(stored) + std::string(8000, 't')}}))
+               .ok()) {
+      ++stored;
+    }
+    return stored;
+  };
+  EXPECT_LT(fill(), 4'000'000 / 8000);
+  const uint64_t used = budget->used();
+  harness.Reopen(false);
+  EXPECT_EQ(budget->used(), used) << "also after a restart";
+  for (const Position position : harness.Pending()) {
+    harness.journal().Settle(position, Delivered(1), {});
+  }
+  EXPECT_EQ(budget->used(), 0U);
+  int stored = 0;
+  for (; stored < 2000 &&
+         harness.Append(MakeBatch("x", 1, {{"tenant", std::string(8000, 't')}})).ok();
+       ++stored) {
+  }
+  EXPECT_EQ(stored, 2000) << "the same for all is held once";
+}
+
 TEST(SegmentLimitTest, TheDirectoriesBudgetLeavesEachJournalItsShare) {
   const auto disk = std::make_shared<Budget>(8 * 16 * 1024);
   SegmentHarness dead({.segment_size = 16 * 1024, .disk_budget = disk});

@@ -20,6 +20,8 @@ constexpr uint64_t kInFlightMax = uint64_t{256} << 20;
 constexpr uint64_t kSegmentSizeMin = 64 * 1024;
 constexpr uint64_t kSegmentsPerLimit = 8;
 constexpr size_t kMetadataTableMin = 1024;
+// It is held as such and as a key of the table.
+constexpr uint64_t kMetadataShare = 2;
 // A large body is in this thread's caches, not in the writer's: it is hashed here, unless the
 // writer may compress it.
 constexpr size_t kHotBody = 16 * 1024;
@@ -144,6 +146,9 @@ void SegmentJournal::AdoptRecovered(Recovered& recovered) {
   }
   if (memory_account_) {
     memory_account_->ForceCharge(charged_);
+  }
+  for (const auto& [position, record] : recovered.records) {
+    Hold(index_.Find(position)->metadata.get());
   }
   if (!segments_.empty()) {
     MarkDirty();
@@ -315,6 +320,7 @@ void SegmentJournal::OnRecordWritten(const Written& written, InFlight& record) {
                                   .arrival_ns = record.arrival_ns,
                                   .items = record.batch.items,
                                   .metadata = record.batch.metadata});
+  Hold(record.batch.metadata.get());
   AddToSegment(segment, record.position, written.size, false);
   book_.Accept(record.position, Book::AmountOf(record.batch));
   Cache(record.position, std::move(record.batch), record.charged - kIndexBytes);
@@ -387,6 +393,25 @@ void SegmentJournal::Uncharge(uint64_t bytes) {
   charged_ -= bytes;
   if (memory_account_) {
     memory_account_->Release(bytes);
+  }
+}
+
+void SegmentJournal::Hold(const otlp::Metadata* metadata) {
+  if (metadata == nullptr || ++holders_[metadata] > 1) {
+    return;
+  }
+  const uint64_t bytes = kMetadataShare * MetadataBytes(*metadata);
+  charged_ += bytes;
+  if (memory_account_) {
+    memory_account_->ForceCharge(bytes);
+  }
+}
+
+void SegmentJournal::LetGo(const otlp::Metadata* metadata) {
+  const auto it = holders_.find(metadata);
+  if (it != holders_.end() && --it->second == 0) {
+    holders_.erase(it);
+    Uncharge(kMetadataShare * MetadataBytes(*metadata));
   }
 }
 

@@ -159,6 +159,9 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
                                                std::shared_ptr<const otlp::Metadata> metadata);
   bool Charge(uint64_t bytes);
   void Uncharge(uint64_t bytes);
+  // Metadata that many records share is charged for once.
+  void Hold(const otlp::Metadata* metadata);
+  void LetGo(const otlp::Metadata* metadata);
 
   // Records (segment_records.cc).
   static Amount AmountOf(const Entry& entry) { return {1, entry.items, entry.raw_size}; }
@@ -212,6 +215,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   Position last_read_ = 0;   // of the pending records
   TimePoint last_read_at_{};
   std::unordered_map<std::string, std::weak_ptr<const otlp::Metadata>> metadata_;
+  std::unordered_map<const otlp::Metadata*, uint64_t> holders_;  // entries of the index
   uint64_t charged_ = 0;
   uint64_t owed_bytes_ = 0;
   uint64_t given_up_until_ = 0;  // the checkpoint that brings back the space of the last given up

@@ -129,6 +129,7 @@ void SegmentJournal::Release(Position position) {
   entry.segment->live_bytes -= entry.size;
   Uncache(position);
   read_ahead_->Forget(position);
+  LetGo(entry.metadata.get());
   index_.Erase(position);
   Uncharge(kIndexBytes);
 }
