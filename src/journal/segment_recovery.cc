@@ -35,6 +35,13 @@ Result<std::vector<ScanItem>> ScanSegment(const RecoveredSegment& segment) {
   }
 }
 
+Result<SegmentHeader> ReadHeader(io::File& file, uint64_t size) {
+  std::string start(std::min(size, kSegmentDataAt), '\0');
+  ASSIGN_OR_RETURN(const size_t got, file.ReadAt(0, std::as_writable_bytes(std::span(start))));
+  start.resize(got);
+  return DecodeSegmentStart(AsBytes(start));
+}
+
 class Recovery {
  public:
   Recovery(const RecoveryOptions& options, io::FileSystem& fs) : options_(options), fs_(fs) {}
@@ -51,6 +58,7 @@ class Recovery {
 
  private:
   Status FindIdentity();
+  std::optional<uint64_t> IdOfSegments();
   Status LoadCheckpoint();
   Status OpenSegments();
   Status OpenSegmentFile(const std::string& name);
@@ -87,9 +95,28 @@ Status Recovery::FindIdentity() {
   // New, or the identity was lost: then the segments and checkpoints still carry the ID.
   RETURN_IF_ERROR(CheckNoForeignFiles(fs_, options_.directory));
   ASSIGN_OR_RETURN(const FoundCheckpoints found, FindCheckpoints(fs_, options_.directory, 0));
-  out_.journal_id = found.best ? found.best->journal_id : options_.new_journal_id;
+  out_.journal_id =
+      found.best ? found.best->journal_id : IdOfSegments().value_or(options_.new_journal_id);
   out_.name = options_.name;
   return WriteIdentity(fs_, options_.directory, {.id = out_.journal_id, .name = out_.name});
+}
+
+std::optional<uint64_t> Recovery::IdOfSegments() {
+  const Result<std::vector<io::DirectoryEntry>> entries = fs_.List(options_.directory);
+  for (size_t i = 0; entries.ok() && i < entries->size(); ++i) {
+    const io::DirectoryEntry& entry = (*entries)[i];
+    if (!IsSegmentName(entry.name) || entry.is_directory) {
+      continue;
+    }
+    const auto file = fs_.Open(io::JoinPath(options_.directory, entry.name), io::OpenMode::kRead);
+    if (file.ok()) {
+      const Result<SegmentHeader> header = ReadHeader(**file, kSegmentDataAt);
+      if (header.ok()) {
+        return header->journal_id;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 Status Recovery::LoadCheckpoint() {
@@ -129,10 +156,7 @@ Status Recovery::OpenSegmentFile(const std::string& name) {
   const std::string path = io::JoinPath(options_.directory, name);
   ASSIGN_OR_RETURN(std::unique_ptr<io::File> file, fs_.Open(path, io::OpenMode::kRead));
   ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  std::string start(std::min(size, kSegmentDataAt), '\0');
-  ASSIGN_OR_RETURN(const size_t got, file->ReadAt(0, std::as_writable_bytes(std::span(start))));
-  start.resize(got);
-  Result<SegmentHeader> header = DecodeSegmentStart(AsBytes(start));
+  const Result<SegmentHeader> header = ReadHeader(*file, size);
   if (header.ok() && header->journal_id == out_.journal_id) {
     out_.next_sequence = std::max(out_.next_sequence, header->sequence + 1);
     out_.next_position = std::max(out_.next_position, header->first_position);

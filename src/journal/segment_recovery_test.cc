@@ -361,14 +361,19 @@ TEST(SegmentOpenTest, AReadOnlyDiskIsAClearError) {
   EXPECT_NE(status.message().find("Read-only"), std::string::npos);
 }
 
-TEST(SegmentOpenTest, AnIdentityThatIsLostIsMadeAgainFromTheCheckpoint) {
-  SegmentHarness harness(Small());
-  const Position a = *harness.Append(MakeBatch("a"));
-  harness.Settle();
-  harness.Crash(io::CrashKind::kProcess);
-  ASSERT_TRUE(harness.fs().Remove("/data/journal/JOURNAL").ok());
-  ASSERT_TRUE(harness.Open().ok());
-  EXPECT_EQ(harness.Pending(), std::vector<Position>{a});
+TEST(SegmentOpenTest, AnIdentityThatIsLostIsMadeAgainFromTheCheckpointOrTheSegments) {
+  for (const bool checkpoints : {true, false}) {
+    SegmentHarness harness(Small());
+    const Position a = *harness.Append(MakeBatch("a"));
+    harness.Settle();
+    harness.Crash(io::CrashKind::kProcess);
+    ASSERT_TRUE(harness.fs().Remove("/data/journal/JOURNAL").ok());
+    for (const char* slot : {"/data/journal/checkpoint.0", "/data/journal/checkpoint.1"}) {
+      harness.fs().SetContent(slot, checkpoints ? harness.fs().Content(slot) : "");
+    }
+    ASSERT_TRUE(harness.Open().ok());
+    EXPECT_EQ(harness.Pending(), std::vector<Position>{a});
+  }
 }
 
 TEST(SegmentOpenTest, DebtsOfAReaderThatIsGoneAreGivenUp) {
