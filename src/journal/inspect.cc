@@ -198,6 +198,7 @@ Status ReplayJournal(io::FileSystem& fs, const std::string& directory, const Rep
                              .arrival = arrival,
                              .items = record.header.items,
                              .bytes = record.header.raw_size,
+                             .lanes = record.header.lanes,
                              .metadata = record.metadata},
                             std::move(*read.batch)));
     ++report->records;

@@ -81,7 +81,8 @@ struct RecordInfo {
   Position position = 0;
   WallTime arrival;
   uint32_t items = 0;
-  size_t bytes = 0;  // raw OTLP bytes
+  size_t bytes = 0;                  // raw OTLP bytes
+  uint64_t lanes = otlp::kAllLanes;  // of the batch; all where it does not say
   std::shared_ptr<const otlp::Metadata> metadata;
 };
 

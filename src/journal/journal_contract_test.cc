@@ -68,6 +68,20 @@ TEST_P(JournalContractTest, KeepsSignalCodecAndRawSize) {
   EXPECT_EQ(journal().ledger().pending.bytes, 4000U);
 }
 
+TEST_P(JournalContractTest, KeepsTheLanes) {
+  otlp::Batch batch = MakeBatch("two resources");
+  batch.lanes = 0x8000000000000001;
+  const auto position = harness_->Append(batch);
+  const auto unknown = harness_->Append(MakeBatch("of whom nobody knows"));
+  for (int pass = 0; pass < 2; ++pass) {
+    EXPECT_EQ(journal().NextPending(*position)->lanes, 0x8000000000000001);
+    EXPECT_EQ(harness_->Read(*position)->lanes, 0x8000000000000001);
+    EXPECT_EQ(journal().NextPending(*unknown)->lanes, otlp::kAllLanes);
+    EXPECT_EQ(harness_->Read(*unknown)->lanes, otlp::kAllLanes);
+    harness_->Reopen(true);
+  }
+}
+
 TEST_P(JournalContractTest, ReadsManyInTheOrderInWhichTheyAreWanted) {
   std::vector<Position> positions;
   for (const std::string body : {"a", "b", "c", "d"}) {
@@ -231,6 +245,7 @@ TEST_P(JournalContractTest, NoUseOfTheJournalIsForbiddenInsideItsCallbacks) {
 struct ModelRecord {
   std::string body;
   uint32_t items = 0;
+  uint64_t lanes = 0;
   bool pending = true;
   std::set<ReaderId> owed;
 };
@@ -277,10 +292,16 @@ class Model {
     if (rng_.Chance(0.3)) {
       metadata.emplace_back("tenant", std::to_string(rng_.Below(3)));
     }
-    const auto position = harness_.Append(MakeBatch(body, items, metadata));
+    otlp::Batch batch = MakeBatch(body, items, metadata);
+    batch.lanes = rng_.Chance(0.5) ? uint64_t{1} << rng_.Below(64) : 0;
+    const auto position = harness_.Append(batch);
     ASSERT_TRUE(position.ok()) << position.status().ToString();
     ASSERT_TRUE(records_.empty() || *position > records_.rbegin()->first);
-    records_[*position] = {.body = body, .items = items, .pending = true, .owed = {}};
+    records_[*position] = {.body = body,
+                           .items = items,
+                           .lanes = batch.lanes != 0 ? batch.lanes : otlp::kAllLanes,
+                           .pending = true,
+                           .owed = {}};
     expected_.accepted += Amount{1, items, body.size()};
   }
 
@@ -340,6 +361,7 @@ class Model {
     ASSERT_TRUE(batch.ok()) << *position << ": " << batch.status().ToString();
     ASSERT_TRUE(batch->body.ToString() == records_[*position].body) << *position;
     ASSERT_EQ(batch->items, records_[*position].items);
+    ASSERT_EQ(batch->lanes, records_[*position].lanes);
   }
 
   void SettleDebt() {
@@ -378,6 +400,9 @@ class Model {
       }
     }
     ASSERT_EQ(harness_.Pending(), pending);
+    for (const Position position : pending) {
+      ASSERT_EQ(journal().NextPending(position)->lanes, records_[position].lanes);
+    }
     for (const ReaderId reader : readers_) {
       ASSERT_EQ(harness_.Owed(reader), owed[reader]);
     }

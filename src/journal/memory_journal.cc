@@ -14,6 +14,7 @@ MemoryJournal::MemoryJournal(MemoryOptions options, Loop& home)
 
 void MemoryJournal::Append(otlp::Batch batch, AppendCallback done) {
   CopyOutOfWastedSlabs(batch);
+  batch.lanes = batch.lanes != 0 ? batch.lanes : otlp::kAllLanes;
   const uint64_t held = HeldBytes(batch);
   if (!Charge(held)) {
     done(ResourceExhausted("the journal has no memory left").WithRetryAfter(options_.retry_delay));
@@ -69,6 +70,7 @@ RecordInfo MemoryJournal::InfoOf(Position position) const {
           .arrival = record.arrival,
           .items = record.batch.items,
           .bytes = record.batch.raw_size,
+          .lanes = record.batch.lanes,
           .metadata = record.batch.metadata};
 }
 

@@ -21,7 +21,7 @@ Result<otlp::Batch> Decode(const ReadWindow& window, const ReadItem& item, const
     return DataLoss(
         fmt::format("record {} is damaged: {} at {}", position, window.path, item.offset));
   };
-  const auto header = PeekRecordHeader(bytes.span(), window.segment.salt);
+  auto header = PeekRecordHeader(bytes.span(), window.segment.salt);
   if (!header || header->position != position || header->kind != RecordKind::kRecord ||
       header->total_size() > bytes.size() ||
       !CheckRecordHeader(bytes.span().first(header->payload_at()), window.segment.salt)) {
@@ -31,6 +31,7 @@ Result<otlp::Batch> Decode(const ReadWindow& window, const ReadItem& item, const
   if (PayloadCrc(payload, position, window.segment.salt) != header->payload_crc) {
     return damaged();
   }
+  TakeMetadata(bytes.span().first(header->payload_at()), &*header);
   *out = *header;
   otlp::Batch batch;
   batch.signal = header->signal;
@@ -38,6 +39,7 @@ Result<otlp::Batch> Decode(const ReadWindow& window, const ReadItem& item, const
   batch.codec = header->codec;
   batch.body = std::move(payload);
   batch.raw_size = header->raw_size;
+  batch.lanes = header->lanes;
   batch.metadata = item.metadata;
   if (unpack && (header->flags & kFlagPacked) != 0) {
     Result<otlp::Batch> plain = otlp::Inflate(std::move(batch));

@@ -62,6 +62,12 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   return header;
 }
 
+// `bytes`: header and what stands between it and the payload.
+uint32_t RecordHeaderCrc(ByteSpan bytes, uint64_t salt) {
+  const uint32_t head = wire::Crc32c(bytes.first(kRecordCrcAt), Lower(salt));
+  return wire::Crc32c(bytes.subspan(kRecordHeaderSize), head);
+}
+
 }  // namespace
 
 uint64_t ValidSalt(uint64_t random) {
@@ -94,6 +100,10 @@ Result<SegmentHeader> DecodeSegmentStart(ByteSpan start) {
   return second.status().code() == Code::kFailedPrecondition ? second : first;
 }
 
+uint64_t MetadataSize(std::string_view encoded, uint64_t lanes) {
+  return encoded.size() + (lanes == otlp::kAllLanes ? 0 : sizeof lanes);
+}
+
 uint64_t RecordSize(uint64_t metadata_size, uint64_t stored_size) {
   const uint64_t size = kRecordHeaderSize + metadata_size + stored_size;
   return (size + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
@@ -105,7 +115,7 @@ void EncodeRecordHeader(RecordHeader header, std::string_view metadata, uint64_t
                         std::string* out) {
   const size_t start = out->size();
   PutNumber(out, Upper(salt));
-  PutNumber(out, static_cast<uint32_t>(metadata.size()));
+  PutNumber(out, static_cast<uint32_t>(MetadataSize(metadata, header.lanes)));
   PutNumber(out, header.position);
   PutNumber(out, header.arrival_ns);
   PutNumber(out, header.stored_size);
@@ -114,12 +124,19 @@ void EncodeRecordHeader(RecordHeader header, std::string_view metadata, uint64_t
   PutNumber(out, static_cast<uint8_t>(header.kind));
   PutNumber(out, static_cast<uint8_t>(header.signal));
   PutNumber(out, static_cast<uint8_t>(header.codec));
-  PutNumber(out, header.flags);
+  const bool lanes = header.lanes != otlp::kAllLanes;
+  const auto other_flags = static_cast<uint8_t>(header.flags & ~kFlagLanes);
+  PutNumber(out, static_cast<uint8_t>(other_flags | (lanes ? kFlagLanes : 0)));
   PutNumber(out, header.payload_crc);
-  const uint32_t crc = wire::Crc32c(
-      AsBytes(metadata), wire::Crc32c(AsBytes(std::string_view(*out).substr(start)), Lower(salt)));
-  PutNumber(out, crc);
+  const size_t crc_at = out->size();
+  PutNumber(out, uint32_t{0});
   out->append(metadata);
+  if (lanes) {
+    PutNumber(out, header.lanes);
+  }
+  const ByteSpan all = AsBytes(std::string_view(*out).substr(start));
+  const uint32_t crc = RecordHeaderCrc(all, salt);
+  std::memcpy(out->data() + crc_at, &crc, sizeof crc);
 }
 
 std::optional<RecordHeader> PeekRecordHeader(ByteSpan bytes, uint64_t salt) {
@@ -139,10 +156,11 @@ std::optional<RecordHeader> PeekRecordHeader(ByteSpan bytes, uint64_t salt) {
   const uint8_t codec = reader.Take<uint8_t>();
   header.flags = reader.Take<uint8_t>();
   header.payload_crc = reader.Take<uint32_t>();
-  const bool possible = reader.ok() && (kind == 1 || kind == 2) && signal <= 2 && codec <= 6 &&
-                        header.metadata_size <= kMetadataSizeMax &&
-                        header.stored_size <= kStoredSizeMax && header.position <= kPositionMax &&
-                        (header.position > 0 || kind == 2);
+  const bool possible =
+      reader.ok() && (kind == 1 || kind == 2) && signal <= 2 && codec <= 6 &&
+      header.metadata_size <= kMetadataSizeMax && header.stored_size <= kStoredSizeMax &&
+      header.position <= kPositionMax && (header.position > 0 || kind == 2) &&
+      ((header.flags & kFlagLanes) == 0 || header.metadata_size >= sizeof header.lanes);
   if (!possible) {
     return std::nullopt;
   }
@@ -155,8 +173,17 @@ std::optional<RecordHeader> PeekRecordHeader(ByteSpan bytes, uint64_t salt) {
 bool CheckRecordHeader(ByteSpan bytes, uint64_t salt) {
   uint32_t stored = 0;
   std::memcpy(&stored, bytes.data() + kRecordCrcAt, sizeof stored);
-  const uint32_t head = wire::Crc32c(bytes.subspan(0, kRecordCrcAt), Lower(salt));
-  return stored == wire::Crc32c(bytes.subspan(kRecordHeaderSize), head);
+  return stored == RecordHeaderCrc(bytes, salt);
+}
+
+std::string_view TakeMetadata(ByteSpan bytes, RecordHeader* header) {
+  std::string_view metadata = AsText(bytes.subspan(kRecordHeaderSize));
+  if ((header->flags & kFlagLanes) != 0) {
+    const size_t at = metadata.size() - sizeof header->lanes;
+    header->lanes = NumberReader(metadata.substr(at)).Take<uint64_t>();
+    metadata = metadata.substr(0, at);
+  }
+  return metadata;
 }
 
 uint32_t PayloadCrcSeed(Position position, uint64_t salt) { return Lower(salt) ^ Lower(position); }

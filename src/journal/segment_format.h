@@ -45,6 +45,7 @@ Result<SegmentHeader> DecodeSegmentStart(ByteSpan start);
 enum class RecordKind : uint8_t { kRecord = 1, kEnd = 2 };
 inline constexpr uint8_t kFlagMoved = 1;
 inline constexpr uint8_t kFlagPacked = 2;
+inline constexpr uint8_t kFlagLanes = 4;
 
 struct RecordHeader {
   RecordKind kind = RecordKind::kRecord;
@@ -56,8 +57,9 @@ struct RecordHeader {
   otlp::Signal signal = otlp::Signal::kTraces;
   wire::Codec codec = wire::Codec::kIdentity;
   uint8_t flags = 0;
-  uint32_t metadata_size = 0;
+  uint32_t metadata_size = 0;  // with the lanes, if they are stored
   uint32_t payload_crc = 0;
+  uint64_t lanes = otlp::kAllLanes;  // stored behind the metadata unless it is all of them
 
   // With header, metadata, payload and padding.
   uint64_t total_size() const;
@@ -65,9 +67,11 @@ struct RecordHeader {
   bool operator==(const RecordHeader&) const = default;
 };
 
+// Bytes that stand between header and payload.
+uint64_t MetadataSize(std::string_view encoded, uint64_t lanes);
 uint64_t RecordSize(uint64_t metadata_size, uint64_t stored_size);
 
-// Appends header and metadata to `out`. Sets metadata_size from `metadata`.
+// Appends header, metadata and lanes to `out`. Sets metadata_size and kFlagLanes accordingly.
 void EncodeRecordHeader(RecordHeader header, std::string_view metadata, uint64_t salt,
                         std::string* out);
 // The fields if `bytes` (kRecordHeaderSize at least) begin with this salt's marker and no field is
@@ -75,6 +79,9 @@ void EncodeRecordHeader(RecordHeader header, std::string_view metadata, uint64_t
 std::optional<RecordHeader> PeekRecordHeader(ByteSpan bytes, uint64_t salt);
 // `bytes`: header and metadata.
 bool CheckRecordHeader(ByteSpan bytes, uint64_t salt);
+// Takes the lanes from `bytes` (header and metadata, checked) into the header; returns the encoded
+// metadata.
+std::string_view TakeMetadata(ByteSpan bytes, RecordHeader* header);
 
 uint32_t PayloadCrc(const Rope& payload, Position position, uint64_t salt);
 // The same from Crc32c of the payload, for who knew the bytes before their place.

@@ -126,6 +126,36 @@ TEST(SegmentFormatTest, TheDocumentedExampleIsReadBack) {
   EXPECT_EQ(read[0].batch->body.ToString(), "hello");
 }
 
+TEST(SegmentFormatTest, ARecordWithoutLanesMayBelongToAllOfThem) {
+  const std::string bytes = ParseDump(DocumentedDump()).substr(kSegmentDataAt);
+  auto header = PeekRecordHeader(AsBytes(bytes), kSalt);
+  ASSERT_TRUE(header.has_value());
+  EXPECT_EQ(header->flags & kFlagLanes, 0);
+  TakeMetadata(AsBytes(bytes).first(header->payload_at()), &*header);
+  EXPECT_EQ(header->lanes, otlp::kAllLanes);
+}
+
+TEST(SegmentFormatTest, LanesStandBehindTheMetadata) {
+  const otlp::Metadata metadata = {{"tenant", "a"}};
+  for (const std::string& encoded : {EncodeMetadata(&metadata), std::string()}) {
+    RecordHeader written = ExampleRecord(Rope::CopyOf("hello"));
+    written.lanes = 0x8000000000000005;
+    written.flags = kFlagMoved;
+    std::string bytes;
+    EncodeRecordHeader(written, encoded, kSalt, &bytes);
+    EXPECT_EQ(bytes.size(), kRecordHeaderSize + MetadataSize(encoded, written.lanes));
+    auto read = PeekRecordHeader(AsBytes(bytes), kSalt);
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(read->flags, kFlagMoved | kFlagLanes);
+    EXPECT_EQ(read->payload_at(), bytes.size());
+    EXPECT_TRUE(CheckRecordHeader(AsBytes(bytes), kSalt));
+    EXPECT_EQ(TakeMetadata(AsBytes(bytes), &*read), encoded);
+    EXPECT_EQ(read->lanes, written.lanes);
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    EXPECT_FALSE(CheckRecordHeader(AsBytes(bytes), kSalt));
+  }
+}
+
 TEST(SegmentFormatTest, OfTwoDifferentHeadersTheNewerCounts) {
   SegmentHeader older = ExampleSegment();
   SegmentHeader newer = ExampleSegment();

@@ -139,6 +139,7 @@ void SegmentJournal::AdoptRecovered(Recovered& recovered) {
                              .raw_size = record.header.raw_size,
                              .arrival_ns = record.header.arrival_ns,
                              .items = record.header.items,
+                             .lanes = record.header.lanes,
                              .metadata = std::move(record.metadata)});
     AddToSegment(segment, position, size, (record.header.flags & kFlagMoved) != 0);
     owed_bytes_ += book_.IsPending(position) ? 0 : size;
@@ -181,8 +182,9 @@ Status SegmentJournal::Admit(const otlp::Batch& batch, uint64_t charge) {
 void SegmentJournal::Append(otlp::Batch batch, AppendCallback done) {
   CopyOutOfWastedSlabs(batch);
   batch.context.reset();
+  batch.lanes = batch.lanes != 0 ? batch.lanes : otlp::kAllLanes;
   std::string metadata = EncodeMetadata(batch.metadata.get());
-  if (metadata.size() > kMetadataSizeMax) {
+  if (MetadataSize(metadata, batch.lanes) > kMetadataSizeMax) {
     done(InvalidArgument("the kept metadata of the request is larger than 1 MiB"));
     return;
   }
@@ -319,6 +321,7 @@ void SegmentJournal::OnRecordWritten(const Written& written, InFlight& record) {
                                   .raw_size = record.batch.raw_size,
                                   .arrival_ns = record.arrival_ns,
                                   .items = record.batch.items,
+                                  .lanes = record.batch.lanes,
                                   .metadata = record.batch.metadata});
   Hold(record.batch.metadata.get());
   AddToSegment(segment, record.position, written.size, false);

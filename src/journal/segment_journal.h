@@ -127,6 +127,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
     uint64_t raw_size = 0;
     int64_t arrival_ns = 0;
     uint32_t items = 0;
+    uint64_t lanes = 0;
     std::shared_ptr<const otlp::Metadata> metadata;
   };
   struct InFlight {

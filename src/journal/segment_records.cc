@@ -27,6 +27,7 @@ RecordInfo SegmentJournal::InfoOf(Position position) const {
           .arrival = WallTime(Duration(entry.arrival_ns)),
           .items = entry.items,
           .bytes = entry.raw_size,
+          .lanes = entry.lanes,
           .metadata = entry.metadata};
 }
 

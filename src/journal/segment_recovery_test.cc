@@ -101,7 +101,9 @@ TEST(SegmentRecoveryTest, ASparseSegmentIsEmptiedByMovingItsRecords) {
   std::map<Position, std::string> kept;
   for (int i = 0; i < 200; ++i) {
     const std::string body(1000, static_cast<char>('a' + i % 26));
-    const Position position = *harness.Append(MakeBatch(body, 1, {{"tenant", "a"}}));
+    otlp::Batch made = MakeBatch(body, 1, {{"tenant", "a"}});
+    made.lanes = uint64_t{1} << i % 26;
+    const Position position = *harness.Append(made);
     if (i % 20 == 0) {
       kept[position] = body;
     } else {
@@ -120,6 +122,8 @@ TEST(SegmentRecoveryTest, ASparseSegmentIsEmptiedByMovingItsRecords) {
       ASSERT_TRUE(batch.ok()) << batch.status().ToString();
       EXPECT_EQ(batch->body.ToString(), body);
       EXPECT_EQ(batch->metadata->at(0).second, "a");
+      EXPECT_EQ(batch->lanes, uint64_t{1} << (body[0] - 'a'));
+      EXPECT_EQ(harness.journal().NextPending(position)->lanes, batch->lanes);
     }
     harness.Reopen(true);
   }

@@ -54,7 +54,7 @@ Result<bool> SegmentScanner::RecordAt(uint64_t offset, ScanItem* item) {
   item->offset = offset;
   item->size = header->total_size();
   item->header = *header;
-  item->metadata = AsText(whole.subspan(kRecordHeaderSize));
+  item->metadata = TakeMetadata(whole, &item->header);
   return true;
 }
 

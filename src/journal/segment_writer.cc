@@ -26,7 +26,7 @@ constexpr Duration kRetryDelay = std::chrono::seconds(1);
 constexpr std::array<std::byte, kRecordAlignment> kZeros = {};
 
 uint64_t SizeOf(const WriteRequest& request) {
-  return RecordSize(request.metadata.size(), request.batch.body.size());
+  return RecordSize(MetadataSize(request.metadata, request.batch.lanes), request.batch.body.size());
 }
 
 RecordHeader HeaderOf(const WriteRequest& request, uint64_t salt) {
@@ -41,7 +41,8 @@ RecordHeader HeaderOf(const WriteRequest& request, uint64_t salt) {
           .metadata_size = 0,
           .payload_crc = request.body_crc ? PayloadCrc(*request.body_crc, request.batch.body.size(),
                                                        request.position, salt)
-                                          : PayloadCrc(request.batch.body, request.position, salt)};
+                                          : PayloadCrc(request.batch.body, request.position, salt),
+          .lanes = request.batch.lanes};
 }
 
 // What a client is told: try again later, whatever the disk said.
@@ -192,7 +193,7 @@ Status SegmentWriter::WriteRun(std::span<const WriteRequest> group, size_t begin
     for (const Slice& slice : body.slices()) {
       pieces.push_back(slice.span());
     }
-    const uint64_t used = kRecordHeaderSize + group[i].metadata.size() + body.size();
+    const uint64_t used = header_end - header_ends[i - begin] + body.size();
     pieces.push_back(ByteSpan(kZeros).first(SizeOf(group[i]) - used));
   }
   io::File& file = *active_->segment.file;

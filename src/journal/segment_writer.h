@@ -43,7 +43,7 @@ struct WriteRequest {
   Position position = 0;
   int64_t arrival_ns = 0;
   std::string metadata;  // encoded
-  otlp::Batch batch;     // signal, items, codec, body, raw_size
+  otlp::Batch batch;     // signal, items, codec, body, raw_size, lanes (not 0)
   uint8_t flags = 0;
   // Crc32c of the body with seed zero, where it was computed already.
   std::optional<uint32_t> body_crc = std::nullopt;

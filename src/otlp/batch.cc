@@ -17,6 +17,8 @@ void MergeInto(Batch& merged, Batch next) {
                  next.codec == wire::Codec::kIdentity);
   merged.items += next.items;
   merged.raw_size += next.raw_size;
+  const bool known = merged.lanes != 0 && next.lanes != 0;
+  merged.lanes = known ? merged.lanes | next.lanes : 0;
   merged.body.Append(std::move(next.body));
 }
 

@@ -31,6 +31,9 @@ struct RequestContext {
   std::atomic<bool> cancelled = false;
 };
 
+// Every lane of order.
+inline constexpr uint64_t kAllLanes = ~uint64_t{0};
+
 struct Batch {
   Signal signal = Signal::kTraces;
   // Spans, metric data points or log records.
@@ -40,6 +43,9 @@ struct Batch {
   Rope body;
   // Size of the body without compression, bytes.
   size_t raw_size = 0;
+  // Which lanes of order its resources belong to: one bit per resource, by a hash of its attributes
+  // (otlp/scan.h); 0: unknown.
+  uint64_t lanes = 0;
   std::shared_ptr<const Metadata> metadata;
   std::shared_ptr<const RequestContext> context;
 };
@@ -49,7 +55,8 @@ struct Batch {
 Result<Batch> Inflate(Batch batch);
 
 // `merged` becomes one request that holds the items of both: serialized requests of one signal are
-// concatenated (an export request is one repeated field). Keeps the metadata of `merged`.
+// concatenated (an export request is one repeated field). Keeps the metadata of `merged`; its lanes
+// become those of both.
 // Precondition: one signal, uncompressed bodies.
 void MergeInto(Batch& merged, Batch next);
 

@@ -1,9 +1,11 @@
 #include "otlp/scan.h"
 
 #include "otlp/schema.h"
+#include "wire/checksum.h"
 #include "wire/proto.h"
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,7 +16,7 @@ using wire::FieldPlace;
 using wire::RopeReader;
 using wire::WireType;
 
-enum class Check : uint8_t { kNone, kId16, kId8, kMessage, kPackable };
+enum class Check : uint8_t { kNone, kId16, kId8, kMessage, kResource, kPackable };
 
 // No field has this wire type, so unknown fields take the uncommon way.
 constexpr auto kUnknownType = static_cast<WireType>(7);
@@ -35,14 +37,30 @@ Check CheckOf(const FieldDef& field) {
     case Kind::kSpanId:
       return Check::kId8;
     case Kind::kMessage:
-      return Check::kMessage;
+      return field.message == Message::kResource ? Check::kResource : Check::kMessage;
     default:
       return field.repeated && WireTypeOf(field.kind) != WireType::kBytes ? Check::kPackable
                                                                           : Check::kNone;
   }
 }
 
-Rules MakeRules(bool deep) {
+// What a walk looks into.
+enum class Depth : uint8_t { kEverything, kItems, kResources };
+
+bool IsWalked(Depth depth, Check check, Message message) {
+  switch (depth) {
+    case Depth::kEverything:
+      return true;
+    case Depth::kItems:
+      return check != Check::kResource && (check != Check::kMessage || EnclosesItems(message));
+    case Depth::kResources:
+      return check == Check::kResource || message == Message::kResourceSpans ||
+             message == Message::kResourceMetrics || message == Message::kResourceLogs;
+  }
+  std::unreachable();
+}
+
+Rules MakeRules(Depth depth) {
   Rules rules;
   for (size_t m = 0; m < rules.size(); ++m) {
     for (const FieldDef& field : Fields(static_cast<Message>(m))) {
@@ -51,7 +69,7 @@ Rules MakeRules(bool deep) {
               .check = CheckOf(field),
               .message = field.message,
               .role = field.role};
-      if (!deep && rule.check == Check::kMessage && !EnclosesItems(field.message)) {
+      if (!IsWalked(depth, rule.check, field.message)) {
         rule.check = Check::kNone;
       }
     }
@@ -60,12 +78,17 @@ Rules MakeRules(bool deep) {
 }
 
 const Rules& DeepRules() {
-  static const Rules rules = MakeRules(true);
+  static const Rules rules = MakeRules(Depth::kEverything);
   return rules;
 }
 
 const Rules& CountingRules() {
-  static const Rules rules = MakeRules(false);
+  static const Rules rules = MakeRules(Depth::kItems);
+  return rules;
+}
+
+const Rules& ResourceRules() {
+  static const Rules rules = MakeRules(Depth::kResources);
   return rules;
 }
 
@@ -122,6 +145,28 @@ bool ValidPacked(const Rule& rule, const std::byte* p, const std::byte* end) {
   return p != nullptr;
 }
 
+constexpr uint32_t kResourceAttributes = 1;
+
+// The lane of a resource. The sum does not depend on the order of the attributes, the factor (the
+// golden ratio) spreads it over all bits. `p`: a valid Resource message.
+uint64_t LaneOf(const std::byte* p, const std::byte* end) {
+  uint64_t sum = 0;
+  while (p && p < end) {
+    uint64_t tag = 0;
+    p = wire::ReadVarint(p, end, &tag);
+    if (p && tag == wire::MakeTag(kResourceAttributes, WireType::kBytes)) {
+      uint64_t size = 0;
+      p = wire::ReadVarint(p, end, &size);
+      sum += wire::Crc32c(ByteSpan(p, size));
+      p += size;
+    } else if (p) {
+      p = wire::SkipField(p, end, tag);
+    }
+  }
+  constexpr uint64_t kGoldenRatio = 0x9e3779b97f4a7c15;
+  return uint64_t{1} << (sum * kGoldenRatio >> 58);
+}
+
 class Scanner {
  public:
   Scanner(const Rope& rope, const Rules& rules, uint32_t max_depth)
@@ -129,6 +174,10 @@ class Scanner {
 
   Status Run(Message message);
   size_t count(Role role) const { return counts_[static_cast<size_t>(role)]; }
+  uint64_t lanes() const {
+    const bool undescribed = described_ < count(Role::kResource);
+    return lanes_ | (undescribed ? LaneOf(nullptr, nullptr) : 0);
+  }
 
  private:
   // Flat: a message, or field, that lies in contiguous memory.
@@ -136,10 +185,12 @@ class Scanner {
   const std::byte* WalkUncommon(const std::byte* p, const std::byte* end, uint64_t tag,
                                 const Rule& rule);
   bool CheckFlatBody(const std::byte* p, size_t size, const Rule& rule, uint32_t depth);
+  bool CheckFlatResource(const std::byte* p, size_t size, uint32_t depth);
   // Rope: a message that lies across slices, from where the reader stands up to `limit`.
   bool WalkRope(RopeReader& reader, size_t limit, Message message, uint32_t depth);
   bool CheckField(RopeReader& reader, const FieldPlace& place, const Rule& rule, uint32_t depth);
   bool CheckBody(RopeReader& reader, const FieldPlace& place, const Rule& rule, uint32_t depth);
+  bool CheckResource(RopeReader& reader, const FieldPlace& place, uint32_t depth);
   bool CheckPackedBody(RopeReader& reader, const FieldPlace& place, const Rule& rule);
 
   bool Fail(const std::byte* where, const char* why) {
@@ -164,6 +215,8 @@ class Scanner {
   const Rules& rules_;
   const uint32_t max_depth_;
   std::array<size_t, 5> counts_ = {};
+  uint64_t lanes_ = 0;
+  size_t described_ = 0;  // resources that have a Resource message
   const std::byte* bad_ = nullptr;
   size_t bad_offset_ = 0;
   const char* why_ = "";
@@ -206,7 +259,19 @@ inline bool Scanner::CheckFlatBody(const std::byte* p, size_t size, const Rule& 
     }
     return WalkFlat(p, p + size, rule.message, depth + 1);
   }
+  if (rule.check == Check::kResource) {
+    return CheckFlatResource(p, size, depth + 1);
+  }
   return ValidId(rule.check, size) || Fail(p, kWrongId);
+}
+
+bool Scanner::CheckFlatResource(const std::byte* p, size_t size, uint32_t depth) {
+  if (!WalkFlat(p, p + size, Message::kResource, depth)) {
+    return false;
+  }
+  ++described_;
+  lanes_ |= LaneOf(p, p + size);
+  return true;
 }
 
 bool Scanner::WalkFlat(const std::byte* p, const std::byte* end, Message message, uint32_t depth) {
@@ -279,6 +344,14 @@ bool Scanner::CheckBody(RopeReader& reader, const FieldPlace& place, const Rule&
   return WalkRope(reader, place.end, rule.message, depth);
 }
 
+// A resource: nearly always small and in one piece.
+bool Scanner::CheckResource(RopeReader& reader, const FieldPlace& place, uint32_t depth) {
+  const size_t size = place.body_size();
+  const Slice body = rope_.Sub(place.body, size).Flatten();
+  return Locate(CheckFlatResource(body.data(), size, depth), body.data(), place.body) &&
+         reader.Skip(size);
+}
+
 bool Scanner::CheckField(RopeReader& reader, const FieldPlace& place, const Rule& rule,
                          uint32_t depth) {
   if (rule.type == kUnknownType || (place.type == rule.type && rule.type != WireType::kBytes)) {
@@ -290,6 +363,8 @@ bool Scanner::CheckField(RopeReader& reader, const FieldPlace& place, const Rule
   switch (rule.check) {
     case Check::kMessage:
       return CheckBody(reader, place, rule, depth + 1);
+    case Check::kResource:
+      return CheckResource(reader, place, depth + 1);
     case Check::kPackable:
       return CheckPackedBody(reader, place, rule);
     case Check::kNone:
@@ -345,13 +420,20 @@ Result<ScanResult> Scan(const Rope& request, Signal signal, const ScanLimits& li
   return ScanResult{.items = scanner.count(Role::kItem),
                     .resources = scanner.count(Role::kResource),
                     .scopes = scanner.count(Role::kScope),
-                    .metrics = scanner.count(Role::kMetric)};
+                    .metrics = scanner.count(Role::kMetric),
+                    .lanes = scanner.lanes()};
 }
 
 Result<size_t> CountItems(const Rope& request, Signal signal) {
   Scanner scanner(request, CountingRules(), ScanLimits().max_depth);
   RETURN_IF_ERROR(scanner.Run(RequestMessage(signal)));
   return scanner.count(Role::kItem);
+}
+
+Result<uint64_t> LanesOf(const Rope& request, Signal signal) {
+  Scanner scanner(request, ResourceRules(), ScanLimits().max_depth);
+  RETURN_IF_ERROR(scanner.Run(RequestMessage(signal)));
+  return scanner.lanes();
 }
 
 }  // namespace gapless::otlp

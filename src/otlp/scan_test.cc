@@ -3,6 +3,9 @@
 #include "base/rng.h"
 #include "tests/support/otlp_builder.h"
 
+#include <bit>
+#include <optional>
+
 namespace gapless::otlp {
 namespace {
 
@@ -65,6 +68,63 @@ TEST(ScanTest, ConcatenatedRequestsAreOneRequest) {
     EXPECT_EQ(Scan(merged, signal)->items, 13u);
     EXPECT_EQ(ExtractIds(merged.ToString(), signal).size(), 13u);
   }
+}
+
+std::string Attribute(const std::string& key, const std::string& value) {
+  return b::BytesField(1, b::BytesField(1, key) + b::BytesField(2, b::BytesField(1, value)));
+}
+// One resource with these fields (nothing: no resource at all) and one item.
+std::string OfResource(const std::optional<std::string>& fields) {
+  return b::BytesField(1, (fields ? b::BytesField(1, *fields) : "") +
+                              b::BytesField(2, b::BytesField(2, b::BytesField(1, ""))));
+}
+uint64_t LanesIn(const std::string& request, size_t piece = 10'000) {
+  Rng rng(piece);
+  const Rope rope = Shred(request, rng, piece);
+  const auto result = Scan(rope, Signal::kTraces);
+  EXPECT_TRUE(result.ok()) << result.status().ToString();
+  EXPECT_EQ(*LanesOf(rope, Signal::kTraces), result->lanes);
+  return result->lanes;
+}
+
+TEST(ScanTest, AResourceKeepsItsLaneInAnotherOrderAndAcrossSlices) {
+  const std::string a = Attribute("service.name", "checkout");
+  const std::string c = Attribute("host.name", std::string(5000, 'h'));
+  const uint64_t lane = LanesIn(OfResource(a + c));
+  EXPECT_EQ(std::popcount(lane), 1);
+  EXPECT_EQ(LanesIn(OfResource(c + a)), lane);
+  EXPECT_EQ(LanesIn(OfResource(c + b::VarintField(2, 7) + a)), lane);
+  for (const size_t piece : {size_t{1}, size_t{7}, size_t{300}, size_t{5000}}) {
+    EXPECT_EQ(LanesIn(OfResource(c + a), piece), lane) << piece;
+  }
+}
+
+TEST(ScanTest, EachResourceOfARequestHasItsLane) {
+  uint64_t all = 0;
+  std::string request;
+  for (int i = 0; i < 100; ++i) {
+    const std::string one = OfResource(Attribute("host.name", "h" + std::to_string(i)));
+    EXPECT_EQ(std::popcount(LanesIn(one)), 1);
+    all |= LanesIn(one);
+    request += one;
+  }
+  EXPECT_EQ(LanesIn(request), all);
+  EXPECT_GT(std::popcount(all), 32);  // they are spread
+}
+
+TEST(ScanTest, NoResourceAndAnEmptyOneAreTheSame) {
+  const uint64_t lane = LanesIn(OfResource(std::nullopt));
+  EXPECT_EQ(std::popcount(lane), 1);
+  EXPECT_EQ(LanesIn(OfResource("")), lane);
+  const std::string named = OfResource(Attribute("k", "v"));
+  EXPECT_EQ(LanesIn(named + OfResource(std::nullopt)), LanesIn(named) | lane);
+  EXPECT_EQ(LanesIn(""), 0u);
+}
+
+// Journals of earlier versions hold them.
+TEST(ScanTest, LanesNeverChange) {
+  EXPECT_EQ(LanesIn(OfResource("")), uint64_t{1});
+  EXPECT_EQ(LanesIn(OfResource(Attribute("service.name", "checkout"))), uint64_t{1} << 29);
 }
 
 TEST(ScanTest, UnknownFieldsPassOnEveryLevel) {

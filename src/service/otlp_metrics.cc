@@ -1,5 +1,6 @@
 #include "service/otlp_metrics.h"
 
+#include "otlp/scan.h"
 #include "wire/proto.h"
 
 #include <bit>
@@ -149,10 +150,13 @@ otlp::Batch EncodeMetrics(std::span<const FamilyValue> families, const telemetry
   }
   writer.End(scoped);
   writer.End(whole);
+  const Rope body = Rope::CopyOf(text);
+  const Result<uint64_t> lanes = otlp::LanesOf(body, otlp::Signal::kMetrics);
   return {.signal = otlp::Signal::kMetrics,
           .items = static_cast<uint32_t>(points),
-          .body = Rope::CopyOf(text),
+          .body = body,
           .raw_size = text.size(),
+          .lanes = lanes.ok() ? *lanes : 0,
           .metadata = {},
           .context = {}};
 }

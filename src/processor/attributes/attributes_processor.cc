@@ -1,5 +1,7 @@
 #include "processor/attributes/attributes_processor.h"
 
+#include "otlp/scan.h"
+
 #include <utility>
 
 namespace gapless::processor::attributes {
@@ -59,6 +61,9 @@ Result<std::optional<otlp::Batch>> AttributesProcessor::Process(otlp::Batch batc
   }
   plain.body = *std::move(edited);
   plain.raw_size = plain.body.size();
+  if (options_.of == otlp::AttributesOf::kResources) {
+    ASSIGN_OR_RETURN(plain.lanes, otlp::LanesOf(plain.body, plain.signal));
+  }
   return std::optional(std::move(plain));
 }
 

@@ -2,6 +2,7 @@
 
 #include "config/yaml.h"
 #include "otlp/any_value.h"
+#include "otlp/scan.h"
 #include "processor/attributes/factory.h"
 #include "tests/support/otlp_builder.h"
 #include "wire/digest.h"
@@ -351,9 +352,13 @@ TEST(AttributesProcessorTest, AResourceProcessorChangesResourcesOnly) {
                                  .exclude = std::nullopt});
   for (const Signal signal : otlp::kSignals) {
     const std::string request = testing::BuildRequest(signal, {.resources = 2, .items = 3});
-    auto done = processor.Process(BatchOf(signal, request));
+    Batch batch = BatchOf(signal, request);
+    batch.lanes = *otlp::LanesOf(batch.body, signal);
+    auto done = processor.Process(batch);
     ASSERT_TRUE(done.ok() && *done);
     const std::string changed = (*done)->body.ToString();
+    EXPECT_NE((*done)->lanes, batch.lanes);
+    EXPECT_EQ((*done)->lanes, *otlp::LanesOf((*done)->body, signal));
     EXPECT_EQ(testing::ExtractIds(changed, signal), testing::ExtractIds(request, signal));
     for (const auto block : b::Children(changed, 1)) {
       EXPECT_EQ(b::Children(block, 1).at(0), b::StringAttribute(1, "service.name", "renamed") +

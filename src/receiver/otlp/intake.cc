@@ -51,6 +51,7 @@ Result<otlp::Batch> ToBatch(Request request, size_t max_bytes) {
   batch.signal = request.signal;
   batch.items = static_cast<uint32_t>(scan.items);
   batch.raw_size = raw.size();
+  batch.lanes = scan.lanes;
   if (!request.json && StaysCompressed(request.codec, request.body, raw.size())) {
     batch.codec = request.codec;
     batch.body = std::move(request.body);

@@ -3,6 +3,7 @@
 #include "config/yaml.h"
 #include "net/client_channel.h"
 #include "net/grpc_client.h"
+#include "otlp/scan.h"
 #include "otlp/service.h"
 #include "receiver/otlp/cors.h"
 #include "receiver/otlp/factory.h"
@@ -171,6 +172,7 @@ TEST_F(OtlpReceiverTest, KeepsGzipAndZstdAsTheyCame) {
     const otlp::Batch& batch = traces_.batches.back();
     EXPECT_EQ(batch.items, 100u);
     EXPECT_EQ(batch.raw_size, raw.size());
+    EXPECT_EQ(batch.lanes, *otlp::LanesOf(Rope::CopyOf(raw), batch.signal));
     EXPECT_EQ(batch.codec, kept ? codec : wire::Codec::kIdentity);
     EXPECT_EQ(batch.body.ToString(), kept ? packed.ToString() : raw);
     EXPECT_EQ(otlp::Inflate(batch)->body.ToString(), raw);
