@@ -102,15 +102,29 @@ bool Backfill::HasRoom() const {
   });
 }
 
+Lanes Backfill::BusyLanes() const {
+  Lanes busy = 0;
+  for (const auto& path : paths_) {
+    busy |= path->sender().busy_lanes();
+  }
+  return busy;
+}
+
 Unit* Backfill::Next() {
+  Lanes busy = BusyLanes();  // and what waits before the unit
+  bool held_up = false;
   for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
     Unit& unit = units_.at(*it);
-    if (unit.tracks[0].late == 0 && (!unit.not_before || *unit.not_before <= loop_.Now())) {
+    const bool due =
+        unit.tracks[0].late == 0 && (!unit.not_before || *unit.not_before <= loop_.Now());
+    if (due && (unit.lanes & busy) == 0) {
       waiting_.erase(it);
       return &unit;
     }
+    held_up = held_up || unit.lanes != 0;
+    busy |= unit.lanes;
   }
-  if (waiting_.size() >= kWaitingMax) {
+  if (held_up || waiting_.size() >= kWaitingMax) {
     return nullptr;
   }
   auto parts = debts_.Take(options_.batch);
@@ -118,11 +132,16 @@ Unit* Backfill::Next() {
     return nullptr;
   }
   CutToSize(parts);
-  return &NewUnit(std::move(parts));
+  Unit& unit = NewUnit(std::move(parts));
+  if ((unit.lanes & busy) != 0) {
+    Wait(unit, /*front=*/true);
+    return nullptr;
+  }
+  return &unit;
 }
 
 // A record with more items than a unit may have: the first piece stays, the others wait.
-void Backfill::CutToSize(std::vector<UnitPart>& parts) {
+void Backfill::CutToSize(UnitParts& parts) {
   const bool limited = options_.batch && options_.batch->sizer == Sizer::kItems;
   const auto max = static_cast<uint32_t>(limited ? options_.batch->max_size : 0);
   if (max == 0 || parts.size() > 1 || parts.front().count <= max) {
@@ -134,7 +153,8 @@ void Backfill::CutToSize(std::vector<UnitPart>& parts) {
                          .first = first,
                          .count = std::min(max, whole.count - first),
                          .whole = false,
-                         .bytes = whole.bytes};
+                         .bytes = whole.bytes,
+                         .lanes = whole.lanes};
     if (first == 0) {
       parts = {piece};
     } else {
@@ -143,13 +163,14 @@ void Backfill::CutToSize(std::vector<UnitPart>& parts) {
   }
 }
 
-Unit& Backfill::NewUnit(std::vector<UnitPart> parts) {
+Unit& Backfill::NewUnit(UnitParts parts) {
   const uint64_t id = next_unit_++;
   Unit& unit = units_[id];
   unit.id = id;
   unit.parts = std::move(parts);
   for (const UnitPart& part : unit.parts) {
     unit.items += part.count;
+    unit.lanes |= options_.ordered ? part.lanes : 0;
   }
   unit.tracks.resize(1);
   return unit;
@@ -239,8 +260,8 @@ bool Backfill::SendOnPath(Unit& unit, size_t index) {
     batch = std::move(**processed);
   }
   unit.paths[index].sent_items = batch.items;
-  unit.paths[index].delivery =
-      path.Send({.batch = std::move(batch), .deadline = std::nullopt}, unit.id);
+  unit.paths[index].delivery = path.Send(
+      {.batch = std::move(batch), .deadline = std::nullopt, .lanes = unit.lanes}, unit.id);
   return true;
 }
 
@@ -251,7 +272,11 @@ void Backfill::TakeBack() {
       Wait(unit, /*front=*/true);
     }
   }
-  std::ranges::sort(waiting_);
+  const auto place = [this](uint64_t id) {
+    const UnitPart& first = units_.at(id).parts.front();
+    return std::pair(first.position, first.first);
+  };
+  std::ranges::sort(waiting_, {}, place);
 }
 
 // Of attempts whose outcome nobody will hear, all but one may be copies.

@@ -35,6 +35,8 @@ class Backfill {
     std::optional<BatchSettings> batch;
     // Failures of one unit, while others get through, after which it is suspected.
     uint32_t fall = 3;
+    // Whether data of one lane (lanes.h) goes one after the other.
+    bool ordered = false;
     // How long a unit rests whose whole back-off series failed.
     Duration max_interval{};
     size_t level = 0;  // its index, for metrics
@@ -46,6 +48,8 @@ class Backfill {
     std::move_only_function<void()> wake;
     // Items that a destination may hold twice.
     std::move_only_function<void(uint64_t items)> duplicates;
+    // Whether the level has taken live data: before, its refusals say nothing about the data.
+    std::move_only_function<bool()> proved;
   };
 
   // All references outlive it. The options name the reader to whom is owed.
@@ -100,9 +104,10 @@ class Backfill {
 
   void BuildPaths();
   bool HasRoom() const;
+  Lanes BusyLanes() const;
   Unit* Next();
-  void CutToSize(std::vector<UnitPart>& parts);
-  Unit& NewUnit(std::vector<UnitPart> parts);
+  void CutToSize(UnitParts& parts);
+  Unit& NewUnit(UnitParts parts);
   void Start(Unit& unit);
   void OnLoaded(uint64_t unit_id, ReadBatches batches);
   void Send(Unit& unit);
@@ -118,6 +123,8 @@ class Backfill {
   void Paid(Unit& unit, uint64_t items, uint64_t copies);
   void GiveUp(Unit& unit, std::string_view reason);
   void CutInTwo(Unit& unit);
+  void Cut(Unit& unit, std::vector<UnitParts> pieces);
+  bool IsProved();
   void Wait(Unit& unit, bool front);
   void Release(Unit& unit);
   void Erase(uint64_t unit_id);

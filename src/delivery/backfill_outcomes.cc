@@ -22,6 +22,11 @@ void Backfill::OnAttempt(uint64_t unit_id, const AttemptResult& result) {
                     {{"destination", name()},
                      {"class", ToString(result.outcome)},
                      {"cause", result.status.message()}});
+  if (result.cut_to > 0 && unit.items > result.cut_to) {
+    Release(unit);
+    Cut(unit, CutToItems(unit.parts, result.cut_to));
+    return;
+  }
   if (result.outcome == OutcomeClass::kThrottled || result.outcome == OutcomeClass::kRejected) {
     return;
   }
@@ -30,10 +35,19 @@ void Backfill::OnAttempt(uint64_t unit_id, const AttemptResult& result) {
     track.successes_before = successes_;
   }
   track.others_succeeded = successes_ > track.successes_before;
-  const bool suspected = track.others_succeeded && track.failures >= options_.fall;
-  if (suspected && result.outcome == OutcomeClass::kFaulty && unit.parts.size() > 1) {
+  // One that holds up its lanes may be the reason why no other succeeds.
+  const bool suspected =
+      (track.others_succeeded || unit.lanes != 0) && track.failures >= options_.fall;
+  if (!suspected || result.outcome != OutcomeClass::kFaulty) {
+    return;
+  }
+  if (unit.parts.size() > 1) {
     Release(unit);
     CutInTwo(unit);
+  } else if (unit.lanes != 0) {
+    Release(unit);
+    unit.lanes = 0;  // what is younger may overtake it
+    Wait(unit, /*front=*/false);
   }
 }
 
@@ -108,6 +122,11 @@ void Backfill::OnRejected(Unit& unit, const AttemptResult& result) {
     CutInTwo(unit);
     return;
   }
+  if (!IsProved()) {
+    unit.not_before = loop_.Now() + options_.max_interval;
+    Wait(unit, /*front=*/true);
+    return;
+  }
   failures_log_.Log(
       log_, telemetry::LogLevel::kWarn, loop_.Now(),
       "backfill: the level rejects what comes late, it is skipped",
@@ -150,20 +169,25 @@ void Backfill::GiveUp(Unit& unit, std::string_view reason) {
   Erase(unit.id);
 }
 
-// Two units in its place; they keep in mind who got through since it first failed.
+bool Backfill::IsProved() { return delivered_items_ > 0 || owner_.proved(); }
+
 void Backfill::CutInTwo(Unit& unit) {
-  std::pair<std::vector<UnitPart>, std::vector<UnitPart>> halves;
-  if (unit.parts.size() > 1) {
-    const auto middle = unit.parts.begin() + static_cast<ptrdiff_t>(unit.parts.size() / 2);
-    halves = {{unit.parts.begin(), middle}, {middle, unit.parts.end()}};
-  } else {
-    halves = CutInHalf(unit.parts);
+  if (unit.parts.size() == 1) {
+    auto [first, second] = CutInHalf(unit.parts);
+    Cut(unit, {std::move(first), std::move(second)});
+    return;
   }
+  const auto middle = unit.parts.begin() + static_cast<ptrdiff_t>(unit.parts.size() / 2);
+  Cut(unit, {{unit.parts.begin(), middle}, {middle, unit.parts.end()}});
+}
+
+// The pieces take its place; they keep in mind who got through since it first failed.
+void Backfill::Cut(Unit& unit, std::vector<UnitParts> pieces) {
   const UnitTrack before = unit.tracks[0];
   const uint32_t copies = unit.copies;
   Erase(unit.id);
-  for (auto* half : {&halves.second, &halves.first}) {
-    Unit& piece = NewUnit(std::move(*half));
+  for (auto parts = pieces.rbegin(); parts != pieces.rend(); ++parts) {
+    Unit& piece = NewUnit(std::move(*parts));
     piece.copies = copies;
     piece.tracks[0].failures = before.failures > 0 ? 1 : 0;
     piece.tracks[0].successes_before = before.successes_before;

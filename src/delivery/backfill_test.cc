@@ -119,6 +119,7 @@ TEST(BackfillTest, GoesNoFasterThanItsRate) {
 
 TEST(BackfillTest, LiveDataDoesNotWaitForOldData) {
   BenchSettings settings = WithBackfill();
+  settings.order = Order::kLiveFirst;  // with fifo it waits for what is under way of its lane
   settings.delivery.queue.backfill->rate = 0;
   settings.delivery.queue.num_consumers = 4;
   QueueBench bench(settings);
@@ -166,11 +167,24 @@ TEST(BackfillTest, SkipsAndCountsWhatTheLevelRejectsLate) {
 
 TEST(BackfillTest, WhatTheLevelRejectedBeforeIsNotOwed) {
   QueueBench bench(WithBackfill());
-  bench.peers[0]->poison = {0};
-  bench.Put();
-  bench.Run(seconds(2));
-  EXPECT_TRUE(bench.peers[1]->Has(0));
+  bench.peers[0]->poison = {1};
+  bench.Load(2, seconds(1));
+  EXPECT_TRUE(bench.peers[1]->Has(1));
   EXPECT_EQ(Owed(bench), 0U);
+}
+
+TEST(BackfillTest, WhatALevelRefusedThatTakesNothingIsOwedToIt) {
+  QueueBench bench(WithBackfill());
+  bench.peers[0]->mode = SimPeer::Mode::kRejects;
+  bench.Load(20, milliseconds(50));
+  EXPECT_EQ(bench.active(), 1U);
+  EXPECT_EQ(bench.peers[1]->received.size(), 20U);
+  EXPECT_EQ(Owed(bench), 20U);
+  bench.peers[0]->mode = SimPeer::Mode::kOk;
+  bench.Load(400, milliseconds(100));
+  bench.Run(seconds(10));
+  EXPECT_EQ(bench.active(), 0U);
+  ExpectPrimaryHasAll(bench);
 }
 
 TEST(BackfillTest, CutsWhatIsTooLargeForTheLevel) {

@@ -11,6 +11,10 @@ namespace {
 constexpr uint32_t kBacklogShare = 4;
 // Records looked at for one unit; records of other metadata values are passed over.
 constexpr size_t kScanMax = 4096;
+// Records of one lane that piled up: how much of them becomes one unit where no merging is
+// configured.
+constexpr uint64_t kCatchUpItems = 8192;
+constexpr uint64_t kCatchUpBytes = uint64_t{1} << 20;
 
 }  // namespace
 
@@ -29,6 +33,19 @@ void Backlog::Refresh() {
     bytes_ += info->bytes;
     next_ = info->position + 1;
   }
+}
+
+void Backlog::SetOptions(Options options) {
+  if (options.order != options_.order) {
+    window_ = {};
+  }
+  options_ = std::move(options);
+}
+
+const BatchSettings& Backlog::merging() const {
+  static const BatchSettings catch_up = {
+      .flush_timeout = Duration::zero(), .min_size = kCatchUpItems, .metadata_keys = {}};
+  return options_.batch ? *options_.batch : catch_up;
 }
 
 std::optional<journal::Position> Backlog::First() const {
@@ -75,23 +92,39 @@ UnitPart Backlog::Consume(const journal::RecordInfo& info, uint32_t count) {
 }
 
 // In the unit of the merging's sizer.
-uint64_t Backlog::Size() const { return options_.batch->sizer == Sizer::kBytes ? bytes_ : items_; }
-
-bool Backlog::Ripe(const journal::RecordInfo& first, WallTime now) const {
-  const BatchSettings& batch = *options_.batch;
-  return Size() >= batch.min_size || batch.flush_timeout == Duration::zero() ||
-         now - first.arrival >= batch.flush_timeout;
+bool Backlog::IsEnough(uint64_t items, uint64_t bytes, const Limits& limits) const {
+  const BatchSettings& batch = merging();
+  const bool by_bytes = batch.sizer == Sizer::kBytes;
+  return (by_bytes ? bytes : items) >= batch.min_size ||
+         (limits.max_items > 0 && items >= limits.max_items);
 }
 
-uint32_t Backlog::Fit(const journal::RecordInfo& info, uint64_t items, uint64_t bytes) const {
+bool Backlog::HasWaited(const journal::RecordInfo& first, WallTime now) const {
+  const Duration timeout = merging().flush_timeout;
+  return timeout == Duration::zero() || now - first.arrival >= timeout;
+}
+
+void Backlog::FlushAt(WallTime when) { flush_at_ = flush_at_ ? std::min(*flush_at_, when) : when; }
+
+uint32_t Backlog::Fit(const journal::RecordInfo& info, const Limits& limits) const {
+  const uint64_t items = taken_.items;
+  const uint64_t bytes = taken_.bytes;
+  uint64_t fit = ItemsLeft(info);
+  if (limits.max_items > 0) {
+    fit = std::min(fit, limits.max_items - std::min(limits.max_items, items));
+  }
+  if (!options_.batch) {
+    // Nobody asked for merging, nor for cutting.
+    const bool too_much =
+        items > 0 && (bytes + info.bytes > kCatchUpBytes || items + fit > kCatchUpItems);
+    return too_much ? 0 : static_cast<uint32_t>(fit);
+  }
   const BatchSettings& batch = *options_.batch;
-  const uint32_t left = ItemsLeft(info);
   const uint64_t bytes_each = std::max<uint64_t>(1, info.bytes / std::max<uint32_t>(1, info.items));
   uint64_t byte_max = byte_cap_ > 0 ? byte_cap_ : std::numeric_limits<uint64_t>::max();
   if (batch.sizer == Sizer::kBytes && batch.max_size > 0) {
     byte_max = std::min(byte_max, batch.max_size);
   }
-  uint64_t fit = left;
   if (batch.sizer == Sizer::kItems && batch.max_size > 0) {
     fit = std::min(fit, batch.max_size - std::min(batch.max_size, items));
   }
@@ -103,61 +136,145 @@ uint32_t Backlog::Fit(const journal::RecordInfo& info, uint64_t items, uint64_t 
                     : static_cast<uint32_t>(fit);
 }
 
-std::vector<UnitPart> Backlog::TakeOne(const journal::RecordInfo& info) {
-  ++turns_;
-  return {Consume(info, ItemsLeft(info))};
+bool Backlog::AddPart(const journal::RecordInfo& info, const Limits& limits, UnitParts& parts) {
+  const uint32_t count = Fit(info, limits);
+  if (count == 0) {
+    return false;
+  }
+  const bool rest = count < ItemsLeft(info);
+  parts.push_back(Consume(info, count));
+  taken_.items += count;
+  taken_.bytes += info.bytes * count / std::max<uint32_t>(1, info.items);
+  // A size of zero means that every request goes out as it came.
+  return !rest && merging().min_size > 0 && !IsEnough(taken_.items, taken_.bytes, limits);
 }
 
-std::vector<UnitPart> Backlog::Take(WallTime now, bool flush) {
+UnitParts Backlog::Take(WallTime now, const Limits& limits) {
   flush_at_.reset();
   if (now >= byte_cap_until_) {
     byte_cap_ = 0;
   }
-  std::optional<journal::RecordInfo> first;
-  std::optional<journal::Position> position;
-  while (!first) {
-    position = First();
-    if (!position) {
-      items_ = 0;
-      bytes_ = 0;
-      return {};
+  return ordered() ? TakeByLane(now, limits) : TakeByArrival(now, limits);
+}
+
+std::optional<journal::RecordInfo> Backlog::FirstByArrival() {
+  while (const auto position = First()) {
+    if (auto info = InfoAt(*position)) {
+      return info;
     }
-    first = InfoAt(*position);
   }
-  if (!options_.batch) {
-    return TakeOne(*first);
+  items_ = 0;
+  bytes_ = 0;
+  return std::nullopt;
+}
+
+UnitParts Backlog::TakeByArrival(WallTime now, const Limits& limits) {
+  const auto first = FirstByArrival();
+  if (!first) {
+    return {};
   }
-  if (!flush && !Ripe(*first, now)) {
-    flush_at_ = first->arrival + options_.batch->flush_timeout;
+  const bool enough = IsEnough(items_, bytes_, limits);
+  if (!limits.flush && !enough && !HasWaited(*first, now)) {
+    FlushAt(first->arrival + merging().flush_timeout);
     return {};
   }
   ++turns_;
-  const BatchSettings& batch = *options_.batch;
-  taken_ = {.by_size = Size() >= batch.min_size, .metadata = first->metadata};
-  std::vector<UnitPart> parts;
-  uint64_t items = 0;
-  uint64_t bytes = 0;
-  std::optional<journal::Position> at = position;
+  taken_ = {.by_size = enough, .metadata = first->metadata};
+  UnitParts parts;
+  std::optional<journal::Position> at = first->position;
   for (size_t scanned = 0; at && scanned < kScanMax; ++scanned) {
     const auto info = InfoAt(*at);
-    if (info && SameMetadata(*first, *info)) {
-      const uint32_t count = Fit(*info, items, bytes);
-      if (count == 0) {
-        break;
-      }
-      const bool rest = count < ItemsLeft(*info);
-      parts.push_back(Consume(*info, count));
-      items += count;
-      bytes += info->bytes * count / std::max<uint32_t>(1, info->items);
-      taken_.items = items;
-      taken_.bytes = bytes;
-      // A size of zero means that every request goes out as it came.
-      if (rest ||
-          (batch.sizer == Sizer::kBytes ? bytes : items) >= std::max<uint64_t>(batch.min_size, 1)) {
-        break;
-      }
+    if (info && SameMetadata(*first, *info) &&
+        (!AddPart(*info, limits, parts) || !options_.batch)) {
+      break;
     }
     at = unread_.FirstAtLeast(*at + 1);
+  }
+  return parts;
+}
+
+void Backlog::FillWindow() {
+  window_.Prune();
+  while (!window_.full()) {
+    const auto position = unread_.FirstAtLeast(window_.end());
+    if (!position) {
+      return;
+    }
+    if (const auto info = InfoAt(*position)) {
+      window_.Push(*info);
+    }
+  }
+}
+
+UnitParts Backlog::TakeByLane(WallTime now, const Limits& limits) {
+  FillWindow();
+  UnitParts parts;
+  // Records that the journal gave up meanwhile leave a choice empty.
+  while (parts.empty()) {
+    const auto choice = ChooseGroup(now, limits);
+    if (!choice) {
+      return {};
+    }
+    parts = Gather(*choice, limits);
+  }
+  ++turns_;
+  std::ranges::sort(parts, {}, &UnitPart::position);
+  return parts;
+}
+
+std::optional<Backlog::Choice> Backlog::ChooseGroup(WallTime now, const Limits& limits) {
+  std::optional<Choice> best;
+  for (auto& [metadata, group] : window_.groups()) {
+    const auto slot = group.First(limits.busy, 0);
+    if (!slot || (best && best->slot.position < slot->position)) {
+      continue;
+    }
+    const bool enough =
+        IsEnough(group.ItemsBeside(limits.busy), group.BytesBeside(limits.busy), limits);
+    const auto info = InfoAt(slot->position);
+    if (info && !limits.flush && !enough && !HasWaited(*info, now)) {
+      FlushAt(info->arrival + merging().flush_timeout);
+      continue;
+    }
+    best = {.group = &group, .slot = *slot, .by_size = enough};
+  }
+  return best;
+}
+
+UnitParts Backlog::Gather(const Choice& choice, const Limits& limits) {
+  LaneGroup& group = *choice.group;
+  taken_ = {.by_size = choice.by_size};
+  UnitParts parts;
+  Lanes held = 0;
+  std::optional<LaneGroup::Slot> slot = choice.slot;
+  // Without merging a unit grows in its own lanes only: the others need not wait for anything.
+  const auto belongs = [&] {
+    return options_.batch || (slot->lanes != 0 && (slot->lanes & ~held) == 0);
+  };
+  while (slot && (parts.empty() || belongs())) {
+    const auto info = InfoAt(slot->position);
+    if (!info) {
+      window_.Remove(group, *slot);
+      slot = group.First(limits.busy, held);
+      continue;
+    }
+    const uint32_t left = ItemsLeft(*info);
+    const uint64_t before = taken_.items;
+    const bool room = AddPart(*info, limits, parts);
+    const uint64_t count = taken_.items - before;
+    if (count > 0) {
+      taken_.metadata = info->metadata;
+      parts.back().lanes = slot->lanes;
+      held |= slot->lanes;
+      group.Took(*slot, count, info->bytes * count / std::max<uint32_t>(1, info->items));
+    }
+    if (count == left) {
+      window_.Remove(group, *slot);
+    }
+    if (!room) {
+      break;
+    }
+    slot = group.First(limits.busy, held);
   }
   return parts;
 }
@@ -175,6 +292,7 @@ bool Backlog::Remove(journal::Position position) {
   if (const auto info = InfoAt(position)) {
     Consume(*info, ItemsLeft(*info));
   }
+  window_.Remove(position);
   return true;
 }
 
@@ -190,6 +308,7 @@ std::optional<journal::RecordInfo> Backlog::TakeOldestWhole() {
   if (info) {
     Consume(*info, info->items);
   }
+  window_.Remove(*at);
   return info;
 }
 

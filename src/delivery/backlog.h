@@ -1,10 +1,14 @@
 // Backlog: the pending records that no unit holds yet, and how the next unit is made of them.
 //
 // Merging happens here, on the way out: the client never waits for the batch timer and nothing is
-// stored twice. Reads the journal's index only, never payloads. Home loop.
+// stored twice. With order `fifo` a record never overtakes an older one of the same lane (lanes.h);
+// records of one lane that pile up behind one in flight are merged even where no merging is
+// configured, as one after the other they would pay a round trip each. Reads the journal's index
+// only, never payloads. Home loop.
 #pragma once
 
 #include "base/loop.h"
+#include "delivery/lane_window.h"
 #include "delivery/settings.h"
 #include "delivery/unit.h"
 #include "journal/interval_set.h"
@@ -30,16 +34,21 @@ class Backlog {
   Backlog(const journal::Journal& journal, Options options)
       : journal_(journal), options_(std::move(options)) {}
 
-  void SetOptions(Options options) { options_ = std::move(options); }
+  void SetOptions(Options options);
   // Learns the records that became readable since the last call.
   void Refresh();
   // What is here now is backlog; what comes from now on is live. Called when a level becomes usable
   // after an outage.
   void MarkLive() { live_from_ = next_; }
-  // The parts of the next unit. None when empty, or when merging waits for more (then flush_at says
-  // how long); `flush` takes what there is.
-  std::vector<UnitPart> Take(WallTime now, bool flush);
-  // What the last Take of several records (merging) was like.
+  struct Limits {
+    bool flush = false;      // nothing waits for company
+    Lanes busy = 0;          // order `fifo`: in these nothing may go now
+    uint64_t max_items = 0;  // of the unit; 0: no limit
+  };
+  // The parts of the next unit. None when empty, when all lanes are busy, or when merging waits for
+  // more (then flush_at says how long).
+  UnitParts Take(WallTime now, const Limits& limits);
+  // What the last Take was like.
   struct Taken {
     uint64_t items = 0;
     uint64_t bytes = 0;
@@ -61,21 +70,42 @@ class Backlog {
   uint64_t records() const { return unread_.size(); }
 
  private:
+  // What merging asks for; where none is configured, what has piled up.
+  const BatchSettings& merging() const;
+  bool ordered() const { return options_.order == Order::kFifo; }
+
+  UnitParts TakeByArrival(WallTime now, const Limits& limits);
+  std::optional<journal::RecordInfo> FirstByArrival();
   std::optional<journal::Position> First() const;
+
+  struct Choice {
+    LaneGroup* group = nullptr;
+    LaneGroup::Slot slot;
+    bool by_size = false;
+  };
+  void FillWindow();
+  UnitParts TakeByLane(WallTime now, const Limits& limits);
+  // The group whose oldest record has waited longest, of those that may form a unit now.
+  std::optional<Choice> ChooseGroup(WallTime now, const Limits& limits);
+  UnitParts Gather(const Choice& choice, const Limits& limits);
+  void FlushAt(WallTime when);
+
   // The record at `position`; none if the journal gave it up meanwhile (damaged), and then it is
   // forgotten here too.
   std::optional<journal::RecordInfo> InfoAt(journal::Position position);
   UnitPart Consume(const journal::RecordInfo& info, uint32_t count);
-  std::vector<UnitPart> TakeOne(const journal::RecordInfo& info);
-  uint64_t Size() const;
-  bool Ripe(const journal::RecordInfo& first, WallTime now) const;
+  bool IsEnough(uint64_t items, uint64_t bytes, const Limits& limits) const;
+  bool HasWaited(const journal::RecordInfo& first, WallTime now) const;
   uint32_t ItemsLeft(const journal::RecordInfo& info) const;
   // How much of the record fits, in items; zero: the unit is full without it.
-  uint32_t Fit(const journal::RecordInfo& info, uint64_t items, uint64_t bytes) const;
+  uint32_t Fit(const journal::RecordInfo& info, const Limits& limits) const;
+  // One more part of the unit; false: the unit is full.
+  bool AddPart(const journal::RecordInfo& info, const Limits& limits, UnitParts& parts);
 
   const journal::Journal& journal_;
   Options options_;
   journal::IntervalSet unread_;
+  LaneWindow window_;  // the oldest of them; only with order `fifo`
   std::unordered_map<journal::Position, uint32_t>
       offsets_;                 // first item that no unit holds, where records were cut
   journal::Position next_ = 1;  // the first position not yet known

@@ -88,6 +88,7 @@ void SendingQueue::BookPart(const UnitPart& part, const journal::Settlement& sha
   OpenRecord& record = part.whole ? whole : cut->second;
   NoteDebt(record, part, owed, by);
   record.booked += part.count;
+  record.taken += share.delivered > 0 ? 1 : 0;
   record.settlement.delivered += share.delivered;
   record.settlement.filtered += share.filtered;
   for (size_t i = 0; i < journal::kDropReasons; ++i) {

@@ -107,7 +107,8 @@ TEST_F(DeadLetterTest, WhatWaitsForAFullTargetTakesATenthOfTheQueueAtMost) {
   options.dead_letter = {.name = "file/rejected", .consumer = target_};
   bench_.queue->Reconfigure(std::move(options));
   target_->answer = Unavailable("full");
-  for (uint64_t number = 0; number < 20; ++number) {
+  bench_.Load(1, std::chrono::milliseconds(10));  // the primary takes data, as a rule
+  for (uint64_t number = 1; number <= 20; ++number) {
     bench_.peers[0]->poison.insert(number);
     bench_.peers[1]->poison.insert(number);
   }

@@ -39,8 +39,8 @@ std::optional<journal::RecordInfo> DebtBook::NextAvailable() {
   return info;
 }
 
-std::vector<UnitPart> DebtBook::Take(const std::optional<BatchSettings>& batch) {
-  std::vector<UnitPart> parts;
+UnitParts DebtBook::Take(const std::optional<BatchSettings>& batch) {
+  UnitParts parts;
   std::optional<journal::RecordInfo> first;
   uint64_t items = 0;
   uint64_t bytes = 0;
@@ -57,7 +57,10 @@ std::vector<UnitPart> DebtBook::Take(const std::optional<BatchSettings>& batch) 
     }
     items += info->items;
     bytes += info->bytes;
-    parts.push_back({.position = info->position, .count = info->items, .bytes = info->bytes});
+    parts.push_back({.position = info->position,
+                     .count = info->items,
+                     .bytes = info->bytes,
+                     .lanes = LanesOf(*info)});
     left_[info->position] = info->items;
     ++cursor_;
     if (!batch || (batch->sizer == Sizer::kBytes ? bytes : items) >= batch->min_size) {

@@ -38,7 +38,7 @@ class DebtBook {
   void Add(journal::Position position);
   // The records of the next unit, oldest first: one, or with `batch` as many as belong together.
   // They are on their way then. None: nothing is owed, or all of it is under way or held back.
-  std::vector<UnitPart> Take(const std::optional<BatchSettings>& batch);
+  UnitParts Take(const std::optional<BatchSettings>& batch);
   // These items are delivered or given up; a record with its last item.
   void Settle(const std::vector<UnitPart>& parts);
 

@@ -14,6 +14,7 @@ void SendingQueue::BuildBackfills() {
     Backfill::Options options{.settings = *options_.queue.backfill,
                               .batch = BacklogOptionsOf(options_).batch,
                               .fall = options_.router.fall,
+                              .ordered = options_.order == Order::kFifo,
                               .max_interval = options_.max_interval,
                               .level = i,
                               .to = options_.levels[i]};
@@ -28,7 +29,12 @@ void SendingQueue::BuildBackfills() {
     backfills_.push_back(std::make_unique<Backfill>(
         home_, *journal_, *stats_, log_, std::move(options),
         Backfill::Owner{.wake = [this] { OnReadable(); },
-                        .duplicates = [this](uint64_t items) { CountDuplicates(items); }}));
+                        .duplicates = [this](uint64_t items) { CountDuplicates(items); },
+                        .proved =
+                            [this, name = options_.levels[i].name] {
+                              const auto level = LevelNamed(name);
+                              return level && router_.proved(*level);
+                            }}));
   }
   if (options_.queue.backfill) {
     journal_->SetBackfillMaxSize(options_.queue.backfill->max_size);
@@ -58,8 +64,11 @@ std::vector<journal::ReaderId> SendingQueue::OwedOf(const Unit& unit, std::optio
   for (const auto& backfill : backfills_) {
     readers.push_back(backfill->reader());
   }
-  std::vector<journal::ReaderId> owed =
-      OwedAfter(readers, unit.tracks, by.value_or(readers.size()));
+  std::vector<UnitTrack> tracks = unit.tracks;
+  for (UnitTrack& track : tracks) {
+    track.rejected = track.rejected && track.certain;  // what else was refused may be taken later
+  }
+  std::vector<journal::ReaderId> owed = OwedAfter(readers, tracks, by.value_or(readers.size()));
   for (size_t i = 0; i < backfills_.size(); ++i) {
     if (unit.tracks[i].late > 0 && std::ranges::find(owed, readers[i]) != owed.end()) {
       backfills_[i]->Await(unit.id, unit.parts, unit.tracks[i].late);

@@ -28,6 +28,7 @@ void SendingQueue::Dispatch() {
     dispatch_again_ = false;
     backlog_.Refresh();
     DispatchReturned();
+    DispatchTrial();
     DispatchFresh();
   } while (dispatch_again_);
   dispatching_ = false;
@@ -64,10 +65,11 @@ void SendingQueue::DispatchReturned() {
       Drop(unit, journal::DropReason::kExpired);
       continue;
     }
-    if (!level && std::ranges::any_of(unit.tracks, &UnitTrack::rejected)) {
+    if (!level && IsInvalid(unit)) {
+      LeaveOrder(unit);
       parked.push_back(id);
     }
-    if (!level || !HasRoom(*level)) {
+    if (!level || !MayGo(unit, *level)) {
       ++i;
       continue;
     }
@@ -102,12 +104,10 @@ void SendingQueue::DropParked(const std::vector<uint64_t>& parked) {
 
 void SendingQueue::DispatchFresh() {
   flush_.Cancel();
-  while (const auto active = router_.active()) {
-    if (!HasRoom(*active)) {
-      return;
-    }
+  JudgeOverflow();
+  while (const auto level = LevelForFresh()) {
     // While it drains for the end of the process nothing waits for company.
-    auto parts = backlog_.Take(home_.WallNow(), /*flush=*/static_cast<bool>(on_shutdown_));
+    UnitParts parts = TakeFresh(*level, /*flush=*/static_cast<bool>(on_shutdown_));
     if (parts.empty()) {
       ArmFlush();
       return;
@@ -115,7 +115,86 @@ void SendingQueue::DispatchFresh() {
     if (options_.queue.batch && !options_.queue.batch->processor.empty()) {
       stats_->Merged(options_.queue.batch->processor, backlog_.taken());
     }
-    Assign(NewUnit(std::move(parts)), *active);
+    Assign(NewUnit(std::move(parts)), *level);
+  }
+}
+
+// A level that only data can prove waits for the next unit.
+void SendingQueue::DispatchTrial() {
+  if (!trial_wanted_ || !HasRoom(*trial_wanted_)) {
+    return;
+  }
+  const size_t level = *trial_wanted_;
+  if (!IsOnTrial(level)) {
+    trial_wanted_.reset();
+    return;
+  }
+  UnitParts parts = TakeFresh(level, /*flush=*/true);
+  if (parts.empty()) {
+    return;
+  }
+  trial_wanted_.reset();
+  Unit& unit = NewUnit(std::move(parts));
+  unit.trial = true;
+  Assign(unit, level);
+}
+
+UnitParts SendingQueue::TakeFresh(size_t level, bool flush) {
+  Backlog::Limits limits{.flush = flush, .busy = lane_order_.held()};
+  for (const auto& path : levels_[level].paths) {
+    limits.busy |= path->sender().busy_lanes();
+    const uint64_t cap = path->sender().throttle().item_cap();
+    const bool smaller = limits.max_items == 0 || (cap > 0 && cap < limits.max_items);
+    limits.max_items = smaller ? cap : limits.max_items;
+  }
+  return backlog_.Take(home_.WallNow(), limits);
+}
+
+// The active level; while it takes less than there is, the next one that has room.
+std::optional<size_t> SendingQueue::LevelForFresh() const {
+  const auto active = router_.active();
+  if (!active || HasRoom(*active)) {
+    return active;
+  }
+  for (size_t i = *active + 1; overflowing_ && i < levels_.size(); ++i) {
+    if (router_.Usable(i) && !IsLimited(i) && HasRoom(i)) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+bool SendingQueue::IsLimited(size_t level) const {
+  return std::ranges::any_of(levels_[level].paths, [this](const auto& path) {
+    return path->sender().throttle().limited(home_.Now());
+  });
+}
+
+// A level that asks for less than it gets may have its time, but not for ever: what has waited for
+// too long goes to the next one, until the rest is young again.
+void SendingQueue::JudgeOverflow() {
+  const auto active = router_.active();
+  const Duration after = options_.overflow_after;
+  const bool limited =
+      after > Duration::zero() && levels_.size() > 1 && active && IsLimited(*active);
+  if (!limited && !overflowing_) {
+    return;
+  }
+  const auto oldest = journal_->stats().oldest;
+  const Duration age = oldest ? home_.WallNow() - *oldest : Duration::zero();
+  const bool wanted = limited && age > (overflowing_ ? after / 2 : after);
+  if (wanted == overflowing_) {
+    return;
+  }
+  overflowing_ = wanted;
+  if (wanted) {
+    log_.Warn("failover: a level takes less than there is, the next one helps",
+              {{"level", *active},
+               {"destination", options_.levels[*active].name},
+               {"cause", router_.last_error(*active)},
+               {"oldest_waiting", age}});
+  } else {
+    log_.Info("failover: the next level is not needed any more", {{"oldest_waiting", age}});
   }
 }
 
@@ -126,11 +205,25 @@ void SendingQueue::ArmFlush() {
   }
 }
 
-bool SendingQueue::HasRoom(size_t level) const {
+bool SendingQueue::HasRoom(size_t level, Lanes lanes) const {
   const LevelRuntime& runtime = levels_[level];
   return runtime.loading < kLoadingMax &&
          std::ranges::all_of(
-             runtime.paths, [](const auto& path) { return path->sender().HasRoom(); });
+             runtime.paths, [lanes](const auto& path) { return path->sender().HasRoom(lanes); });
+}
+
+bool SendingQueue::MayGo(const Unit& unit, size_t level) const {
+  return (unit.aside || lane_order_.IsFirst({.unit = unit.id, .lanes = unit.lanes})) &&
+         HasRoom(level, unit.lanes);
+}
+
+// What is younger may overtake it from now on.
+void SendingQueue::LeaveOrder(Unit& unit) {
+  lane_order_.Remove({.unit = unit.id, .lanes = unit.lanes});
+  unit.lanes = 0;
+  for (size_t i = 0; unit.level && i < unit.paths.size(); ++i) {
+    levels_[*unit.level].paths[i]->FreeLanes(unit.paths[i].delivery);
+  }
 }
 
 std::optional<int> SendingQueue::Reluctance(const Unit& unit, size_t level) const {
@@ -165,6 +258,13 @@ std::optional<size_t> SendingQueue::LevelNamed(std::string_view name) const {
              : std::optional(static_cast<size_t>(it - options_.levels.begin()));
 }
 
+// Called so by a level whose word counts: one that has taken nothing yet may refuse whatever it
+// gets.
+bool SendingQueue::IsInvalid(const Unit& unit) {
+  return std::ranges::any_of(
+      unit.tracks, [](const UnitTrack& track) { return track.rejected && track.certain; });
+}
+
 // A level that is down, and has not rejected the unit, keeps it pending for its return.
 bool SendingQueue::MayWait(const Unit& unit) const {
   for (size_t i = 0; i < levels_.size(); ++i) {
@@ -172,16 +272,23 @@ bool SendingQueue::MayWait(const Unit& unit) const {
       return true;
     }
   }
-  return std::ranges::none_of(unit.tracks, &UnitTrack::rejected);
+  return !IsInvalid(unit);
 }
 
-Unit& SendingQueue::NewUnit(std::vector<UnitPart> parts) {
+Unit& SendingQueue::NewUnit(UnitParts parts) {
+  Unit& unit = MakeUnit(std::move(parts));
+  lane_order_.Add({.unit = unit.id, .lanes = unit.lanes});
+  return unit;
+}
+
+Unit& SendingQueue::MakeUnit(UnitParts parts) {
   const uint64_t id = next_unit_++;
   Unit& unit = units_[id];
   unit.id = id;
   unit.parts = std::move(parts);
   for (const UnitPart& part : unit.parts) {
     unit.items += part.count;
+    unit.lanes |= part.lanes;
     if (!part.whole) {
       Open(part.position);
     }
@@ -286,7 +393,8 @@ void SendingQueue::SendOnPath(Unit& unit, size_t index) {
   SendRequest request{.batch = std::move(batch),
                       .once = unit.trial,
                       .alone = unit.tracks[*unit.level].suspected,
-                      .deadline = std::nullopt};
+                      .deadline = std::nullopt,
+                      .lanes = unit.lanes};
   if (options_.withdraw) {
     request.share = ShareOf(unit);
     request.once = request.once || ChooseNextAfter(unit).has_value();

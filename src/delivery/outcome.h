@@ -4,6 +4,7 @@
 // The one place where that is decided; the table is in docs/failover.md and in outcome_test.cc.
 #pragma once
 
+#include "base/loop.h"
 #include "base/status.h"
 
 #include <cstdint>
@@ -38,6 +39,10 @@ struct AttemptResult {
   // No answer came, and the peer may have taken the batch all the same (the connection ended, or
   // the attempt timed out).
   bool unknown = false;
+  // Throttled, set by the sender (throttle.h): how long nothing is sent, and the size in which the
+  // peer may take it; 0: as it is.
+  Duration pause{};
+  uint64_t cut_to = 0;
 };
 
 // A failure of our own before a peer answered: dial, DNS, TLS, reset, attempt timeout.

@@ -3,6 +3,7 @@
 #include "delivery/sending_queue.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace gapless::delivery {
@@ -10,6 +11,8 @@ namespace {
 
 // How long merged units stay below a size that a peer refused.
 constexpr Duration kByteCapTime = std::chrono::minutes(10);
+// Refusals of pieces of one record after which it is not cut any further.
+constexpr uint32_t kRefusalsMax = 256;
 
 // Queue off: the level had its part of the client's deadline. Says nothing about the level.
 bool ShareRanOut(const AttemptResult& result) {
@@ -26,6 +29,7 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
     return;
   }
   Unit& unit = it->second;
+  const bool proved = router_.proved(level);
   if (result.outcome == OutcomeClass::kOk) {
     ++levels_[level].successes;
     if (level < backfills_.size()) {
@@ -34,11 +38,7 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
   } else {
     unit.last_error = result.status;
     unit.copies += (result.unknown ? 1 : 0) + (result.resent ? 1 : 0);
-    failures_log_.Log(log_, telemetry::LogLevel::kInfo, home_.Now(),
-                      "Exporting failed. Will retry the request after interval.",
-                      {{"destination", options_.levels[level].name},
-                       {"class", ToString(result.outcome)},
-                       {"error", result.status.message()}});
+    LogFailure(unit, level, result);
   }
   if (unit.trial) {
     return;  // OnEnd tells the router
@@ -48,15 +48,65 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
         .level = level,
         .member = path,
         .unit = unit_id,
+        .first_record = unit.parts.front().position,
         .outcome = result.outcome,
         .answered = result.status.ok() || result.status.origin() == Origin::kPeer,
-        .delay = result.status.retry_after().value_or(Duration::zero()),
-        .backlog_grows = !backlog_.empty(),
+        .known_bad = result.too_large || IsInvalid(unit),
+        .delay = result.pause,
+        .work_waits = WorkWaits(),
         .error = result.status.message()});
-  if (!suspected || !units_.contains(unit_id) || unit.level != level) {
+  if (!proved && router_.proved(level)) {
+    OnProved(level);
+  }
+  if (!units_.contains(unit_id) || unit.level != level) {
     return;
   }
-  OnSuspected(unit, path, result);
+  if (result.cut_to > 0 && unit.items > result.cut_to) {
+    ReleasePaths(unit);
+    Cut(unit, CutToItems(unit.parts, result.cut_to));
+  } else if (suspected) {
+    OnSuspected(unit, path, result);
+  }
+}
+
+// What went wrong, and what happens next.
+void SendingQueue::LogFailure(const Unit& unit, size_t level, const AttemptResult& result) {
+  const bool rejected = result.outcome == OutcomeClass::kRejected;
+  const bool whole = unit.parts.size() == 1;
+  std::string_view message = "Exporting failed. Will retry the request after interval.";
+  if (rejected && !router_.proved(level) && options_.ack != Ack::kSettled) {
+    message =
+        "Exporting failed. The destination has taken nothing yet, the data is kept. Check its "
+        "path, "
+        "encoding, compression and headers.";
+  } else if (rejected && (!whole || result.too_large)) {
+    message = "Exporting failed. Will send the request in pieces.";
+  } else if (rejected) {
+    message = "Exporting failed. The destination rejects the request.";
+  }
+  failures_log_.Log(log_, rejected ? telemetry::LogLevel::kWarn : telemetry::LogLevel::kInfo,
+                    home_.Now(), message,
+                    {{"destination", options_.levels[level].name},
+                     {"class", ToString(result.outcome)},
+                     {"items", unit.items},
+                     {"error", result.status.message()}});
+}
+
+// Whether anything is left to send beside the attempts whose answers come as they should.
+bool SendingQueue::WorkWaits() const {
+  return !backlog_.empty() || !returned_.empty() || !units_.empty();
+}
+
+// The level takes data after all. What it refused before is tried again, before what is younger.
+void SendingQueue::OnProved(size_t level) {
+  for (auto it = units_.rbegin(); it != units_.rend(); ++it) {
+    Unit& unit = it->second;
+    UnitTrack& track = unit.tracks[level];
+    track.rejected = track.rejected && track.certain;
+    if (std::exchange(unit.aside, false)) {
+      lane_order_.AddFirst({.unit = unit.id, .lanes = unit.lanes});
+    }
+  }
 }
 
 // A unit that fails while others get through: cut, so that only one record is suspected, and sent
@@ -69,6 +119,7 @@ void SendingQueue::OnSuspected(Unit& unit, size_t path, const AttemptResult& res
     return;
   }
   UnitTrack& track = unit.tracks[*unit.level];
+  LeaveOrder(unit);
   if (!std::exchange(track.suspected, true)) {
     levels_[*unit.level].paths[path]->Isolate(unit.paths[path].delivery);
   }
@@ -92,7 +143,9 @@ bool SendingQueue::IsSuspected(Unit& unit, size_t level, OutcomeClass outcome) {
     track.successes_before = levels_[level].successes;
   }
   track.others_succeeded = levels_[level].successes > track.successes_before;
-  return outcome != OutcomeClass::kRejected && track.others_succeeded &&
+  // One that holds up its lanes may be the reason why no other succeeds.
+  const bool holds_up = unit.lanes != 0 && outcome == OutcomeClass::kFaulty;
+  return outcome != OutcomeClass::kRejected && (track.others_succeeded || holds_up) &&
          track.failures >= options_.router.fall;
 }
 
@@ -191,17 +244,48 @@ void SendingQueue::OnRejected(Unit& unit, const AttemptResult& result) {
     Cut(unit, {std::move(first), std::move(second)});
     return;
   }
-  if (unit.parts.size() > 1) {
-    CutToRecords(unit);
+  const size_t records = unit.parts.size();
+  if (records > 1) {
+    const auto middle = unit.parts.begin() + static_cast<ptrdiff_t>(records / 2);
+    Cut(unit, {{unit.parts.begin(), middle}, {middle, unit.parts.end()}});
     return;
   }
-  unit.tracks[*unit.level].rejected = true;
-  stats_->RejectedBy(*unit.level, unit.items, result.status);
+  if (MayCutRecord(unit)) {
+    auto [first, second] = CutInHalf(unit.parts);
+    Cut(unit, {std::move(first), std::move(second)});
+    return;
+  }
+  const size_t level = *unit.level;
+  UnitTrack& track = unit.tracks[level];
+  track.rejected = true;
+  track.certain = router_.proved(level) || options_.ack == Ack::kSettled || result.too_large ||
+                  result.status.origin() == Origin::kLocal;
+  stats_->RejectedBy(level, unit.items, result.status);
+  if (!IsInvalid(unit) && !std::exchange(unit.aside, true)) {
+    lane_order_.Remove({.unit = unit.id, .lanes = unit.lanes});
+  }
   Return(unit, /*front=*/true);
 }
 
+// One bad item among good ones, on a level that takes others: half by half only the bad one is
+// left. Where nothing of the record is taken, that is not tried for long.
+bool SendingQueue::MayCutRecord(const Unit& unit) {
+  if (unit.items < 2 || options_.ack == Ack::kSettled || !router_.proved(*unit.level)) {
+    return false;
+  }
+  Open(unit.parts.front().position);
+  const auto it = records_.find(unit.parts.front().position);
+  if (it == records_.end()) {
+    return false;  // the journal gave it up
+  }
+  OpenRecord& record = it->second;
+  ++record.refusals;
+  const auto depth = static_cast<uint32_t>(std::bit_width(record.items));
+  return record.refusals <= std::min(kRefusalsMax, 2 * depth * (1 + record.taken));
+}
+
 void SendingQueue::CutToRecords(Unit& unit) {
-  std::vector<std::vector<UnitPart>> singles;
+  std::vector<UnitParts> singles;
   for (const UnitPart& part : unit.parts) {
     singles.push_back({part});
   }
@@ -209,15 +293,27 @@ void SendingQueue::CutToRecords(Unit& unit) {
 }
 
 // The pieces take the unit's place; what the unit went through as a whole is forgotten.
-void SendingQueue::Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces) {
+void SendingQueue::Cut(Unit& unit, std::vector<UnitParts> pieces) {
   const uint32_t copies = unit.copies;
+  const bool aside = unit.aside;
+  const LaneOrder::Entry whole{.unit = unit.id, .lanes = unit.lanes};
   AbandonTrial(unit);
+  std::erase(returned_, unit.id);
   units_.erase(unit.id);
-  for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
-    Unit& part = NewUnit(std::move(*piece));
+  std::vector<LaneOrder::Entry> entries;
+  std::vector<uint64_t> ids;
+  for (UnitParts& piece : pieces) {
+    Unit& part = MakeUnit(std::move(piece));
     part.copies = copies;
-    returned_.push_front(part.id);
+    part.aside = aside;
+    part.lanes &= whole.lanes;  // none if it has left the order
+    entries.push_back({.unit = part.id, .lanes = part.lanes});
+    ids.push_back(part.id);
   }
+  if (!aside) {
+    lane_order_.Replace(whole, entries);
+  }
+  returned_.insert(returned_.begin(), ids.begin(), ids.end());
   Dispatch();
 }
 
@@ -348,6 +444,7 @@ void SendingQueue::DropNow(Unit& unit, journal::DropReason reason, std::string_v
 void SendingQueue::Erase(uint64_t unit_id) {
   const auto it = units_.find(unit_id);
   AbandonTrial(it->second);
+  lane_order_.Remove({.unit = unit_id, .lanes = it->second.lanes});
   std::erase(returned_, unit_id);
   units_.erase(it);
   AdmitBlocked();

@@ -76,7 +76,8 @@ std::vector<RouterAction> Router::Step(const RouterEvent& event, TimePoint now) 
   }
   for (size_t i = 0; i < levels_.size(); ++i) {
     JudgeFailures(i, now, actions);
-    JudgeThrottle(i, event.backlog_grows, now, actions);
+    JudgeRefusals(i, now, actions);
+    JudgeThrottle(i, event.work_waits, now, actions);
     JudgeHealth(i, now, actions);
   }
   StartDueProbes(now, actions);
@@ -140,9 +141,12 @@ void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
   switch (event.outcome) {
     case OutcomeClass::kOk:
       OnSuccess(member);
+      level.proved = true;
+      level.refused.clear();
       return;
     case OutcomeClass::kRejected:
-      return;  // the batch's trouble, but the peer lives
+      OnRefused(event);
+      return;
     case OutcomeClass::kThrottled:
       // Judged with the backlog at the end of the step.
       level.last_error = event.error;
@@ -161,6 +165,25 @@ void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
     case OutcomeClass::kDenied:
       OnFailure(event, now);
       return;
+  }
+}
+
+// The batch's trouble, but the peer lives; unless it has taken nothing yet.
+void Router::OnRefused(const RouterEvent& event) {
+  Level& level = levels_[event.level];
+  level.last_error = event.error;
+  const bool known = std::ranges::find(level.refused, event.first_record) != level.refused.end();
+  if (!level.proved && !event.known_bad && !known && level.refused.size() < config_.fall) {
+    level.refused.push_back(event.first_record);
+  }
+}
+
+void Router::JudgeRefusals(size_t index, TimePoint now, Actions& actions) {
+  Level& level = levels_[index];
+  if (level.state == LevelState::kHealthy && !level.proved &&
+      level.refused.size() >= config_.fall) {
+    level.down_by_refusal = true;
+    GoDown(index, "denied", now, actions);
   }
 }
 
@@ -192,7 +215,7 @@ void Router::JudgeFailures(size_t index, TimePoint now, Actions& actions) {
 }
 
 // A peer that asks for time may have it, unless that lasts while data piles up.
-void Router::JudgeThrottle(size_t index, bool backlog_grows, TimePoint now, Actions& actions) {
+void Router::JudgeThrottle(size_t index, bool work_waits, TimePoint now, Actions& actions) {
   Level& level = levels_[index];
   if (level.state != LevelState::kHealthy) {
     return;
@@ -201,7 +224,7 @@ void Router::JudgeThrottle(size_t index, bool backlog_grows, TimePoint now, Acti
     if (!member.throttled_since || now < member.throttle_check || now > member.throttled_until) {
       continue;
     }
-    if (backlog_grows) {
+    if (work_waits) {
       level.down_by_throttle = true;
       GoDown(index, "throttled", now, actions);
       return;
@@ -306,7 +329,6 @@ void Router::GoDown(size_t index, std::string_view reason, TimePoint now, Action
 void Router::BackToDown(size_t index, std::string_view reason, TimePoint now, Actions& actions) {
   Level& level = levels_[index];
   level.probe_at = NextRound(level, now);
-  level.unproved_trial = false;
   level.good_probes = 0;
   if (level.state != LevelState::kTrial) {
     level.state = LevelState::kDown;  // a failed round is no transition that anybody must read
@@ -332,7 +354,8 @@ void Router::GoHealthy(size_t index, std::string_view reason, TimePoint now, Act
     OnSuccess(member);
   }
   level.down_by_throttle = false;
-  level.unproved_trial = false;
+  level.down_by_refusal = false;
+  level.refused.clear();
   level.failed_rounds = 0;
   level.faulty_rounds = 0;
   level.returned_at = now;

@@ -46,6 +46,13 @@ struct RouterConfig {
 };
 
 enum class LevelState : uint8_t { kHealthy, kDown, kProbing, kTrial };
+// Which unit may serve as a trial.
+enum class TrialKind : uint8_t {
+  kUsual,   // one that has not failed on the level
+  kAny,     // the peer fails even empty exports: any, at the latest the next one that comes
+  kOldest,  // the peer has refused everything so far: what it refused first, …
+  kOther,   // … then one that it has not seen
+};
 enum class Override : uint8_t { kAuto, kDrained, kForced };
 std::string_view ToString(LevelState state);
 std::string_view ToString(Override word);
@@ -67,19 +74,23 @@ struct RouterEvent {
   Kind kind = Kind::kTick;
   size_t level = 0;
   size_t member = 0;
-  // The unit of an attempt: failures of one unit count once against a level.
+  // The unit of an attempt: failures of one unit count once against a level. And its first record:
+  // refusals of pieces of one unit count once.
   uint64_t unit = 0;
+  uint64_t first_record = 0;
   OutcomeClass outcome = OutcomeClass::kOk;
   // A living peer answered (or let the attempt time out); false: the connection failed, which is
   // counted by the connection's own events.
   bool answered = true;
   Override word = Override::kAuto;
   bool well = true;
-  // A throttled attempt: how long the peer asked to be left alone.
+  // Refused for its size, or called invalid before by a level that takes others.
+  bool known_bad = false;
+  // A throttled attempt: for how long the peer is left alone.
   Duration delay{};
-  // Data waits behind the attempts (attempts and ticks): with this, a throttle of 30 s takes the
-  // level down.
-  bool backlog_grows = false;
+  // There is something to send (attempts and ticks): with this, a throttle of 30 s takes the level
+  // down.
+  bool work_waits = false;
   std::string error;
 };
 
@@ -88,8 +99,7 @@ struct RouterAction {
     kActivate,    // new data goes to `level` (none: nobody) instead of `from`
     kHandOver,    // take back every unit that `level` has not settled
     kProbe,       // probe every member of `level`, answer with kProbe
-    kTrial,       // send one pending unit to `level`, answer with kTrial or kNothingToTry; reason
-                  // "faulty": any unit, the peer fails even empty exports
+    kTrial,       // send one pending unit to `level`, answer with kTrial or kNothingToTry
     kTransition,  // `level` went from state `before` to `after`: log and count
   };
   Kind kind;
@@ -100,6 +110,7 @@ struct RouterAction {
   // "dial_failed", "transport", "faulty", "throttled", "denied", "probe", "trial", "operator",
   // "health_check"
   std::string_view reason = {};
+  TrialKind trial = TrialKind::kUsual;
   std::string error = {};  // the peer's or our last words
   Duration lasted{};       // time spent in `before`
   Duration hold{};         // when going down: how long at least
@@ -115,6 +126,9 @@ class Router {
 
   std::optional<size_t> active() const { return active_; }
   bool Usable(size_t level) const;
+  // It has taken data since the start or the last Reconfigure. Until then its refusals say nothing
+  // about the data: it may refuse whatever it gets.
+  bool proved(size_t level) const { return levels_[level].proved; }
   LevelState state(size_t level) const { return levels_[level].state; }
   Override override_word(size_t level) const { return levels_[level].word; }
   TimePoint since(size_t level) const { return levels_[level].since; }
@@ -154,9 +168,12 @@ class Router {
     uint32_t good_probes = 0;
     uint32_t failed_rounds = 0;
     uint32_t faulty_rounds = 0;  // rounds in a row that the peer answered with a failure of its own
-    bool unproved_trial = false;  // a trial in place of probes, which the peer always fails
     bool probe_running = false;
     bool down_by_throttle = false;
+    bool proved = false;
+    std::vector<uint64_t> refused = {};  // records that it refused before it took any
+    bool down_by_refusal = false;
+    TrialKind trial = TrialKind::kUsual;  // the one under way
     bool unwell = false;  // its health page says so: not used while another level is usable
     TimePoint hold_until{};
     TimePoint probe_at{};
@@ -183,13 +200,17 @@ class Router {
   void OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint now);
   void OnBadProbe(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnTrial(const RouterEvent& event, TimePoint now, Actions& actions);
+  void OnRefused(const RouterEvent& event);
+  void OnRefusedTrial(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnNothingToTry(size_t index, TimePoint now, Actions& actions);
   void OnOperator(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnHealth(const RouterEvent& event, TimePoint now);
 
   // Takes every level down whose failures have reached the threshold and the least time.
   void JudgeFailures(size_t index, TimePoint now, Actions& actions);
-  void JudgeThrottle(size_t index, bool backlog_grows, TimePoint now, Actions& actions);
+  // Takes a level down that refuses whatever it gets.
+  void JudgeRefusals(size_t index, TimePoint now, Actions& actions);
+  void JudgeThrottle(size_t index, bool work_waits, TimePoint now, Actions& actions);
   void JudgeHealth(size_t index, TimePoint now, Actions& actions);
   // Whether it may be probed and used, as far as its health page is concerned.
   bool MayServe(const Level& level) const { return !level.unwell || AllDown(); }
@@ -198,7 +219,8 @@ class Router {
   void GoHealthy(size_t index, std::string_view reason, TimePoint now, Actions& actions);
   // Takes back what the level has not settled, unless it is forced.
   void HandOver(size_t index, std::string_view reason, Actions& actions);
-  void StartTrial(size_t index, std::string_view reason, Actions& actions);
+  // Enters the state if need be.
+  void StartTrial(size_t index, TrialKind kind, TimePoint now, Actions& actions);
   void Enter(size_t index, LevelState next, std::string_view reason, TimePoint now,
              Actions& actions);
   void StartDueProbes(TimePoint now, Actions& actions);

@@ -65,6 +65,7 @@ class RouterBench {
   void Reconfigure(RouterConfig config) {
     pending_probes_.clear();
     pending_trials_.clear();
+    waiting_trials_.clear();
     fell_.clear();
     // Level numbers mean something else now.
     auto actions = router.Reconfigure(std::move(config), now);
@@ -86,11 +87,14 @@ class RouterBench {
         break;
       }
       now = std::max(now, *next);
-      Feed({.backlog_grows = backlog_grows, .error = {}});
+      Feed({.work_waits = work_waits, .error = {}});
     }
     now = end;
   }
   void FinishPending() {
+    if (answer_trials && *answer_trials != OutcomeClass::kRejected) {
+      pending_trials_.merge(waiting_trials_);
+    }
     while (!pending_probes_.empty() || (answer_trials && !pending_trials_.empty())) {
       if (!pending_probes_.empty()) {
         const size_t level = *pending_probes_.begin();
@@ -102,6 +106,9 @@ class RouterBench {
         if (*answer_trials == OutcomeClass::kRejected) {
           pending_trials_.erase(level);
           Feed({.kind = RouterEvent::Kind::kNothingToTry, .level = level, .error = {}});
+          if (router.state(level) == LevelState::kTrial && !pending_trials_.contains(level)) {
+            waiting_trials_.insert(level);  // the next unit that comes
+          }
         } else {
           Trial(level, *answer_trials);
         }
@@ -135,7 +142,7 @@ class RouterBench {
   OutcomeClass answer_probes = OutcomeClass::kTransport;
   std::map<size_t, OutcomeClass> answer_by_level;
   std::optional<OutcomeClass> answer_trials;  // none: trials wait for Trial()
-  bool backlog_grows = false;
+  bool work_waits = false;
   bool flapped = false;
 
  private:
@@ -181,6 +188,7 @@ class RouterBench {
 
   std::set<size_t> pending_probes_;
   std::set<size_t> pending_trials_;
+  std::set<size_t> waiting_trials_;  // for the next unit that comes
   std::map<size_t, TimePoint> fell_;
 };
 

@@ -54,13 +54,13 @@ TEST(RouterConditionTest, OnlyFailuresWithTheConfiguredWordsCount) {
 TEST(RouterConditionTest, AThrottleWithOtherWordsNeverCounts) {
   for (const auto& [words, falls] : {std::pair("slow down", true), std::pair("quota", false)}) {
     RouterBench bench(OnlyWords(words));
-    bench.backlog_grows = true;
+    bench.work_waits = true;
     for (int i = 0; i < 50; ++i) {
       bench.Feed({.kind = RouterEvent::Kind::kAttempt,
                   .unit = 1,
                   .outcome = kThrottled,
                   .delay = seconds(5),
-                  .backlog_grows = true,
+                  .work_waits = true,
                   .error = "slow down"});
       bench.Advance(seconds(1), /*answer=*/false);
     }

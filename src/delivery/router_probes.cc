@@ -56,6 +56,11 @@ void Router::OnProbe(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   level.faulty_rounds = 0;
+  if (level.down_by_refusal && (AllDown() || now >= level.hold_until)) {
+    // It answers probes well and refuses data: only data tells.
+    StartTrial(event.level, TrialKind::kOldest, now, actions);
+    return;
+  }
   if (AllDown()) {
     GoHealthy(event.level, "probe", now, actions);
     return;
@@ -67,8 +72,7 @@ void Router::OnProbe(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   if (++level.good_probes >= config_.rise) {
-    Enter(event.level, LevelState::kTrial, "probe", now, actions);
-    StartTrial(event.level, "probe", actions);
+    StartTrial(event.level, TrialKind::kUsual, now, actions);
     return;
   }
   level.probe_at = now + kRiseProbeGap;
@@ -100,13 +104,16 @@ void Router::OnBadProbe(const RouterEvent& event, TimePoint now, Actions& action
     BackToDown(event.level, "probe", now, actions);
     return;
   }
-  level.unproved_trial = true;
-  Enter(event.level, LevelState::kTrial, "faulty", now, actions);
-  StartTrial(event.level, "faulty", actions);
+  StartTrial(event.level, TrialKind::kAny, now, actions);
 }
 
-void Router::StartTrial(size_t index, std::string_view reason, Actions& actions) {
-  actions.push_back({.kind = RouterAction::Kind::kTrial, .level = index, .reason = reason});
+void Router::StartTrial(size_t index, TrialKind kind, TimePoint now, Actions& actions) {
+  Level& level = levels_[index];
+  if (level.state != LevelState::kTrial) {
+    Enter(index, LevelState::kTrial, kind == TrialKind::kAny ? "faulty" : "probe", now, actions);
+  }
+  level.trial = kind;
+  actions.push_back({.kind = RouterAction::Kind::kTrial, .level = index, .trial = kind});
 }
 
 void Router::OnNothingToTry(size_t index, TimePoint now, Actions& actions) {
@@ -114,12 +121,14 @@ void Router::OnNothingToTry(size_t index, TimePoint now, Actions& actions) {
   if (level.state != LevelState::kTrial) {
     return;
   }
-  if (!level.unproved_trial) {
+  if (level.trial == TrialKind::kUsual) {
     GoHealthy(index, "probe", now, actions);
-    return;
+  } else if (level.trial == TrialKind::kOldest) {
+    StartTrial(index, TrialKind::kAny, now, actions);
+  } else if (level.trial == TrialKind::kOther) {
+    BackToDown(index, "denied", now, actions);
   }
-  level.faulty_rounds = kFaultyRoundsToTrial - 1;  // the next round asks again
-  BackToDown(index, "faulty", now, actions);
+  // kAny: the next unit that comes is the trial.
 }
 
 // A healthy level with a failure and no traffic to confirm it: probes make up the number.
@@ -148,10 +157,11 @@ void Router::OnTrial(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   if (event.outcome == OutcomeClass::kRejected) {
-    StartTrial(event.level, level.unproved_trial ? "faulty" : "trial", actions);
+    OnRefusedTrial(event, now, actions);
     return;
   }
   if (IsGood(event.outcome, level.down_by_throttle)) {
+    level.proved = level.proved || event.outcome == OutcomeClass::kOk;
     GoHealthy(event.level, "trial", now, actions);
     return;
   }
@@ -159,6 +169,25 @@ void Router::OnTrial(const RouterEvent& event, TimePoint now, Actions& actions) 
   level.faulty_rounds = 0;
   ++level.failed_rounds;
   BackToDown(event.level, "trial", now, actions);
+}
+
+// Its trouble, not the level's: another unit shall tell. On a level that has refused everything so
+// far two of a round are enough.
+void Router::OnRefusedTrial(const RouterEvent& event, TimePoint now, Actions& actions) {
+  Level& level = levels_[event.level];
+  if (!level.down_by_refusal) {
+    StartTrial(event.level, level.trial, now, actions);
+    return;
+  }
+  if (!event.error.empty()) {
+    level.last_error = event.error;
+  }
+  if (level.trial == TrialKind::kOldest) {
+    StartTrial(event.level, TrialKind::kOther, now, actions);
+    return;
+  }
+  ++level.failed_rounds;
+  BackToDown(event.level, "denied", now, actions);
 }
 
 TimePoint Router::NextRound(const Level& level, TimePoint now) const {

@@ -186,7 +186,7 @@ void Throttle(RouterBench& bench, Duration delay, bool backlog) {
               .unit = 1,
               .outcome = kThrottled,
               .delay = delay,
-              .backlog_grows = backlog,
+              .work_waits = backlog,
               .error = "busy"});
 }
 
@@ -199,7 +199,7 @@ TEST(RouterTest, AThrottleCountsOnlyAfter30SecondsOfGrowingBacklog) {
   }
   Throttle(bench, seconds(1), false);
   EXPECT_EQ(bench.router.active(), 0U) << "nothing waits";
-  bench.backlog_grows = true;
+  bench.work_waits = true;
   bench.Advance(seconds(1));
   Throttle(bench, seconds(1), true);
   EXPECT_EQ(bench.router.active(), 1U);
@@ -218,7 +218,7 @@ TEST(RouterTest, ASuccessEndsAThrottle) {
 
 TEST(RouterTest, OneLongDelayCountsWithoutAnotherAttempt) {
   RouterBench bench;
-  bench.backlog_grows = true;
+  bench.work_waits = true;
   Throttle(bench, minutes(5), true);
   bench.Advance(seconds(30));
   EXPECT_EQ(bench.router.active(), 0U);
@@ -228,7 +228,7 @@ TEST(RouterTest, OneLongDelayCountsWithoutAnotherAttempt) {
 
 TEST(RouterTest, AThrottledProbeIsBadOnlyForALevelThatThrottlingTookDown) {
   RouterBench throttled;
-  throttled.backlog_grows = true;
+  throttled.work_waits = true;
   Throttle(throttled, minutes(5), true);
   throttled.answer_probes = kThrottled;
   throttled.Advance(minutes(3));
@@ -317,6 +317,82 @@ TEST(RouterTest, ABadProbeStartsTheCountOfGoodOnesAnew) {
   EXPECT_EQ(bench.probes[0].size(), 2U);
 }
 
+// --- a level that refuses whatever it gets ---
+
+void Refuse(RouterBench& bench, uint64_t record, bool known_bad = false) {
+  bench.Feed({.kind = RouterEvent::Kind::kAttempt,
+              .level = 0,
+              .unit = record,
+              .first_record = record,
+              .outcome = kRejected,
+              .known_bad = known_bad,
+              .error = "unsupported path"});
+}
+
+TEST(RouterTest, ALevelThatHasOnlyRefusedIsDenied) {
+  RouterBench bench;
+  Refuse(bench, 1);
+  Refuse(bench, 1);
+  Refuse(bench, 1);
+  Refuse(bench, 2);
+  EXPECT_EQ(bench.router.state(0), LevelState::kHealthy) << "two batches, so far";
+  Refuse(bench, 3);
+  ASSERT_EQ(bench.router.state(0), LevelState::kDown);
+  EXPECT_EQ(bench.Find(Kind::kTransition)->reason, "denied");
+  EXPECT_EQ(bench.Find(Kind::kTransition)->error, "unsupported path");
+  EXPECT_EQ(bench.router.active(), 1U);
+}
+
+TEST(RouterTest, ALevelThatHasTakenDataMayRefuseWhatItLikes) {
+  RouterBench bench;
+  EXPECT_FALSE(bench.router.proved(0));
+  bench.Ok(0);
+  EXPECT_TRUE(bench.router.proved(0));
+  for (uint64_t record = 1; record < 100; ++record) {
+    Refuse(bench, record);
+  }
+  EXPECT_EQ(bench.router.state(0), LevelState::kHealthy);
+  EXPECT_EQ(bench.router.last_error(0), "unsupported path") << "it is told all the same";
+}
+
+TEST(RouterTest, WhatIsKnownToBeBadOrTooLargeSaysNothingAboutTheLevel) {
+  RouterBench bench;
+  for (uint64_t record = 1; record < 10; ++record) {
+    Refuse(bench, record, /*known_bad=*/true);
+  }
+  EXPECT_EQ(bench.router.state(0), LevelState::kHealthy);
+}
+
+TEST(RouterTest, ADeniedLevelIsAskedWithDataTheOldestFirst) {
+  RouterBench bench(RouterBench::Config({1}));
+  for (uint64_t record = 1; record <= 3; ++record) {
+    Refuse(bench, record);
+  }
+  EXPECT_EQ(bench.router.active(), std::nullopt);
+  bench.answer_probes = kOk;
+  bench.log.clear();
+  bench.Advance(seconds(1));
+  ASSERT_EQ(bench.router.state(0), LevelState::kTrial) << "a good probe is not enough";
+  EXPECT_EQ(bench.Find(Kind::kTrial)->trial, TrialKind::kOldest);
+  bench.log.clear();
+  bench.Trial(0, kRejected);
+  ASSERT_NE(bench.Find(Kind::kTrial), nullptr);
+  EXPECT_EQ(bench.Find(Kind::kTrial)->trial, TrialKind::kOther);
+  bench.Trial(0, kRejected);
+  EXPECT_EQ(bench.router.state(0), LevelState::kDown);
+  bench.Advance(seconds(1));
+  bench.Trial(0, kOk);
+  EXPECT_EQ(bench.router.active(), 0U);
+  EXPECT_TRUE(bench.router.proved(0));
+}
+
+TEST(RouterTest, AReloadForgetsWhatALevelHasTaken) {
+  RouterBench bench;
+  bench.Ok(0);
+  bench.Reconfigure(RouterBench::Config({1, 1}));
+  EXPECT_FALSE(bench.router.proved(0));
+}
+
 TEST(RouterTest, WhereThePeerFailsEmptyExportsEveryTenthRoundTriesABatch) {
   RouterBench bench;
   bench.DialDown(0);
@@ -324,11 +400,10 @@ TEST(RouterTest, WhereThePeerFailsEmptyExportsEveryTenthRoundTriesABatch) {
   bench.Advance(seconds(30) * 10);
   EXPECT_EQ(bench.probes[0].size(), 10U);
   ASSERT_EQ(bench.router.state(0), LevelState::kTrial);
-  EXPECT_EQ(bench.Find(Kind::kTrial)->reason, "faulty");
+  EXPECT_EQ(bench.Find(Kind::kTrial)->trial, TrialKind::kAny);
   bench.Feed({.kind = RouterEvent::Kind::kNothingToTry, .level = 0, .error = {}});
-  EXPECT_EQ(bench.router.state(0), LevelState::kDown) << "nothing has proved it";
   bench.Advance(seconds(30));
-  ASSERT_EQ(bench.router.state(0), LevelState::kTrial) << "the next round asks again";
+  ASSERT_EQ(bench.router.state(0), LevelState::kTrial) << "the next batch that comes is the trial";
   bench.Trial(0, kOk);
   EXPECT_EQ(bench.router.active(), 0U);
 }
@@ -693,7 +768,7 @@ class RandomRouter {
         bench_.Advance(milliseconds(rng_.Below(60'000)), rng_.Chance(0.9));
         break;
       default:
-        bench_.backlog_grows = rng_.Chance(0.5);
+        bench_.work_waits = rng_.Chance(0.5);
         bench_.Feed({.kind = RouterEvent::Kind::kAttempt,
                      .level = level,
                      .member = member,
@@ -701,7 +776,7 @@ class RandomRouter {
                      .outcome = AnyOutcome(),
                      .answered = rng_.Chance(0.7),
                      .delay = seconds(rng_.Below(100)),
-                     .backlog_grows = bench_.backlog_grows,
+                     .work_waits = bench_.work_waits,
                      .error = "e"});
         bench_.Advance(milliseconds(rng_.Below(500)));
         break;

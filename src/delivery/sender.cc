@@ -10,8 +10,6 @@ namespace {
 // Units that wait between two attempts hold no slot; this bounds how many there may be.
 constexpr size_t kBackingOffMax = 64;
 constexpr Duration kProbeTimeoutDefault = std::chrono::seconds(5);
-// A peer that asks for more is not obeyed: the router decides what becomes of the level.
-constexpr Duration kThrottleMax = std::chrono::minutes(5);
 
 }  // namespace
 
@@ -21,7 +19,8 @@ Sender::Sender(Loop& loop, std::string name, std::unique_ptr<Transport> transpor
       name_(std::move(name)),
       settings_(settings),
       transport_(std::move(transport)),
-      rng_(seed) {
+      rng_(seed),
+      throttle_(settings.queue.num_consumers) {
   transport_->SetObserver(this);
 }
 
@@ -60,9 +59,11 @@ void Sender::RemoveClient(SenderClient* client) {
   }
 }
 
-bool Sender::HasRoom() const {
-  return stats_.in_flight + ready_.size() < settings_.queue.num_consumers &&
-         stats_.backing_off < kBackingOffMax && !paused_until_;
+bool Sender::HasRoom(Lanes lanes) const {
+  const size_t taken = stats_.in_flight + ready_.size();
+  const auto next = throttle_.Next(taken, loop_.Now());
+  return taken < settings_.queue.num_consumers && stats_.backing_off < kBackingOffMax && next &&
+         *next <= loop_.Now() && (lanes & busy_lanes_) == 0;
 }
 
 DeliveryId Sender::Send(SendRequest request, SenderClient* client) {
@@ -78,6 +79,8 @@ DeliveryId Sender::Send(SendRequest request, SenderClient* client) {
                                           .timer = {},
                                           .own = {}});
   const bool alone = delivery->request.alone;
+  ForEachLane(delivery->request.lanes, [this](size_t lane) { ++lane_users_[lane]; });
+  busy_lanes_ |= delivery->request.lanes;
   deliveries_.emplace(id, std::move(delivery));
   if (alone) {
     Isolate(id);
@@ -114,6 +117,21 @@ void Sender::Isolate(DeliveryId id) {
   }
 }
 
+void Sender::FreeLanes(DeliveryId id) {
+  if (const auto it = deliveries_.find(id); it != deliveries_.end()) {
+    ReleaseLanes(*it->second);
+    TellRoom();
+  }
+}
+
+void Sender::ReleaseLanes(Delivery& delivery) {
+  ForEachLane(std::exchange(delivery.request.lanes, 0), [this](size_t lane) {
+    if (--lane_users_[lane] == 0) {
+      busy_lanes_ &= ~(Lanes{1} << lane);
+    }
+  });
+}
+
 void Sender::Cancel(DeliveryId id) {
   const auto it = deliveries_.find(id);
   if (it == deliveries_.end()) {
@@ -134,14 +152,34 @@ void Sender::Probe(AttemptCallback done) {
 
 SenderStats Sender::stats() const { return stats_; }
 
-std::optional<TimePoint> Sender::throttled_until() const { return paused_until_; }
+std::optional<TimePoint> Sender::throttled_until() const {
+  return throttle_.paused_until(loop_.Now());
+}
 
 void Sender::Pump() {
-  while (!ready_.empty() && stats_.in_flight < settings_.queue.num_consumers && !paused_until_) {
+  while (!ready_.empty() && stats_.in_flight < settings_.queue.num_consumers) {
+    const auto next = throttle_.Next(stats_.in_flight, loop_.Now());
+    if (!next || *next > loop_.Now()) {
+      break;
+    }
     const DeliveryId id = ready_.front();
     ready_.pop_front();
     StartAttempt(*deliveries_.at(id));
   }
+  ArmPause();
+}
+
+// Wakes us when the next attempt may begin.
+void Sender::ArmPause() {
+  const auto next = throttle_.Next(stats_.in_flight, loop_.Now());
+  if (!next || *next <= loop_.Now()) {
+    pause_.Cancel();
+    return;
+  }
+  pause_ = loop_.RunAt(*next, [this] {
+    Pump();
+    TellRoom();
+  });
 }
 
 Duration Sender::AttemptTimeout(const Delivery& delivery, bool* is_share) const {
@@ -155,6 +193,8 @@ void Sender::StartAttempt(Delivery& delivery) {
   delivery.state = State::kInFlight;
   ++stats_.in_flight;
   ++stats_.attempts;
+  delivery.sent = loop_.Now();
+  throttle_.OnSent(delivery.request.batch.items, delivery.sent);
   const DeliveryId id = delivery.id;
   bool is_share = false;
   const Duration timeout = AttemptTimeout(delivery, &is_share);
@@ -204,12 +244,35 @@ void Sender::OnResult(DeliveryId id, AttemptResult result) {
     End(id, DeliveryEnd::kLate, result);
     return;
   }
+  Learn(delivery, result);
   delivery.client->OnAttempt(id, result);
   it = deliveries_.find(id);
   if (it == deliveries_.end()) {
     return;  // released by its own client because of this very result
   }
   Continue(*it->second, std::move(result));
+}
+
+// What the answer teaches about the pace, before anybody acts on it.
+void Sender::Learn(Delivery& delivery, AttemptResult& result) {
+  const TimePoint now = loop_.Now();
+  const uint64_t items = delivery.request.batch.items;
+  if (result.outcome == OutcomeClass::kOk) {
+    throttle_.OnTaken(items, now);
+  }
+  if (result.outcome != OutcomeClass::kThrottled) {
+    return;
+  }
+  const std::optional<Duration> delay = result.status.retry_after();
+  delivery.back_off = delivery.schedule.Next(now, delay, rng_);
+  const Throttle::Verdict verdict = throttle_.OnRefused(
+      {.items = items,
+       .sent = delivery.sent,
+       .delay = delay,
+       .back_off = delivery.back_off.value_or(settings_.retry.initial_interval)},
+      now);
+  result.pause = verdict.pause;
+  result.cut_to = verdict.cut_to;
 }
 
 void Sender::Continue(Delivery& delivery, AttemptResult result) {
@@ -221,25 +284,30 @@ void Sender::Continue(Delivery& delivery, AttemptResult result) {
       End(delivery.id, DeliveryEnd::kRejected, result);
       return;
     case OutcomeClass::kThrottled:
+      WaitForTurn(delivery, result);
+      return;
     case OutcomeClass::kTransport:
     case OutcomeClass::kFaulty:
     case OutcomeClass::kDenied:
-      BackOff(delivery, std::move(result));
+      BackOff(delivery, result);
       return;
   }
 }
 
-void Sender::BackOff(Delivery& delivery, AttemptResult result) {
-  const TimePoint now = loop_.Now();
-  const auto delay = delivery.schedule.Next(now, result.status.retry_after(), rng_);
-  if (result.outcome == OutcomeClass::kThrottled) {
-    Throttle(
-        result.status.retry_after().value_or(delay.value_or(settings_.retry.initial_interval)));
-  }
+bool Sender::GoesOn(Delivery& delivery, std::optional<Duration> delay,
+                    const AttemptResult& result) {
   const bool too_late =
-      delay && delivery.request.deadline && now + *delay >= *delivery.request.deadline;
+      delay && delivery.request.deadline && loop_.Now() + *delay >= *delivery.request.deadline;
   if (delivery.request.once || !delay || too_late) {
     End(delivery.id, DeliveryEnd::kGaveUp, result);
+    return false;
+  }
+  return true;
+}
+
+void Sender::BackOff(Delivery& delivery, const AttemptResult& result) {
+  const auto delay = delivery.schedule.Next(loop_.Now(), result.status.retry_after(), rng_);
+  if (!GoesOn(delivery, delay, result)) {
     return;
   }
   delivery.state = State::kBackingOff;
@@ -256,17 +324,18 @@ void Sender::BackOff(Delivery& delivery, AttemptResult result) {
   TellRoom();
 }
 
-void Sender::Throttle(Duration delay) {
-  const TimePoint until = loop_.Now() + std::min(delay, kThrottleMax);
-  if (paused_until_ && *paused_until_ >= until) {
+// Throttled: it goes before what is younger, as soon as anything may go.
+void Sender::WaitForTurn(Delivery& delivery, const AttemptResult& result) {
+  const auto delay = delivery.back_off ? std::optional(result.pause) : std::nullopt;
+  if (!GoesOn(delivery, delay, result)) {
     return;
   }
-  paused_until_ = until;
-  pause_ = loop_.RunAt(until, [this] {
-    paused_until_.reset();
-    Pump();
-    TellRoom();
-  });
+  delivery.state = State::kReady;
+  --stats_.in_flight;
+  const auto younger = [&](DeliveryId id) { return id > delivery.id; };
+  ready_.insert(std::ranges::find_if(ready_, younger), delivery.id);
+  Pump();
+  TellRoom();
 }
 
 void Sender::End(DeliveryId id, DeliveryEnd end, const AttemptResult& result) {
@@ -293,6 +362,7 @@ void Sender::Forget(DeliveryId id) {
       --stats_.released;
       break;
   }
+  ReleaseLanes(*it->second);
   if (it->second->own) {
     loop_.DeferDelete(std::move(it->second->own));  // this may be its callback
   }
@@ -303,7 +373,11 @@ void Sender::Forget(DeliveryId id) {
 // Told on a later turn and once for many: clients send from inside OnRoom, and one that takes back
 // all its deliveries must not see the next of them start meanwhile.
 void Sender::TellRoom() {
-  if (room_timer_.armed() || (!HasRoom() && ready_.empty())) {
+  if (room_timer_.armed()) {
+    return;
+  }
+  if (!HasRoom() && ready_.empty()) {
+    ArmPause();
     return;
   }
   room_timer_ = loop_.RunAfter(Duration::zero(), [this] {

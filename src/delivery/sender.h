@@ -7,12 +7,15 @@
 
 #include "base/loop.h"
 #include "base/rng.h"
+#include "delivery/lanes.h"
 #include "delivery/retry.h"
 #include "delivery/settings.h"
+#include "delivery/throttle.h"
 #include "delivery/transport.h"
 #include "otlp/batch.h"
 #include "telemetry/metrics.h"
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -61,6 +64,9 @@ struct SendRequest {
   Duration share{};
   // Ends the series early: the client will not wait longer.
   std::optional<TimePoint> deadline;
+  // Held until the delivery has ended, a late one included: nothing else in these lanes is under
+  // way to this destination.
+  Lanes lanes = 0;
 };
 
 struct SenderStats {
@@ -100,9 +106,12 @@ class Sender final : public TransportObserver {
   void AddClient(SenderClient* client);
   void RemoveClient(SenderClient* client);
 
-  // Whether Send would find a slot. Bounded: num_consumers in flight, and a fixed number backing
-  // off.
-  bool HasRoom() const;
+  // Whether Send would find a slot, and these lanes free. Bounded: num_consumers in flight, and a
+  // fixed number backing off.
+  bool HasRoom(Lanes lanes = 0) const;
+  Lanes busy_lanes() const { return busy_lanes_; }
+  // What throttling has taught about this destination.
+  const Throttle& throttle() const { return throttle_; }
   DeliveryId Send(SendRequest request, SenderClient* client);
   // The unit belongs to somebody else now. What waits is forgotten; an attempt in flight runs on
   // without a slot until its timeout and ends as kLate. True if an attempt was in flight: its
@@ -111,6 +120,8 @@ class Sender final : public TransportObserver {
   // Further attempts of this delivery go over a connection of their own. Not while one is in
   // flight.
   void Isolate(DeliveryId id);
+  // Others may go in the delivery's lanes from now on.
+  void FreeLanes(DeliveryId id);
   // Ends the delivery and its attempt; nothing is told.
   void Cancel(DeliveryId id);
 
@@ -140,8 +151,11 @@ class Sender final : public TransportObserver {
     RetrySchedule schedule;
     State state = State::kReady;
     AttemptId attempt = 0;
+    TimePoint sent{};                // when the attempt began
     Timer timer;                     // attempt timeout or back-off
     std::unique_ptr<Transport> own;  // of a batch that is sent alone
+    // Throttled: what the schedule says; none: the series is over.
+    std::optional<Duration> back_off = std::nullopt;
   };
 
   Transport& Via(Delivery& delivery) { return delivery.own ? *delivery.own : *transport_; }
@@ -151,8 +165,13 @@ class Sender final : public TransportObserver {
   void OnResult(DeliveryId id, AttemptResult result);
   void OnShareExpired(DeliveryId id);
   void Continue(Delivery& delivery, AttemptResult result);
-  void BackOff(Delivery& delivery, AttemptResult result);
-  void Throttle(Duration delay);
+  // Whether the series goes on with an attempt after `delay`; else it has ended.
+  bool GoesOn(Delivery& delivery, std::optional<Duration> delay, const AttemptResult& result);
+  void BackOff(Delivery& delivery, const AttemptResult& result);
+  void Learn(Delivery& delivery, AttemptResult& result);
+  void WaitForTurn(Delivery& delivery, const AttemptResult& result);
+  void ArmPause();
+  void ReleaseLanes(Delivery& delivery);
   void End(DeliveryId id, DeliveryEnd end, const AttemptResult& result);
   void TellRoom();
   void Forget(DeliveryId id);
@@ -169,7 +188,9 @@ class Sender final : public TransportObserver {
   DeliveryId next_id_ = 1;
   SenderStats stats_;
   SenderMetrics metrics_;
-  std::optional<TimePoint> paused_until_;
+  Throttle throttle_;
+  std::array<uint32_t, kLaneCount> lane_users_{};
+  Lanes busy_lanes_ = 0;
   Timer pause_;
   bool started_ = false;
   Timer room_timer_;

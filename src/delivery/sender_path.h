@@ -41,6 +41,7 @@ class SenderPath : public SenderClient {
     }
     return unknown;
   }
+  void FreeLanes(DeliveryId id) { path_.sender->FreeLanes(id); }
   void Isolate(DeliveryId id) { path_.sender->Isolate(id); }
 
  protected:

@@ -24,7 +24,9 @@ RouterConfig WithLevels(RouterConfig config, const std::vector<QueueLevel>& leve
 
 Backlog::Options SendingQueue::BacklogOptionsOf(const SendingQueueOptions& options) {
   // A request that fails over inside the client's call is never merged with another's.
-  return {.batch = options.withdraw ? std::nullopt : options.queue.batch, .order = options.order};
+  // Nor does it wait for another one: its client decides what goes first.
+  return {.batch = options.withdraw ? std::nullopt : options.queue.batch,
+          .order = options.withdraw ? Order::kLiveFirst : options.order};
 }
 
 SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal,
@@ -118,6 +120,7 @@ void SendingQueue::Reconfigure(SendingQueueOptions options) {
   }
   options_ = std::move(options);
   ++config_epoch_;
+  trial_wanted_.reset();
   Recount();
   backlog_.SetOptions(BacklogOptionsOf(options_));
   BuildLevels();

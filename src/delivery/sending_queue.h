@@ -19,6 +19,7 @@
 #include "delivery/backfill.h"
 #include "delivery/backlog.h"
 #include "delivery/dead_letter.h"
+#include "delivery/lane_order.h"
 #include "delivery/queue_level.h"
 #include "delivery/queue_stats.h"
 #include "delivery/router.h"
@@ -60,6 +61,9 @@ struct SendingQueueOptions {
   // deadline.
   bool withdraw = false;
   Order order = Order::kFifo;
+  // A level that asks for less than there is gets help from the next one when the oldest data has
+  // waited for so long; 0: never.
+  Duration overflow_after = std::chrono::seconds(30);
   RouterConfig router;  // its levels are filled in from `levels`
   std::vector<QueueLevel> levels;
   DeadLetterTarget dead_letter;
@@ -140,6 +144,9 @@ class SendingQueue final {
     uint32_t booked = 0;
     uint64_t bytes = 0;
     journal::Settlement settlement;
+    // Pieces that a level refused as invalid, and pieces that were taken.
+    uint32_t refusals = 0;
+    uint32_t taken = 0;
     // Backfill: who shall also get it, and which items of a cut record a reader has already.
     std::vector<journal::ReaderId> owed;
     std::vector<std::pair<journal::ReaderId, uint32_t>> held;
@@ -214,14 +221,21 @@ class SendingQueue final {
   void ArmTick();
   void StartProbe(size_t level);
   void ProbePaths(size_t level, AttemptCallback done);
-  void StartTrial(size_t level, bool desperate);
-  Unit* TrialCandidate(size_t level, bool desperate);
+  void StartTrial(size_t level, TrialKind kind);
+  Unit* TrialCandidate(size_t level, TrialKind kind);
+  Unit* TakeReturned(size_t level, const std::function<bool(const UnitTrack&)>& wanted);
+  bool IsOnTrial(size_t level) const { return router_.state(level) == LevelState::kTrial; }
   void AbandonTrial(Unit& unit);
 
   // dispatch.cc: which unit goes where.
   void Dispatch();
   void DispatchReturned();
+  void DispatchTrial();
   void DispatchFresh();
+  UnitParts TakeFresh(size_t level, bool flush);
+  std::optional<size_t> LevelForFresh() const;
+  bool IsLimited(size_t level) const;
+  void JudgeOverflow();
   void ArmFlush();
   std::optional<size_t> ChooseLevel(const Unit& unit) const;
   // How willingly a unit is sent to a usable level: 0 gladly, 1 it fails there, 2 a whole series
@@ -232,8 +246,14 @@ class SendingQueue final {
   // What units that only wait may take of the queue.
   double ParkedMax() const;
   bool MayWait(const Unit& unit) const;
-  bool HasRoom(size_t level) const;
-  Unit& NewUnit(std::vector<UnitPart> parts);
+  static bool IsInvalid(const Unit& unit);
+  bool HasRoom(size_t level, Lanes lanes = 0) const;
+  // Whether it is its turn, and the level has room for it.
+  bool MayGo(const Unit& unit, size_t level) const;
+  void LeaveOrder(Unit& unit);
+  // A unit behind all others in its lanes.
+  Unit& NewUnit(UnitParts parts);
+  Unit& MakeUnit(UnitParts parts);
   void Assign(Unit& unit, size_t level);
   void Load(Unit& unit);
   void OnLoaded(Unit& unit, ReadBatches batches);
@@ -247,6 +267,9 @@ class SendingQueue final {
 
   // outcomes.cc: what attempts bring.
   void OnAttempt(size_t level, size_t path, uint64_t unit_id, const AttemptResult& result);
+  void LogFailure(const Unit& unit, size_t level, const AttemptResult& result);
+  bool WorkWaits() const;
+  void OnProved(size_t level);
   void OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end, const AttemptResult& result);
   void OnPathDelivered(Unit& unit, size_t path, const AttemptResult& result);
   void OnUnitDelivered(Unit& unit, const AttemptResult& result);
@@ -259,8 +282,9 @@ class SendingQueue final {
   void OnTrialEnd(Unit& unit, size_t path, DeliveryEnd end, const AttemptResult& result);
   bool IsSuspected(Unit& unit, size_t level, OutcomeClass outcome);
   void OnSuspected(Unit& unit, size_t path, const AttemptResult& result);
+  bool MayCutRecord(const Unit& unit);
   void CutToRecords(Unit& unit);
-  void Cut(Unit& unit, std::vector<std::vector<UnitPart>> pieces);
+  void Cut(Unit& unit, std::vector<UnitParts> pieces);
   std::optional<size_t> ChooseLevelNotTried(const Unit& unit) const;
   void Drop(Unit& unit, journal::DropReason reason);
   void Bury(Unit& unit, journal::DropReason reason);
@@ -290,7 +314,10 @@ class SendingQueue final {
   std::vector<LevelCheck> health_checks_;
 
   std::map<uint64_t, Unit> units_;
-  std::deque<uint64_t> returned_;  // units that wait to be sent again, oldest first
+  LaneOrder lane_order_;
+  bool overflowing_ = false;
+  std::optional<size_t> trial_wanted_;  // the next fresh unit is the trial of this level
+  std::deque<uint64_t> returned_;       // units that wait to be sent again, oldest first
   uint64_t next_unit_ = 1;
   std::unordered_map<journal::Position, OpenRecord> records_;  // that were cut
   std::unordered_map<journal::Position, Waiter> waiters_;

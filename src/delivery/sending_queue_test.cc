@@ -215,15 +215,15 @@ TEST(SendingQueueTest, WhatOnlyWaitsForADownLevelTakesATenthOfTheQueue) {
   settings.delivery.queue.queue_size = 100;
   QueueBench bench(settings);
   bench.peers[1]->SetLink(SimPeer::Link::kRefused);
-  bench.Run(seconds(1));
-  for (uint64_t number = 0; number < 50; ++number) {
+  bench.Load(1, seconds(1));
+  for (uint64_t number = 1; number <= 50; ++number) {
     bench.peers[0]->poison.insert(number);
   }
   bench.Load(60, milliseconds(5));
   bench.Run(seconds(1));
   EXPECT_EQ(bench.ledger().pending.items, 10U);
   EXPECT_EQ(bench.Dropped(DropReason::kRejected), 40U);
-  EXPECT_EQ(bench.peers[0]->received.size(), 10U);
+  EXPECT_EQ(bench.peers[0]->received.size(), 11U);
 }
 
 TEST(SendingQueueTest, ABatchThatAloneMakesThePeerFailGoesElsewhereAndTakesNothingDown) {
@@ -582,6 +582,7 @@ TEST(SendingQueueTest, ShutdownCountsOnlyTheMissingPiecesOfARecord) {
   BenchSettings settings = Plain();
   settings.delivery.queue.batch =
       BatchSettings{.min_size = 10, .max_size = 10, .metadata_keys = {}};
+  settings.order = Order::kLiveFirst;  // else the pieces go one after the other
   QueueBench bench(settings);
   bench.peers[0]->faulty = {5};
   bench.Put(30);
@@ -631,12 +632,13 @@ TEST(SendingQueueTest, OneDeadMemberTakesTheLevelDown) {
 
 TEST(SendingQueueTest, ARejectedTrialIsRepeatedWithOtherBatchesUntilTheProbesMustDo) {
   QueueBench bench;
+  bench.Load(1, seconds(1));  // it takes data, as a rule
   bench.peers[0]->SetLink(SimPeer::Link::kRefused);
   bench.Run(seconds(1));
   bench.peers[0]->SetLink(SimPeer::Link::kUp);
   // Every batch is poison for the primary: the trials are rejected one by one, then the probes
   // count.
-  for (uint64_t number = 0; number < 1000; ++number) {
+  for (uint64_t number = 1; number < 1000; ++number) {
     bench.peers[0]->poison.insert(number);
   }
   bench.Load(350, milliseconds(100));

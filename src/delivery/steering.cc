@@ -68,7 +68,7 @@ void SendingQueue::Act(const RouterAction& action) {
       StartProbe(*action.level);
       break;
     case RouterAction::Kind::kTrial:
-      StartTrial(*action.level, /*desperate=*/action.reason == "faulty");
+      StartTrial(*action.level, action.trial);
       break;
   }
 }
@@ -137,7 +137,7 @@ void SendingQueue::ArmTick() {
     return;
   }
   tick_ = home_.RunAt(std::max(*next, home_.Now()),
-                      [this] { Feed({.backlog_grows = !backlog_.empty(), .error = {}}); });
+                      [this] { Feed({.work_waits = WorkWaits(), .error = {}}); });
 }
 
 void SendingQueue::StartProbe(size_t level) {
@@ -187,34 +187,46 @@ void SendingQueue::ProbePaths(size_t level, AttemptCallback done) {
   }
 }
 
-// A unit that has not failed on this level. `desperate`: any, the peer fails even empty exports.
-Unit* SendingQueue::TrialCandidate(size_t level, bool desperate) {
-  const auto take = [&](auto wanted) -> Unit* {
-    for (auto it = returned_.begin(); it != returned_.end(); ++it) {
-      Unit& unit = units_.at(*it);
-      if (!unit.tracks[level].rejected && unit.tracks[level].late == 0 && wanted(unit)) {
-        returned_.erase(it);
-        return &unit;
-      }
+// The oldest unit that waits and whose turn it is.
+Unit* SendingQueue::TakeReturned(size_t level,
+                                 const std::function<bool(const UnitTrack&)>& wanted) {
+  for (auto it = returned_.begin(); it != returned_.end(); ++it) {
+    Unit& unit = units_.at(*it);
+    const UnitTrack& track = unit.tracks[level];
+    const bool may_try = !(track.rejected && track.certain) && track.late == 0;
+    if (may_try && wanted(track) && MayGo(unit, level)) {
+      returned_.erase(it);
+      return &unit;
     }
-    return nullptr;
+  }
+  return nullptr;
+}
+
+Unit* SendingQueue::TrialCandidate(size_t level, TrialKind kind) {
+  const auto any = [](const UnitTrack&) { return true; };
+  const auto fresh = [](const UnitTrack& track) {
+    return !track.rejected && !track.failed_trial && track.failures == 0;
   };
-  if (Unit* unit = take([&](const Unit& candidate) {
-        return !candidate.tracks[level].failed_trial && candidate.tracks[level].failures == 0;
-      })) {
+  if (kind == TrialKind::kOldest) {
+    return TakeReturned(level, any);
+  }
+  if (Unit* unit = TakeReturned(level, fresh)) {
     return unit;
   }
   backlog_.Refresh();
-  auto parts = backlog_.Take(home_.WallNow(), /*flush=*/true);
+  UnitParts parts = HasRoom(level) ? TakeFresh(level, /*flush=*/true) : UnitParts();
   if (!parts.empty()) {
     return &NewUnit(std::move(parts));
   }
-  return desperate ? take([](const Unit&) { return true; }) : nullptr;
+  return kind == TrialKind::kAny ? TakeReturned(level, any) : nullptr;
 }
 
-void SendingQueue::StartTrial(size_t level, bool desperate) {
-  Unit* unit = TrialCandidate(level, desperate);
+void SendingQueue::StartTrial(size_t level, TrialKind kind) {
+  Unit* unit = TrialCandidate(level, kind);
   if (unit == nullptr) {
+    if (kind == TrialKind::kAny) {
+      trial_wanted_ = level;
+    }
     home_.Post([this, level, config = config_epoch_, alive = alive_] {
       if (*alive && config == config_epoch_) {
         Feed({.kind = RouterEvent::Kind::kNothingToTry, .level = level, .error = {}});

@@ -2,24 +2,28 @@
 
 namespace gapless::delivery {
 
-std::pair<std::vector<UnitPart>, std::vector<UnitPart>> CutInHalf(
-    const std::vector<UnitPart>& parts) {
+namespace {
+
+uint64_t ItemsOf(const UnitParts& parts) {
   uint64_t items = 0;
   for (const UnitPart& part : parts) {
     items += part.count;
   }
-  GAPLESS_CHECK(items > 1);
-  uint64_t left = items / 2;
-  std::pair<std::vector<UnitPart>, std::vector<UnitPart>> halves;
+  return items;
+}
+
+// The first `items` items, and the rest.
+std::pair<UnitParts, UnitParts> SplitAt(const UnitParts& parts, uint64_t items) {
+  std::pair<UnitParts, UnitParts> cut;
   for (const UnitPart& part : parts) {
-    const auto take = static_cast<uint32_t>(std::min<uint64_t>(left, part.count));
-    left -= take;
+    const auto take = static_cast<uint32_t>(std::min<uint64_t>(items, part.count));
+    items -= take;
     if (take == part.count) {
-      halves.first.push_back(part);
+      cut.first.push_back(part);
       continue;
     }
     if (take == 0) {
-      halves.second.push_back(part);
+      cut.second.push_back(part);
       continue;
     }
     UnitPart head = part;
@@ -29,10 +33,28 @@ std::pair<std::vector<UnitPart>, std::vector<UnitPart>> CutInHalf(
     tail.first += take;
     tail.count -= take;
     tail.whole = false;
-    halves.first.push_back(head);
-    halves.second.push_back(tail);
+    cut.first.push_back(head);
+    cut.second.push_back(tail);
   }
-  return halves;
+  return cut;
+}
+
+}  // namespace
+
+std::pair<UnitParts, UnitParts> CutInHalf(const UnitParts& parts) {
+  const uint64_t items = ItemsOf(parts);
+  GAPLESS_CHECK(items > 1);
+  return SplitAt(parts, items / 2);
+}
+
+std::vector<UnitParts> CutToItems(UnitParts parts, uint64_t items) {
+  std::vector<UnitParts> pieces;
+  while (!parts.empty()) {
+    auto [piece, rest] = SplitAt(parts, items);
+    pieces.push_back(std::move(piece));
+    parts = std::move(rest);
+  }
+  return pieces;
 }
 
 }  // namespace gapless::delivery

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "delivery/lanes.h"
 #include "delivery/sender.h"
 #include "journal/journal.h"
 #include "otlp/batch.h"
@@ -20,13 +21,17 @@ struct UnitPart {
   uint32_t count = 0;
   bool whole = true;   // the record has no other items
   uint64_t bytes = 0;  // of the record, uncompressed
+  Lanes lanes = 0;     // of the record; none where no order is kept
 
   bool operator==(const UnitPart&) const = default;
 };
 
+using UnitParts = std::vector<UnitPart>;
+
 // What a unit went through at one level.
 struct UnitTrack {
   bool rejected = false;  // the level called it invalid
+  bool certain = false;   // … and takes other data, so that it is not the level's own trouble
   bool failed_trial = false;
   bool suspected = false;         // failed `fall` times here while other units got through …
   bool failing = false;           // … answered by the peer each time
@@ -39,8 +44,13 @@ struct UnitTrack {
 
 struct Unit {
   uint64_t id = 0;
-  std::vector<UnitPart> parts;
+  UnitParts parts;
   uint32_t items = 0;
+  // Those in which it goes before what is younger; none: anything may overtake it.
+  Lanes lanes = 0;
+  // A level that has taken nothing yet refused it: others of its lanes may go, to learn whose fault
+  // that is.
+  bool aside = false;
 
   // Filled before the first send.
   otlp::Batch batch;
@@ -66,7 +76,8 @@ struct Unit {
 };
 
 // Two halves by items; cuts inside a record where need be. Precondition: more than one item.
-std::pair<std::vector<UnitPart>, std::vector<UnitPart>> CutInHalf(
-    const std::vector<UnitPart>& parts);
+std::pair<UnitParts, UnitParts> CutInHalf(const UnitParts& parts);
+// Pieces of at most `items` each, in order. Precondition: items > 0.
+std::vector<UnitParts> CutToItems(UnitParts parts, uint64_t items);
 
 }  // namespace gapless::delivery

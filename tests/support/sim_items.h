@@ -12,7 +12,8 @@
 
 namespace gapless::sim {
 
-// The items `first`, `first` + 1, … as one request; `padding`: more bytes in each item.
+// The items `first`, `first` + 1, … as one request; `padding`: more bytes in each item. Each request
+// is of a resource of its own, as far as there are lanes.
 inline otlp::Batch NumberedBatch(uint64_t first, uint32_t count, size_t padding = 0) {
   namespace b = testing::otlp_builder;
   std::string records;
@@ -26,6 +27,7 @@ inline otlp::Batch NumberedBatch(uint64_t first, uint32_t count, size_t padding 
   batch.items = count;
   batch.body = Rope::CopyOf(request);
   batch.raw_size = request.size();
+  batch.lanes = uint64_t{1} << (first % 64);
   return batch;
 }
 
