@@ -50,7 +50,7 @@ const BatchSettings& Backlog::merging() const {
 
 std::optional<journal::Position> Backlog::First() const {
   const auto oldest = unread_.FirstAtLeast(0);
-  if (options_.order == Order::kFifo || turns_ % kBacklogShare == kBacklogShare - 1) {
+  if (options_.order != Order::kLiveFirst || turns_ % kBacklogShare == kBacklogShare - 1) {
     return oldest;
   }
   const auto live = unread_.FirstAtLeast(live_from_);
@@ -103,8 +103,6 @@ bool Backlog::HasWaited(const journal::RecordInfo& first, WallTime now) const {
   const Duration timeout = merging().flush_timeout;
   return timeout == Duration::zero() || now - first.arrival >= timeout;
 }
-
-void Backlog::FlushAt(WallTime when) { flush_at_ = flush_at_ ? std::min(*flush_at_, when) : when; }
 
 uint32_t Backlog::Fit(const journal::RecordInfo& info, const Limits& limits) const {
   const uint64_t items = taken_.items;
@@ -175,7 +173,7 @@ UnitParts Backlog::TakeByArrival(WallTime now, const Limits& limits) {
   }
   const bool enough = IsEnough(items_, bytes_, limits);
   if (!limits.flush && !enough && !HasWaited(*first, now)) {
-    FlushAt(first->arrival + merging().flush_timeout);
+    flush_at_ = first->arrival + merging().flush_timeout;
     return {};
   }
   ++turns_;
@@ -194,7 +192,6 @@ UnitParts Backlog::TakeByArrival(WallTime now, const Limits& limits) {
 }
 
 void Backlog::FillWindow() {
-  window_.Prune();
   while (!window_.full()) {
     const auto position = unread_.FirstAtLeast(window_.end());
     if (!position) {
@@ -206,77 +203,73 @@ void Backlog::FillWindow() {
   }
 }
 
+std::optional<journal::RecordInfo> Backlog::FirstByLane(Lanes busy, LaneWindow::Slot& slot) {
+  while (const auto first = window_.First(busy, 0)) {
+    slot = *first;
+    if (auto info = InfoAt(slot.position)) {
+      return info;
+    }
+    window_.Remove(slot);  // the journal gave it up
+  }
+  return std::nullopt;
+}
+
 UnitParts Backlog::TakeByLane(WallTime now, const Limits& limits) {
   FillWindow();
-  UnitParts parts;
-  // Records that the journal gave up meanwhile leave a choice empty.
-  while (parts.empty()) {
-    const auto choice = ChooseGroup(now, limits);
-    if (!choice) {
-      return {};
-    }
-    parts = Gather(*choice, limits);
+  LaneWindow::Slot slot;
+  const auto first = FirstByLane(limits.busy, slot);
+  if (!first) {
+    return {};
+  }
+  const bool enough =
+      IsEnough(window_.ItemsBeside(limits.busy), window_.BytesBeside(limits.busy), limits);
+  if (!limits.flush && !enough && !HasWaited(*first, now)) {
+    flush_at_ = first->arrival + merging().flush_timeout;
+    return {};
   }
   ++turns_;
+  taken_ = {.by_size = enough, .metadata = first->metadata};
+  UnitParts parts = Gather(*first, slot, limits);
   std::ranges::sort(parts, {}, &UnitPart::position);
   return parts;
 }
 
-std::optional<Backlog::Choice> Backlog::ChooseGroup(WallTime now, const Limits& limits) {
-  std::optional<Choice> best;
-  for (auto& [metadata, group] : window_.groups()) {
-    const auto slot = group.First(limits.busy, 0);
-    if (!slot || (best && best->slot.position < slot->position)) {
-      continue;
-    }
-    const bool enough =
-        IsEnough(group.ItemsBeside(limits.busy), group.BytesBeside(limits.busy), limits);
-    const auto info = InfoAt(slot->position);
-    if (info && !limits.flush && !enough && !HasWaited(*info, now)) {
-      FlushAt(info->arrival + merging().flush_timeout);
-      continue;
-    }
-    best = {.group = &group, .slot = *slot, .by_size = enough};
-  }
-  return best;
-}
-
-UnitParts Backlog::Gather(const Choice& choice, const Limits& limits) {
-  LaneGroup& group = *choice.group;
-  taken_ = {.by_size = choice.by_size};
+UnitParts Backlog::Gather(const journal::RecordInfo& first, LaneWindow::Slot slot,
+                          const Limits& limits) {
   UnitParts parts;
+  Lanes busy = limits.busy;
   Lanes held = 0;
-  std::optional<LaneGroup::Slot> slot = choice.slot;
-  // Without merging a unit grows in its own lanes only: the others need not wait for anything.
-  const auto belongs = [&] {
-    return options_.batch || (slot->lanes != 0 && (slot->lanes & ~held) == 0);
-  };
-  while (slot && (parts.empty() || belongs())) {
-    const auto info = InfoAt(slot->position);
-    if (!info) {
-      window_.Remove(group, *slot);
-      slot = group.First(limits.busy, held);
-      continue;
+  std::optional<journal::RecordInfo> info = first;
+  while (true) {
+    if (info && !SameMetadata(first, *info)) {
+      busy |= slot.lanes;  // what stands behind it waits for it
+    } else if (info) {
+      const uint32_t left = ItemsLeft(*info);
+      const uint64_t before = taken_.items;
+      const bool room = AddPart(*info, limits, parts);
+      const uint64_t count = taken_.items - before;
+      if (count > 0) {
+        parts.back().lanes = slot.lanes;
+        held |= slot.lanes;
+        window_.Took(slot, count, info->bytes * count / std::max<uint32_t>(1, info->items));
+      }
+      if (count == left) {
+        window_.Remove(slot);
+      }
+      if (!room) {
+        return parts;
+      }
+    } else {
+      window_.Remove(slot);  // the journal gave it up
     }
-    const uint32_t left = ItemsLeft(*info);
-    const uint64_t before = taken_.items;
-    const bool room = AddPart(*info, limits, parts);
-    const uint64_t count = taken_.items - before;
-    if (count > 0) {
-      taken_.metadata = info->metadata;
-      parts.back().lanes = slot->lanes;
-      held |= slot->lanes;
-      group.Took(*slot, count, info->bytes * count / std::max<uint32_t>(1, info->items));
+    const auto next = window_.First(busy, held);
+    // Where no merging is configured a unit grows in its own lanes only.
+    if (!next || (!options_.batch && (next->lanes == 0 || (next->lanes & ~held) != 0))) {
+      return parts;
     }
-    if (count == left) {
-      window_.Remove(group, *slot);
-    }
-    if (!room) {
-      break;
-    }
-    slot = group.First(limits.busy, held);
+    slot = *next;
+    info = InfoAt(slot.position);
   }
-  return parts;
 }
 
 void Backlog::SetByteCap(size_t bytes, WallTime until) {

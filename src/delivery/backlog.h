@@ -20,7 +20,9 @@
 
 namespace gapless::delivery {
 
-enum class Order : uint8_t { kFifo, kLiveFirst };
+// kArrival: oldest first, several at once. kFifo: the same, and one after the other within a lane.
+// kLiveFirst: after an outage what comes now goes first.
+enum class Order : uint8_t { kArrival, kFifo, kLiveFirst };
 
 // Whether two records may go into one unit: the same values of the kept metadata.
 bool SameMetadata(const journal::RecordInfo& a, const journal::RecordInfo& b);
@@ -78,17 +80,11 @@ class Backlog {
   std::optional<journal::RecordInfo> FirstByArrival();
   std::optional<journal::Position> First() const;
 
-  struct Choice {
-    LaneGroup* group = nullptr;
-    LaneGroup::Slot slot;
-    bool by_size = false;
-  };
   void FillWindow();
   UnitParts TakeByLane(WallTime now, const Limits& limits);
-  // The group whose oldest record has waited longest, of those that may form a unit now.
-  std::optional<Choice> ChooseGroup(WallTime now, const Limits& limits);
-  UnitParts Gather(const Choice& choice, const Limits& limits);
-  void FlushAt(WallTime when);
+  // The first record that may go, its place in the window with it.
+  std::optional<journal::RecordInfo> FirstByLane(Lanes busy, LaneWindow::Slot& slot);
+  UnitParts Gather(const journal::RecordInfo& first, LaneWindow::Slot slot, const Limits& limits);
 
   // The record at `position`; none if the journal gave it up meanwhile (damaged), and then it is
   // forgotten here too.

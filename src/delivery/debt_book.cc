@@ -60,7 +60,7 @@ UnitParts DebtBook::Take(const std::optional<BatchSettings>& batch) {
     parts.push_back({.position = info->position,
                      .count = info->items,
                      .bytes = info->bytes,
-                     .lanes = LanesOf(*info)});
+                     .lanes = info->lanes});
     left_[info->position] = info->items;
     ++cursor_;
     if (!batch || (batch->sizer == Sizer::kBytes ? bytes : items) >= batch->min_size) {

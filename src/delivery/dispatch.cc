@@ -3,6 +3,7 @@
 #include "delivery/sending_queue.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gapless::delivery {
 namespace {
@@ -174,7 +175,7 @@ bool SendingQueue::IsLimited(size_t level) const {
 // too long goes to the next one, until the rest is young again.
 void SendingQueue::JudgeOverflow() {
   const auto active = router_.active();
-  const Duration after = options_.overflow_after;
+  const Duration after = options_.router.overflow_after;
   const bool limited =
       after > Duration::zero() && levels_.size() > 1 && active && IsLimited(*active);
   if (!limited && !overflowing_) {
@@ -219,6 +220,7 @@ bool SendingQueue::MayGo(const Unit& unit, size_t level) const {
 
 // What is younger may overtake it from now on.
 void SendingQueue::LeaveOrder(Unit& unit) {
+  asides_ -= std::exchange(unit.aside, false) ? 1 : 0;
   lane_order_.Remove({.unit = unit.id, .lanes = unit.lanes});
   unit.lanes = 0;
   for (size_t i = 0; unit.level && i < unit.paths.size(); ++i) {
@@ -431,6 +433,8 @@ Duration SendingQueue::ShareOf(const Unit& unit) const {
 void SendingQueue::TakeBack(size_t level) {
   uint64_t items = 0;
   for (auto& [id, unit] : units_) {
+    // What failed here was the level's fault, as it turns out.
+    unit.tracks[level].failures = 0;
     if (unit.level != level) {
       continue;
     }
@@ -441,6 +445,9 @@ void SendingQueue::TakeBack(size_t level) {
     returned_.push_back(id);
   }
   std::ranges::sort(returned_);
+  if (!router_.down_by_refusal(level)) {
+    BringBack(level);
+  }
   if (level < backfills_.size()) {
     backfills_[level]->TakeBack();
   }

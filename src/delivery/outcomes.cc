@@ -55,8 +55,8 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
         .delay = result.pause,
         .work_waits = WorkWaits(),
         .error = result.status.message()});
-  if (!proved && router_.proved(level)) {
-    OnProved(level);
+  if (result.outcome == OutcomeClass::kOk && (asides_ > 0 || !proved)) {
+    BringBack(level);
   }
   if (!units_.contains(unit_id) || unit.level != level) {
     return;
@@ -97,16 +97,27 @@ bool SendingQueue::WorkWaits() const {
   return !backlog_.empty() || !returned_.empty() || !units_.empty();
 }
 
-// The level takes data after all. What it refused before is tried again, before what is younger.
-void SendingQueue::OnProved(size_t level) {
+// Others of its lanes may go before it, to learn whether the fault is the unit's or the level's.
+void SendingQueue::SetAside(Unit& unit) {
+  if (!std::exchange(unit.aside, true)) {
+    lane_order_.Remove({.unit = unit.id, .lanes = unit.lanes});
+    ++asides_;
+  }
+}
+
+// The level takes data after all, or has gone down: what was set aside is tried again, before what
+// is younger.
+void SendingQueue::BringBack(size_t level) {
   for (auto it = units_.rbegin(); it != units_.rend(); ++it) {
     Unit& unit = it->second;
     UnitTrack& track = unit.tracks[level];
     track.rejected = track.rejected && track.certain;
     if (std::exchange(unit.aside, false)) {
+      unit.not_before.reset();
       lane_order_.AddFirst({.unit = unit.id, .lanes = unit.lanes});
     }
   }
+  asides_ = 0;
 }
 
 // A unit that fails while others get through: cut, so that only one record is suspected, and sent
@@ -119,11 +130,23 @@ void SendingQueue::OnSuspected(Unit& unit, size_t path, const AttemptResult& res
     return;
   }
   UnitTrack& track = unit.tracks[*unit.level];
-  LeaveOrder(unit);
+  const bool faulty = result.outcome == OutcomeClass::kFaulty;
+  if (faulty && !track.others_succeeded) {
+    ReleasePaths(unit);
+    unit.level.reset();
+    SetAside(unit);
+    unit.not_before = home_.Now() + options_.max_interval;
+    returned_.push_back(unit.id);
+    Dispatch();
+    return;
+  }
+  if (faulty || result.status.origin() == Origin::kLocal) {
+    LeaveOrder(unit);
+  }
   if (!std::exchange(track.suspected, true)) {
     levels_[*unit.level].paths[path]->Isolate(unit.paths[path].delivery);
   }
-  if (result.outcome != OutcomeClass::kFaulty) {
+  if (!faulty) {
     return;
   }
   track.failing = true;
@@ -261,8 +284,8 @@ void SendingQueue::OnRejected(Unit& unit, const AttemptResult& result) {
   track.certain = router_.proved(level) || options_.ack == Ack::kSettled || result.too_large ||
                   result.status.origin() == Origin::kLocal;
   stats_->RejectedBy(level, unit.items, result.status);
-  if (!IsInvalid(unit) && !std::exchange(unit.aside, true)) {
-    lane_order_.Remove({.unit = unit.id, .lanes = unit.lanes});
+  if (!IsInvalid(unit)) {
+    SetAside(unit);
   }
   Return(unit, /*front=*/true);
 }
@@ -296,6 +319,7 @@ void SendingQueue::CutToRecords(Unit& unit) {
 void SendingQueue::Cut(Unit& unit, std::vector<UnitParts> pieces) {
   const uint32_t copies = unit.copies;
   const bool aside = unit.aside;
+  asides_ -= aside ? 1 : 0;
   const LaneOrder::Entry whole{.unit = unit.id, .lanes = unit.lanes};
   AbandonTrial(unit);
   std::erase(returned_, unit.id);
@@ -306,6 +330,7 @@ void SendingQueue::Cut(Unit& unit, std::vector<UnitParts> pieces) {
     Unit& part = MakeUnit(std::move(piece));
     part.copies = copies;
     part.aside = aside;
+    asides_ += aside ? 1 : 0;
     part.lanes &= whole.lanes;  // none if it has left the order
     entries.push_back({.unit = part.id, .lanes = part.lanes});
     ids.push_back(part.id);
@@ -445,6 +470,7 @@ void SendingQueue::Erase(uint64_t unit_id) {
   const auto it = units_.find(unit_id);
   AbandonTrial(it->second);
   lane_order_.Remove({.unit = unit_id, .lanes = it->second.lanes});
+  asides_ -= it->second.aside ? 1 : 0;
   std::erase(returned_, unit_id);
   units_.erase(it);
   AdmitBlocked();

@@ -12,7 +12,6 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr uint32_t kDialFailuresToFall = 3;
-constexpr Duration kThrottleMax = seconds(30);
 constexpr Duration kThrottleCheckGap = seconds(1);
 constexpr Duration kFlapWindow = seconds(60);
 constexpr Duration kHoldDecay = minutes(5);
@@ -152,7 +151,7 @@ void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
       level.last_error = event.error;
       if (!member.throttled_since) {
         member.throttled_since = now;
-        member.throttle_check = now + kThrottleMax + Duration(1);
+        member.throttle_check = now + config_.overflow_after + Duration(1);
       }
       member.throttled_until = std::max(member.throttled_until, now + event.delay);
       return;
@@ -217,7 +216,7 @@ void Router::JudgeFailures(size_t index, TimePoint now, Actions& actions) {
 // A peer that asks for time may have it, unless that lasts while data piles up.
 void Router::JudgeThrottle(size_t index, bool work_waits, TimePoint now, Actions& actions) {
   Level& level = levels_[index];
-  if (level.state != LevelState::kHealthy) {
+  if (level.state != LevelState::kHealthy || config_.overflow_after <= Duration::zero()) {
     return;
   }
   for (Member& member : level.members) {

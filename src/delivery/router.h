@@ -38,6 +38,9 @@ struct RouterConfig {
   uint32_t fall = 3;
   uint32_t rise = 2;
   Duration hold = std::chrono::seconds(5);
+  // A level that only throttles for so long, while something waits, goes down. (Where it takes some
+  // of the data, the queue sends the rest elsewhere after this time.) 0: never.
+  Duration overflow_after = std::chrono::seconds(30);
   // Only failures whose words contain this, in any case, count against a level that is in use;
   // empty: all do. A level that is down needs a success, whatever its failures say.
   std::string failure_words;
@@ -129,6 +132,8 @@ class Router {
   // It has taken data since the start or the last Reconfigure. Until then its refusals say nothing
   // about the data: it may refuse whatever it gets.
   bool proved(size_t level) const { return levels_[level].proved; }
+  // It is down because it refused all that it got.
+  bool down_by_refusal(size_t level) const { return levels_[level].down_by_refusal; }
   LevelState state(size_t level) const { return levels_[level].state; }
   Override override_word(size_t level) const { return levels_[level].word; }
   TimePoint since(size_t level) const { return levels_[level].since; }

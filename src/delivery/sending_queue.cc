@@ -26,7 +26,7 @@ Backlog::Options SendingQueue::BacklogOptionsOf(const SendingQueueOptions& optio
   // A request that fails over inside the client's call is never merged with another's.
   // Nor does it wait for another one: its client decides what goes first.
   return {.batch = options.withdraw ? std::nullopt : options.queue.batch,
-          .order = options.withdraw ? Order::kLiveFirst : options.order};
+          .order = options.withdraw ? Order::kArrival : options.order};
 }
 
 SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal,

@@ -61,9 +61,6 @@ struct SendingQueueOptions {
   // deadline.
   bool withdraw = false;
   Order order = Order::kFifo;
-  // A level that asks for less than there is gets help from the next one when the oldest data has
-  // waited for so long; 0: never.
-  Duration overflow_after = std::chrono::seconds(30);
   RouterConfig router;  // its levels are filled in from `levels`
   std::vector<QueueLevel> levels;
   DeadLetterTarget dead_letter;
@@ -269,7 +266,8 @@ class SendingQueue final {
   void OnAttempt(size_t level, size_t path, uint64_t unit_id, const AttemptResult& result);
   void LogFailure(const Unit& unit, size_t level, const AttemptResult& result);
   bool WorkWaits() const;
-  void OnProved(size_t level);
+  void SetAside(Unit& unit);
+  void BringBack(size_t level);
   void OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end, const AttemptResult& result);
   void OnPathDelivered(Unit& unit, size_t path, const AttemptResult& result);
   void OnUnitDelivered(Unit& unit, const AttemptResult& result);
@@ -315,6 +313,7 @@ class SendingQueue final {
 
   std::map<uint64_t, Unit> units_;
   LaneOrder lane_order_;
+  size_t asides_ = 0;  // units that are set aside
   bool overflowing_ = false;
   std::optional<size_t> trial_wanted_;  // the next fresh unit is the trial of this level
   std::deque<uint64_t> returned_;       // units that wait to be sent again, oldest first

@@ -125,6 +125,8 @@ void Planner::PlanExporterQueue(const ComponentId& exporter, otlp::Signal signal
   const auto delivery = DeliveryOf(config_, factories_, exporter);
   QueuePlan queue{.key = {.owner = exporter, .signal = signal},
                   .queue = delivery.queue,
+                  .order = signal == otlp::Signal::kMetrics ? delivery::Order::kFifo
+                                                            : delivery::Order::kArrival,
                   .max_interval = delivery.retry.max_interval};
   queue.levels.push_back(
       {.name = exporter.ToString(), .paths = {{.processors = {}, .exporter = exporter}}});

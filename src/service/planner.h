@@ -50,7 +50,7 @@ struct QueuePlan {
   bool is_failover = false;
   delivery::QueueSettings queue;
   delivery::RouterConfig router;  // without levels
-  delivery::Order order = delivery::Order::kFifo;
+  delivery::Order order = delivery::Order::kArrival;
   Duration max_interval{};
   std::vector<LevelPlan> levels;
   // The exporter that gets what every level of a failover rejected. Its queue stands before this

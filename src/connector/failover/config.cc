@@ -92,6 +92,9 @@ void Check(const Config& config, Checker& checker) {
   if (config.hold < Duration::zero()) {
     checker.Fail("hold", "hold must not be negative");
   }
+  if (config.overflow_after < Duration::zero()) {
+    checker.Fail("overflow_after", "overflow_after must not be negative");
+  }
   if (config.fall == 0 || config.rise == 0) {
     checker.Fail(config.fall == 0 ? "fall" : "rise", "must be at least 1");
   }
@@ -153,10 +156,14 @@ const Table<Config>& ConfigTable() {
           Field("hold", &Config::hold, "Least time a level stays down; doubles while it flaps."),
           Field("suspect_after", &Config::suspect_after,
                 "A connection without any sign of life for so long is dialled anew."),
+          Field("overflow_after", &Config::overflow_after,
+                "A level that throttles gets help from the next one when data has waited for so "
+                "long, and goes down when it takes nothing for so long; 0: never."),
           Field("order", &Config::order,
                 config::Enum<delivery::Order>({{"fifo", delivery::Order::kFifo},
                                                {"live_first", delivery::Order::kLiveFirst}}),
-                "What goes first after an outage; default fifo for metrics, else live_first."),
+                "fifo: the oldest first, the data of one resource one after the other; live_first: "
+                "what comes now goes first; default fifo for metrics, else live_first."),
           Field("backfill", &Config::backfill, backfill,
                 "A level that is back also gets what lower levels took meanwhile; off unless "
                 "present."),
@@ -176,7 +183,8 @@ delivery::FailoverPlan ToPlan(const Config& config) {
                                          .max_retries = config.max_retries,
                                          .fall = config.fall,
                                          .rise = config.rise,
-                                         .hold = config.hold},
+                                         .hold = config.hold,
+                                         .overflow_after = config.overflow_after},
                               .queue = delivery::Resolve(config.sending_queue),
                               .queue_written = config.sending_queue->written,
                               .order = config.order,

@@ -45,6 +45,7 @@ struct Config {
   uint32_t rise = 2;
   Duration hold = std::chrono::seconds(5);
   Duration suspect_after = std::chrono::seconds(1);
+  Duration overflow_after = std::chrono::seconds(30);
   std::optional<delivery::Order> order;
   config::Section<BackfillConfig> backfill;
   config::Node dead_letter;
