@@ -397,6 +397,9 @@ void SendingQueue::SendOnPath(Unit& unit, size_t index) {
                       .alone = unit.tracks[*unit.level].suspected,
                       .deadline = std::nullopt,
                       .lanes = unit.lanes};
+  if (unit.lanes != 0 && levels_.size() > 1 && !unit.tracks[*unit.level].suspected) {
+    request.quick_retries = options_.router.fall;
+  }
   if (options_.withdraw) {
     request.share = ShareOf(unit);
     request.once = request.once || ChooseNextAfter(unit).has_value();

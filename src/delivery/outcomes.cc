@@ -51,7 +51,7 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
         .first_record = unit.parts.front().position,
         .outcome = result.outcome,
         .answered = result.status.ok() || result.status.origin() == Origin::kPeer,
-        .known_bad = result.too_large || IsInvalid(unit),
+        .known_bad = (result.too_large && unit.items > 1) || IsInvalid(unit),
         .delay = result.pause,
         .work_waits = WorkWaits(),
         .error = result.status.message()});
@@ -72,15 +72,15 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
 // What went wrong, and what happens next.
 void SendingQueue::LogFailure(const Unit& unit, size_t level, const AttemptResult& result) {
   const bool rejected = result.outcome == OutcomeClass::kRejected;
-  const bool whole = unit.parts.size() == 1;
+  const bool pieces = unit.parts.size() > 1 || (result.too_large && unit.items > 1);
   std::string_view message = "Exporting failed. Will retry the request after interval.";
-  if (rejected && !router_.proved(level) && options_.ack != Ack::kSettled) {
+  if (rejected && pieces) {
+    message = "Exporting failed. Will send the request in pieces.";
+  } else if (rejected && !router_.proved(level) && options_.ack != Ack::kSettled) {
     message =
         "Exporting failed. The destination has taken nothing yet, the data is kept. Check its "
         "path, "
         "encoding, compression and headers.";
-  } else if (rejected && (!whole || result.too_large)) {
-    message = "Exporting failed. Will send the request in pieces.";
   } else if (rejected) {
     message = "Exporting failed. The destination rejects the request.";
   }
@@ -281,7 +281,7 @@ void SendingQueue::OnRejected(Unit& unit, const AttemptResult& result) {
   const size_t level = *unit.level;
   UnitTrack& track = unit.tracks[level];
   track.rejected = true;
-  track.certain = router_.proved(level) || options_.ack == Ack::kSettled || result.too_large ||
+  track.certain = router_.proved(level) || options_.ack == Ack::kSettled ||
                   result.status.origin() == Origin::kLocal;
   stats_->RejectedBy(level, unit.items, result.status);
   if (!IsInvalid(unit)) {

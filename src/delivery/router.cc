@@ -93,6 +93,7 @@ bool Router::AllDown() const { return !active_; }
 
 void Router::OnSuccess(Member& member) {
   member.failures = 0;
+  member.outages = 0;
   member.suspected = false;
   member.dial_failures = 0;
   member.failed_units.clear();
@@ -104,11 +105,16 @@ void Router::OnFailure(const RouterEvent& event, TimePoint now) {
   Level& level = levels_[event.level];
   Member& member = level.members[event.member];
   level.last_error = event.error;
+  const bool outage =
+      event.kind == RouterEvent::Kind::kAttempt && event.outcome == OutcomeClass::kTransport;
+  member.outages += outage ? 1 : 0;
   if (event.unit != 0) {
-    if (std::ranges::find(member.failed_units, event.unit) != member.failed_units.end()) {
+    const bool known =
+        std::ranges::find(member.failed_units, event.unit) != member.failed_units.end();
+    if (known && !outage) {
       return;
     }
-    if (member.failed_units.size() < config_.fall) {
+    if (!known && member.failed_units.size() < config_.fall) {
       member.failed_units.push_back(event.unit);
     }
   }

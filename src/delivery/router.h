@@ -77,8 +77,8 @@ struct RouterEvent {
   Kind kind = Kind::kTick;
   size_t level = 0;
   size_t member = 0;
-  // The unit of an attempt: failures of one unit count once against a level. And its first record:
-  // refusals of pieces of one unit count once.
+  // The unit of an attempt: failures of one unit count once against a level, where they may be the
+  // unit's fault. And its first record: refusals of pieces of one unit count once.
   uint64_t unit = 0;
   uint64_t first_record = 0;
   OutcomeClass outcome = OutcomeClass::kOk;
@@ -153,6 +153,7 @@ class Router {
   struct Member {
     uint32_t dial_failures = 0;
     uint32_t failures = 0;
+    uint32_t outages = 0;  // of these: the peer as a whole failed, which no unit is the reason of
     // Failed, and neither a batch nor a probe succeeded since.
     bool suspected = false;
     TimePoint first_failure{};

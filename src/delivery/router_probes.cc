@@ -140,7 +140,8 @@ void Router::OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint 
     if (IsGood(event.outcome, false) || !Counts(event)) {
       // It fails single batches, so far. Their units stay known: repeats do not count again, but a
       // peer that fails every batch and answers every probe adds up to a failure all the same.
-      member.failures = static_cast<uint32_t>(member.failed_units.size());
+      const auto units = static_cast<uint32_t>(member.failed_units.size());
+      member.failures = std::max(units, member.outages);
       member.suspected = false;
       continue;
     }

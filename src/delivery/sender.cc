@@ -9,6 +9,7 @@ namespace {
 
 // Units that wait between two attempts hold no slot; this bounds how many there may be.
 constexpr size_t kBackingOffMax = 64;
+constexpr Duration kQuickRetry = std::chrono::milliseconds(500);
 constexpr Duration kProbeTimeoutDefault = std::chrono::seconds(5);
 
 }  // namespace
@@ -306,7 +307,11 @@ bool Sender::GoesOn(Delivery& delivery, std::optional<Duration> delay,
 }
 
 void Sender::BackOff(Delivery& delivery, const AttemptResult& result) {
-  const auto delay = delivery.schedule.Next(loop_.Now(), result.status.retry_after(), rng_);
+  auto delay = delivery.schedule.Next(loop_.Now(), result.status.retry_after(), rng_);
+  if (delay && delivery.request.quick_retries > 0 && result.status.origin() == Origin::kPeer) {
+    --delivery.request.quick_retries;
+    delay = std::min(*delay, kQuickRetry);
+  }
   if (!GoesOn(delivery, delay, result)) {
     return;
   }

@@ -64,6 +64,9 @@ struct SendRequest {
   Duration share{};
   // Ends the series early: the client will not wait longer.
   std::optional<TimePoint> deadline;
+  // So many attempts come soon, whatever the back-off says, when a living peer fails: others wait
+  // behind this one, and whether the peer fails them too must be known.
+  uint32_t quick_retries = 0;
   // Held until the delivery has ended, a late one included: nothing else in these lanes is under
   // way to this destination.
   Lanes lanes = 0;

@@ -303,6 +303,7 @@ TEST(SendingQueueTest, TooLargeIsCutBelowOneRecordAndLaterUnitsStaySmaller) {
 
 TEST(SendingQueueTest, ASingleItemThatIsTooLargeIsRejected) {
   QueueBench bench(Plain());
+  bench.Load(1, seconds(1));
   bench.peers[0]->max_bytes = 100;
   bench.Put(1, std::nullopt, 500);
   bench.Run(seconds(1));
