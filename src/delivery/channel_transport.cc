@@ -97,7 +97,8 @@ void ChannelTransport::Probe(Duration timeout, AttemptCallback done) {
 
 AttemptResult ChannelTransport::Judge(const net::ExchangeResult& result) {
   AttemptResult out;
-  if (result.status.ok()) {
+  const bool answered = result.status.ok() || (result.head && protocol_->HeadTells());
+  if (answered) {
     out = protocol_->Read(result.response, home_.WallNow());
   } else if (result.fate == net::Fate::kAnswered) {
     out = ClassifyGrpc(result.status);  // a living peer reset this request alone
@@ -106,8 +107,7 @@ AttemptResult ChannelTransport::Judge(const net::ExchangeResult& result) {
   }
   out.resent = result.resent;
   // The connection ended over it: whether the peer acted on it nobody knows.
-  out.unknown =
-      !result.status.ok() && (result.fate == net::Fate::kLost || result.fate == net::Fate::kStale);
+  out.unknown = !answered && (result.fate == net::Fate::kLost || result.fate == net::Fate::kStale);
   return out;
 }
 

@@ -25,8 +25,10 @@ class ExportProtocol {
   virtual Result<Rope> Encode(const otlp::Batch& batch) = 0;
   // The request around what Encode gave; `probe`: an empty export, with an empty `body`.
   virtual net::HttpRequest Frame(Rope body, Duration timeout, bool probe) = 0;
-  // What a complete answer means.
+  // What an answer means. The body may be cut.
   virtual AttemptResult Read(const net::HttpResponse& response, WallTime now) = 0;
+  // True if the head alone tells, so that an answer which breaks off after it is an answer.
+  virtual bool HeadTells() const = 0;
 };
 
 class ChannelTransport final : public Transport, private net::ClientChannel::Observer {

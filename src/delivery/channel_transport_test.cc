@@ -10,6 +10,7 @@ namespace {
 using std::chrono::seconds;
 
 struct CountingProtocol final : ExportProtocol {
+  bool HeadTells() const override { return true; }
   explicit CountingProtocol(int* count) : encoded(count) {}
   Result<Rope> Encode(const otlp::Batch& batch) override {
     ++*encoded;

@@ -49,6 +49,9 @@ struct AttemptResult {
 AttemptResult LocalFailure(Status status);
 // A gRPC answer. `status` carries retry_after if RetryInfo was present.
 AttemptResult ClassifyGrpc(Status status);
+// An HTTP answer where one of gRPC was expected: a proxy's. `status` as for ClassifyGrpc. 413 and
+// 431 are about the size of the request.
+AttemptResult ClassifyHttpOfGrpc(int http_status, Status status);
 // An HTTP answer that is not 2xx. `status` carries retry_after if Retry-After was present.
 AttemptResult ClassifyHttp(int http_status, Status status);
 

@@ -152,7 +152,8 @@ void ClientChannel::OnExchangeDone(uint64_t id, ExchangeResult result) {
     return;
   }
   Request& request = it->second;
-  const bool again = !stopped_ && request.attempts < kMaxAttempts &&
+  // Once the head of an answer has come, the peer has decided.
+  const bool again = !stopped_ && request.attempts < kMaxAttempts && !result.head &&
                      (result.fate == Fate::kUnprocessed ||
                       (!request.resent &&
                        (result.fate == Fate::kStale || (judging_ && result.fate == Fate::kLost))));

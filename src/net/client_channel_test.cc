@@ -303,7 +303,7 @@ TEST_F(ClientChannelTest, ASuspectThatWakesUpAfterAllDialsFailedIsUsedAgain) {
   EXPECT_EQ(news_.connected, 2) << "the level may be used again";
 }
 
-TEST_F(ClientChannelTest, AResponseOverTheLimitFailsItsRequestOnly) {
+TEST_F(ClientChannelTest, AResponseOverTheLimitKeepsItsBeginningAndItsStatus) {
   peer_.on_request = [](PeerConnection& connection, int32_t id) {
     connection.RespondGrpc(id, id == 1 ? std::string(70000, 'x') : "ok");
   };
@@ -313,7 +313,10 @@ TEST_F(ClientChannelTest, AResponseOverTheLimitFailsItsRequestOnly) {
   Open(options);
   Send("a");
   ASSERT_TRUE(UntilResults(1));
-  EXPECT_EQ(results_[0].status.code(), Code::kResourceExhausted);
+  EXPECT_TRUE(results_[0].status.ok());
+  EXPECT_TRUE(results_[0].response.cut);
+  EXPECT_EQ(results_[0].response.body.size(), 65536u);
+  EXPECT_EQ(results_[0].response.trailers.Find("grpc-status"), "0");
   Send("b");
   ASSERT_TRUE(UntilResults(2));
   EXPECT_TRUE(results_[1].status.ok());
@@ -649,7 +652,7 @@ TEST_F(Http1ChannelTest, AStoppedPeerIsReportedDeadWithinTwoSeconds) {
   EXPECT_LT(news_.failed_at.back() - start, milliseconds(2200));
 }
 
-TEST_F(Http1ChannelTest, AResponseOverTheLimitIsRefused) {
+TEST_F(Http1ChannelTest, AResponseOverTheLimitIsCut) {
   web_.on_request = [](PeerConnection& connection, int32_t) {
     connection.WriteRaw("HTTP/1.1 200 OK\r\ncontent-length: 70000\r\n\r\n" +
                         std::string(70000, 'x'));
@@ -660,7 +663,46 @@ TEST_F(Http1ChannelTest, AResponseOverTheLimitIsRefused) {
   Open(options);
   Send("a");
   ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok());
+  EXPECT_TRUE(results_[0].response.cut);
+  EXPECT_EQ(results_[0].response.body.size(), 65536u);
+  Send("b");
+  ASSERT_TRUE(UntilResults(2));
+  EXPECT_EQ(web_.accepted, 1) << "the connection stays of use";
+}
+
+TEST_F(Http1ChannelTest, AnAnswerWithoutAnEndIsGivenUp) {
+  web_.on_request = [](PeerConnection& connection, int32_t) {
+    connection.WriteRaw("HTTP/1.1 200 OK\r\ncontent-length: 30000000\r\n\r\n");
+    for (int i = 0; i < 30; ++i) {
+      connection.WriteRaw(std::string(1000000, 'x'));
+    }
+  };
+  web_.Listen();
+  ClientChannelOptions options = Options1(web_.port());
+  options.connection.limits.max_response_bytes = 65536;
+  Open(options);
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
   EXPECT_EQ(results_[0].status.code(), Code::kResourceExhausted);
+  EXPECT_TRUE(results_[0].head);
+}
+
+TEST_F(Http1ChannelTest, AnAnswerThatBreaksOffAfterItsHeadTellsItsStatus) {
+  web_.on_request = [](PeerConnection& connection, int32_t) {
+    connection.WriteRaw("HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\nthank");
+    connection.Close();
+  };
+  web_.Listen();
+  Open(Options1(web_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_EQ(results_[0].fate, Fate::kLost);
+  EXPECT_TRUE(results_[0].head);
+  EXPECT_EQ(results_[0].response.status, 202);
+  EXPECT_TRUE(results_[0].response.cut);
+  EXPECT_EQ(results_[0].response.body.ToString(), "thank");
+  EXPECT_EQ(web_.requests(), 1u) << "it was answered: not sent again";
 }
 
 TEST_F(Http1ChannelTest, GarbageIsAFailureNotACrash) {

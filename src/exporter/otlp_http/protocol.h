@@ -20,6 +20,7 @@ class HttpProtocol final : public delivery::ExportProtocol {
   Result<Rope> Encode(const otlp::Batch& batch) override;
   net::HttpRequest Frame(Rope body, Duration timeout, bool probe) override;
   delivery::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
+  bool HeadTells() const override { return true; }
 
  private:
   Status Failure(const net::HttpResponse& response, WallTime now) const;
@@ -30,6 +31,7 @@ class HttpProtocol final : public delivery::ExportProtocol {
   const std::string content_encoding_;
   const int level_;
   const std::string url_;     // for messages
+  net::HttpHeaders secrets_;  // what no message may quote
   net::HttpRequest request_;  // without body
 };
 
