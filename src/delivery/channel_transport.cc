@@ -47,6 +47,9 @@ void ChannelTransport::Keep(Payload payload) {
 
 AttemptId ChannelTransport::Attempt(const otlp::Batch& batch, Duration timeout,
                                     AttemptCallback done) {
+  if (timeout > Duration::zero()) {
+    channel_.set_timeout(timeout);
+  }
   const AttemptId id = next_id_++;
   Pending& pending = pending_[id];
   pending.done = std::move(done);
@@ -89,9 +92,29 @@ void ChannelTransport::Cancel(AttemptId id) {
 }
 
 void ChannelTransport::Probe(Duration timeout, AttemptCallback done) {
-  auto request = std::make_shared<const net::HttpRequest>(protocol_->Frame(Rope(), timeout, true));
+  Ask(protocol_->Frame(Rope(), timeout, true), timeout, std::move(done));
+}
+
+void ChannelTransport::ProbeAsConfigured(Duration timeout, AttemptCallback done) {
+  Result<Rope> body = protocol_->Encode(otlp::Batch());
+  // Nothing is always encodable; a plain probe is at least a probe.
+  Ask(body.ok() ? protocol_->Frame(std::move(*body), timeout, false)
+                : protocol_->Frame(Rope(), timeout, true),
+      timeout, std::move(done));
+}
+
+bool ChannelTransport::ProbeOtherEncoding(Duration timeout, AttemptCallback done) {
+  std::optional<net::HttpRequest> request = protocol_->FrameOther();
+  if (!request) {
+    return false;
+  }
+  Ask(std::move(*request), timeout, std::move(done));
+  return true;
+}
+
+void ChannelTransport::Ask(net::HttpRequest request, Duration timeout, AttemptCallback done) {
   channel_.Ask(
-      std::move(request), timeout,
+      std::make_shared<const net::HttpRequest>(std::move(request)), timeout,
       [this, done = std::move(done)](net::ExchangeResult result) mutable { done(Judge(result)); });
 }
 

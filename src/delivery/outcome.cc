@@ -94,13 +94,13 @@ AttemptResult ClassifyGrpc(Status status) {
 }
 
 AttemptResult ClassifyHttpOfGrpc(int http_status, Status status) {
-  if (http_status != 413 && http_status != 431) {
-    return ClassifyGrpc(std::move(status));
+  AttemptResult result = ClassifyGrpc(std::move(status));
+  result.http_status = http_status;
+  if (http_status == 413 || http_status == 431) {
+    result.outcome = OutcomeClass::kRejected;
+    result.too_large = true;
   }
-  return {.outcome = OutcomeClass::kRejected,
-          .status = std::move(status),
-          .warning = {},
-          .too_large = true};
+  return result;
 }
 
 AttemptResult ClassifyHttp(int http_status, Status status) {
@@ -137,7 +137,11 @@ AttemptResult ClassifyHttp(int http_status, Status status) {
   }
   const bool too_large =
       http_status == 413 || (http_status == 400 && HasAny(status.message(), kHttpSizeWords));
-  return {.outcome = outcome, .status = std::move(status), .warning = {}, .too_large = too_large};
+  return {.outcome = outcome,
+          .status = std::move(status),
+          .warning = {},
+          .too_large = too_large,
+          .http_status = http_status};
 }
 
 }  // namespace gapless::delivery

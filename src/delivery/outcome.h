@@ -39,6 +39,8 @@ struct AttemptResult {
   // No answer came, and the peer may have taken the batch all the same (the connection ended, or
   // the attempt timed out).
   bool unknown = false;
+  // The number of an HTTP answer that is no success; 0: there was none.
+  int http_status = 0;
   // Throttled, set by the sender (throttle.h): how long nothing is sent, and the size in which the
   // peer may take it; 0: as it is.
   Duration pause{};

@@ -136,6 +136,22 @@ size_t RankOf(std::string_view key) {
 }
 constexpr size_t kNoRank = 9;
 
+// "header x-tenant": where a validation error lies, as FastAPI tells it.
+std::string Location(const wire::JsonValue& value) {
+  std::string place;
+  if (value.type() == wire::JsonType::kArray) {
+    wire::JsonCursor cursor(value);
+    std::string_view key;
+    for (wire::JsonValue part; cursor.Next(&key, &part);) {
+      if (part.type() == wire::JsonType::kString) {
+        place += place.empty() ? "" : " ";
+        place += part.string();
+      }
+    }
+  }
+  return place;
+}
+
 std::string JsonText(const wire::JsonValue& value, int left) {
   if (value.type() == wire::JsonType::kString) {
     return std::string(value.string());
@@ -145,10 +161,14 @@ std::string JsonText(const wire::JsonValue& value, int left) {
     return "";
   }
   std::string best;
+  std::string place;
   size_t best_rank = kNoRank;
   wire::JsonCursor cursor(value);
   std::string_view key;
   for (wire::JsonValue member; cursor.Next(&key, &member);) {
+    if (object && key == "loc") {
+      place = Location(member);
+    }
     const size_t rank = object ? RankOf(key) : kNoRank - 1;
     if (rank >= best_rank) {
       continue;
@@ -161,7 +181,7 @@ std::string JsonText(const wire::JsonValue& value, int left) {
       break;  // the first that says something
     }
   }
-  return best;
+  return best.empty() || place.empty() ? best : best + ": " + place;
 }
 
 // JSON that has no member of a known name is shown as it is.

@@ -53,7 +53,7 @@ constexpr Heard kHeard[] = {
      "Unprocessable content type"},
     {"FastAPI, validation", "application/json",
      R"({"detail":[{"loc":["header","x-id"],"msg":"Field required","type":"missing"}]})",
-     "Field required"},
+     "Field required: header x-id"},
     {"MLflow", "application/json", R"({"error_code":"BAD_REQUEST","message":"no experiment"})",
      "no experiment"},
     {"Spring", "application/json",

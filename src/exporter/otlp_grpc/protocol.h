@@ -16,6 +16,9 @@ class GrpcProtocol final : public delivery::ExportProtocol {
 
   Result<Rope> Encode(const otlp::Batch& batch) override;
   net::HttpRequest Frame(Rope body, Duration timeout, bool probe) override;
+  delivery::Transport::Form form() const override {
+    return {.encoding = "proto", .codec = encoding_.empty() ? "none" : encoding_};
+  }
   delivery::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
   // The status comes after the body.
   bool HeadTells() const override { return false; }

@@ -45,6 +45,7 @@ HttpProtocol::HttpProtocol(const Config& config, const endpoint::UrlTarget& targ
       // Upstream's "zlib" is not registered for HTTP, but peers of ours know the name.
       content_encoding_(codec_ == wire::Codec::kZlib ? config.client.compression
                                                      : wire::ContentEncoding(codec_)),
+      codec_name_(codec_ == wire::Codec::kIdentity ? "none" : config.client.compression),
       level_(endpoint::HttpLevel(config.client)),
       url_(config.UrlFor(signal)) {
   request_.method = "POST";
@@ -99,6 +100,18 @@ net::HttpRequest HttpProtocol::Frame(Rope body, Duration, bool probe) {
     request.headers.Set("content-encoding", content_encoding_);
   }
   request.body = std::move(body);
+  return request;
+}
+
+delivery::Transport::Form HttpProtocol::form() const {
+  return {.encoding = encoding_ == Encoding::kJson ? "json" : "proto", .codec = codec_name_};
+}
+
+std::optional<net::HttpRequest> HttpProtocol::FrameOther() const {
+  net::HttpRequest request = request_;
+  const bool json = encoding_ != Encoding::kJson;
+  request.headers.Set("content-type", std::string(json ? kJson : kProtobuf));
+  request.body = json ? Rope(Slice::Static("{}")) : Rope();
   return request;
 }
 

@@ -90,6 +90,39 @@ TEST(HttpProtocolTest, JsonEncodingWritesJson) {
   EXPECT_EQ(protocol.Frame(Rope(), Duration::zero(), true).body.ToString(), "{}");
 }
 
+TEST(HttpProtocolTest, AnEmptyExportCanBeFramedInTheOtherEncoding) {
+  Config config = Base();
+  config.client.compression = "zlib";
+  HttpProtocol proto = Make(config);
+  EXPECT_EQ(proto.form().encoding, "proto");
+  EXPECT_EQ(proto.form().codec, "zlib");
+  EXPECT_EQ(proto.FrameOther()->headers.Find("content-type"), "application/json");
+  EXPECT_EQ(proto.FrameOther()->body.ToString(), "{}");
+  EXPECT_FALSE(proto.FrameOther()->headers.Has("content-encoding"));
+  config.encoding = Encoding::kJson;
+  config.client.compression = "none";
+  HttpProtocol json = Make(config);
+  EXPECT_EQ(json.form().encoding, "json");
+  EXPECT_EQ(json.form().codec, "none");
+  EXPECT_EQ(json.FrameOther()->headers.Find("content-type"), "application/x-protobuf");
+  EXPECT_TRUE(json.FrameOther()->body.empty());
+}
+
+TEST(HttpProtocolTest, AnEmptyExportIsReallyCompressed) {
+  for (const char* name : {"gzip", "zstd", "zlib", "lz4"}) {
+    Config config = Base();
+    config.client.compression = name;
+    HttpProtocol protocol = Make(config);
+    const Rope body = protocol.Encode(otlp::Batch()).value();
+    EXPECT_FALSE(body.empty()) << name;
+    const auto codec = wire::ParseCodec(name);
+    EXPECT_EQ(wire::Decompress(*codec, body, 100)->size(), 0u) << name;
+  }
+  Config json = Base();
+  json.encoding = Encoding::kJson;
+  EXPECT_EQ(Make(json).Encode(otlp::Batch()).value().ToString(), "{}");
+}
+
 TEST(HttpProtocolTest, ReadsSuccessWhateverTheBodyUnlessItIsBrokenOtlp) {
   EXPECT_EQ(Read(200).outcome, OutcomeClass::kOk);
   EXPECT_EQ(Read(204).outcome, OutcomeClass::kOk);
