@@ -26,13 +26,8 @@ int ValidateCommand(const RunOptions& options, bool probe) {
   }
   const std::vector<ProbeResult> results = ProbeExporters(loaded->config, loaded->plan, factories);
   fmt::print("{}", ProbeTable(results));
-  size_t failed = 0;
-  for (const ProbeResult& result : results) {
-    failed += result.verdict == ProbeResult::Verdict::kFailed ? 1 : 0;
-  }
-  return failed == 0 ? 0
-                     : Fail(Unavailable(fmt::format("{} of {} exporters did not answer", failed,
-                                                    results.size())));
+  const Status status = ProbeStatus(results);
+  return status.ok() ? 0 : Fail(status);
 }
 
 }  // namespace gapless::cli

@@ -49,6 +49,9 @@ Result<net::HttpResponse> Get(net::Worker& worker, const endpoint::UrlTarget& ur
     return DeadlineExceeded("no answer");
   }
   RETURN_IF_ERROR(answer->status);
+  if (answer->response.cut) {
+    return ResourceExhausted(fmt::format("the response is larger than {} bytes", bytes));
+  }
   return std::move(answer->response);
 }
 

@@ -47,6 +47,9 @@ void ChannelTransport::Keep(Payload payload) {
 
 AttemptId ChannelTransport::Attempt(const otlp::Batch& batch, Duration timeout,
                                     AttemptCallback done) {
+  if (timeout > Duration::zero()) {
+    channel_.set_timeout(timeout);
+  }
   const AttemptId id = next_id_++;
   Pending& pending = pending_[id];
   pending.done = std::move(done);
@@ -89,15 +92,36 @@ void ChannelTransport::Cancel(AttemptId id) {
 }
 
 void ChannelTransport::Probe(Duration timeout, AttemptCallback done) {
-  auto request = std::make_shared<const net::HttpRequest>(protocol_->Frame(Rope(), timeout, true));
+  Ask(protocol_->Frame(Rope(), timeout, true), timeout, std::move(done));
+}
+
+void ChannelTransport::ProbeAsConfigured(Duration timeout, AttemptCallback done) {
+  Result<Rope> body = protocol_->Encode(otlp::Batch());
+  // Nothing is always encodable; a plain probe is at least a probe.
+  Ask(body.ok() ? protocol_->Frame(std::move(*body), timeout, false)
+                : protocol_->Frame(Rope(), timeout, true),
+      timeout, std::move(done));
+}
+
+bool ChannelTransport::ProbeOtherEncoding(Duration timeout, AttemptCallback done) {
+  std::optional<net::HttpRequest> request = protocol_->FrameOther();
+  if (!request) {
+    return false;
+  }
+  Ask(std::move(*request), timeout, std::move(done));
+  return true;
+}
+
+void ChannelTransport::Ask(net::HttpRequest request, Duration timeout, AttemptCallback done) {
   channel_.Ask(
-      std::move(request), timeout,
+      std::make_shared<const net::HttpRequest>(std::move(request)), timeout,
       [this, done = std::move(done)](net::ExchangeResult result) mutable { done(Judge(result)); });
 }
 
 AttemptResult ChannelTransport::Judge(const net::ExchangeResult& result) {
   AttemptResult out;
-  if (result.status.ok()) {
+  const bool answered = result.status.ok() || (result.head && protocol_->HeadTells());
+  if (answered) {
     out = protocol_->Read(result.response, home_.WallNow());
   } else if (result.fate == net::Fate::kAnswered) {
     out = ClassifyGrpc(result.status);  // a living peer reset this request alone
@@ -106,8 +130,7 @@ AttemptResult ChannelTransport::Judge(const net::ExchangeResult& result) {
   }
   out.resent = result.resent;
   // The connection ended over it: whether the peer acted on it nobody knows.
-  out.unknown =
-      !result.status.ok() && (result.fate == net::Fate::kLost || result.fate == net::Fate::kStale);
+  out.unknown = !answered && (result.fate == net::Fate::kLost || result.fate == net::Fate::kStale);
   return out;
 }
 

@@ -25,8 +25,13 @@ class ExportProtocol {
   virtual Result<Rope> Encode(const otlp::Batch& batch) = 0;
   // The request around what Encode gave; `probe`: an empty export, with an empty `body`.
   virtual net::HttpRequest Frame(Rope body, Duration timeout, bool probe) = 0;
-  // What a complete answer means.
+  virtual Transport::Form form() const = 0;
+  // An empty export in the encoding that is not configured; nullopt: there is none.
+  virtual std::optional<net::HttpRequest> FrameOther() const { return std::nullopt; }
+  // What an answer means. The body may be cut.
   virtual AttemptResult Read(const net::HttpResponse& response, WallTime now) = 0;
+  // True if the head alone tells, so that an answer which breaks off after it is an answer.
+  virtual bool HeadTells() const = 0;
 };
 
 class ChannelTransport final : public Transport, private net::ClientChannel::Observer {
@@ -43,6 +48,9 @@ class ChannelTransport final : public Transport, private net::ClientChannel::Obs
   AttemptId Attempt(const otlp::Batch& batch, Duration timeout, AttemptCallback done) override;
   void Cancel(AttemptId id) override;
   void Probe(Duration timeout, AttemptCallback done) override;
+  Form form() const override { return protocol_->form(); }
+  void ProbeAsConfigured(Duration timeout, AttemptCallback done) override;
+  bool ProbeOtherEncoding(Duration timeout, AttemptCallback done) override;
   void Stop() override { channel_.Stop(); }
 
  private:
@@ -61,6 +69,7 @@ class ChannelTransport final : public Transport, private net::ClientChannel::Obs
   void OnDialFailed(const Status& status) override;
   void OnConnectionLost(const Status& status) override;
 
+  void Ask(net::HttpRequest request, Duration timeout, AttemptCallback done);
   AttemptResult Judge(const net::ExchangeResult& result);
   void Finish(AttemptId id, AttemptResult result);
   Result<Rope> EncodeOnce(const otlp::Batch& batch);

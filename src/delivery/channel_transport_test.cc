@@ -10,6 +10,8 @@ namespace {
 using std::chrono::seconds;
 
 struct CountingProtocol final : ExportProtocol {
+  bool HeadTells() const override { return true; }
+  Transport::Form form() const override { return {}; }
   explicit CountingProtocol(int* count) : encoded(count) {}
   Result<Rope> Encode(const otlp::Batch& batch) override {
     ++*encoded;

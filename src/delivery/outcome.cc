@@ -1,17 +1,33 @@
 #include "delivery/outcome.h"
 
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string_view>
 #include <utility>
 
 namespace gapless::delivery {
 namespace {
 
-// gRPC implementations say that a message is over the receiver's limit in these words; the code
-// alone does not tell.
-bool IsAboutSize(const Status& status) {
-  const std::string_view text = status.message();
-  return text.contains("larger than max") || text.contains("message too large") ||
-         text.contains("exceeds maximum") || text.contains("max_recv_msg_size");
+// Servers say that a request is over their limit in these words; the code alone does not tell.
+bool HasAny(std::string_view text, std::span<const std::string_view> words) {
+  return std::ranges::any_of(words, [&](std::string_view word) { return text.contains(word); });
 }
+
+// grpc-go, grpc-java, grpc-core, grpc-dotnet with RESOURCE_EXHAUSTED; tonic with OUT_OF_RANGE.
+constexpr std::array<std::string_view, 6> kGrpcSizeWords = {
+    "larger than max",     "message too large",        "exceeds maximum",
+    "exceeds the maximum", "message length too large", "max_recv_msg_size"};
+
+bool IsAboutSize(const Status& status) {
+  return (status.code() == Code::kResourceExhausted || status.code() == Code::kOutOfRange) &&
+         HasAny(status.message(), kGrpcSizeWords);
+}
+
+// HTTP servers that answer 400 instead of 413: Go's MaxBytesReader and its like.
+constexpr std::array<std::string_view, 5> kHttpSizeWords = {
+    "request body too large", "request entity too large", "payload too large",
+    "Request Entity Too Large", "Payload Too Large"};
 
 OutcomeClass ClassOfCode(Code code, bool has_delay, bool about_size) {
   switch (code) {
@@ -71,11 +87,20 @@ AttemptResult LocalFailure(Status status) {
 }
 
 AttemptResult ClassifyGrpc(Status status) {
-  const bool too_large =
-      status.code() == Code::kResourceExhausted && !status.retry_after() && IsAboutSize(status);
+  const bool too_large = !status.retry_after() && IsAboutSize(status);
   const OutcomeClass outcome =
       ClassOfCode(status.code(), status.retry_after().has_value(), too_large);
   return {.outcome = outcome, .status = std::move(status), .warning = {}, .too_large = too_large};
+}
+
+AttemptResult ClassifyHttpOfGrpc(int http_status, Status status) {
+  AttemptResult result = ClassifyGrpc(std::move(status));
+  result.http_status = http_status;
+  if (http_status == 413 || http_status == 431) {
+    result.outcome = OutcomeClass::kRejected;
+    result.too_large = true;
+  }
+  return result;
 }
 
 AttemptResult ClassifyHttp(int http_status, Status status) {
@@ -110,10 +135,13 @@ AttemptResult ClassifyHttp(int http_status, Status status) {
       }
       break;
   }
+  const bool too_large =
+      http_status == 413 || (http_status == 400 && HasAny(status.message(), kHttpSizeWords));
   return {.outcome = outcome,
           .status = std::move(status),
           .warning = {},
-          .too_large = http_status == 413};
+          .too_large = too_large,
+          .http_status = http_status};
 }
 
 }  // namespace gapless::delivery

@@ -39,6 +39,8 @@ struct AttemptResult {
   // No answer came, and the peer may have taken the batch all the same (the connection ended, or
   // the attempt timed out).
   bool unknown = false;
+  // The number of an HTTP answer that is no success; 0: there was none.
+  int http_status = 0;
   // Throttled, set by the sender (throttle.h): how long nothing is sent, and the size in which the
   // peer may take it; 0: as it is.
   Duration pause{};
@@ -49,6 +51,9 @@ struct AttemptResult {
 AttemptResult LocalFailure(Status status);
 // A gRPC answer. `status` carries retry_after if RetryInfo was present.
 AttemptResult ClassifyGrpc(Status status);
+// An HTTP answer where one of gRPC was expected: a proxy's. `status` as for ClassifyGrpc. 413 and
+// 431 are about the size of the request.
+AttemptResult ClassifyHttpOfGrpc(int http_status, Status status);
 // An HTTP answer that is not 2xx. `status` carries retry_after if Retry-After was present.
 AttemptResult ClassifyHttp(int http_status, Status status);
 

@@ -38,12 +38,14 @@ constexpr std::array kGrpc = {
     GrpcRow{Code::kUnauthenticated, kDenied, kDenied, kDenied},
 };
 
-// As grpc-go, grpc-java, grpc-core and tonic say it.
-constexpr std::array<std::string_view, 4> kSizeWords = {
+// As grpc-go, grpc-java, grpc-core, tonic and grpc-dotnet say it.
+constexpr std::array<std::string_view, 6> kSizeWords = {
     "grpc: received message larger than max (5000000 vs. 4194304)",
     "gRPC message exceeds maximum size 4194304: 5000000",
     "Received message larger than max (5000000 vs. 4194304)",
     "message too large, limit is max_recv_msg_size",
+    "Error, decoded message length too large: found 5000000 bytes, the limit is: 4194304 bytes",
+    "Received message exceeds the maximum configured message size.",
 };
 
 TEST(OutcomeTest, EveryGrpcCodeHasItsClass) {
@@ -59,7 +61,9 @@ TEST(OutcomeTest, EveryGrpcCodeHasItsClass) {
     for (const std::string_view words : kSizeWords) {
       const AttemptResult result = ClassifyGrpc(Status(row.code, std::string(words)).FromPeer());
       EXPECT_EQ(result.outcome, row.about_size) << words;
-      EXPECT_EQ(result.too_large, row.code == Code::kResourceExhausted) << words;
+      EXPECT_EQ(result.too_large,
+                row.code == Code::kResourceExhausted || row.code == Code::kOutOfRange)
+          << words;
     }
   }
   EXPECT_EQ(ClassifyGrpc(OkStatus()).outcome, kOk);
@@ -107,6 +111,29 @@ TEST(OutcomeTest, EveryHttpStatusHasItsClass) {
       EXPECT_EQ(result.too_large, status == 413) << status;
     }
   }
+}
+
+TEST(OutcomeTest, A400ThatSpeaksOfTheBodysSizeIsToBeCut) {
+  for (const char* words : {"http: request body too large", "413 Request Entity Too Large"}) {
+    const AttemptResult result = ClassifyHttp(400, InvalidArgument(words).FromPeer());
+    EXPECT_EQ(result.outcome, kRejected);
+    EXPECT_TRUE(result.too_large) << words;
+  }
+  EXPECT_FALSE(ClassifyHttp(400, InvalidArgument("out of order sample")).too_large);
+  EXPECT_FALSE(ClassifyHttp(500, Internal("request body too large")).too_large);
+}
+
+TEST(OutcomeTest, AProxysAnswerAboutSizeInFrontOfGrpcIsToBeCut) {
+  for (int status = 300; status < 600; ++status) {
+    const AttemptResult result =
+        ClassifyHttpOfGrpc(status, Status(Code::kUnknown, "no").FromPeer());
+    const bool size = status == 413 || status == 431;
+    EXPECT_EQ(result.too_large, size) << status;
+    EXPECT_EQ(result.outcome, size ? kRejected : kFaulty) << status;
+  }
+  const AttemptResult unavailable =
+      ClassifyHttpOfGrpc(502, Status(Code::kUnavailable, "no").FromPeer());
+  EXPECT_EQ(unavailable.outcome, kTransport);
 }
 
 TEST(OutcomeTest, WhatFailsBeforeAPeerAnswersIsTransport) {

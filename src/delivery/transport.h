@@ -13,6 +13,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <utility>
 
 namespace gapless::delivery {
 
@@ -53,6 +55,19 @@ class Transport {
   // empty export. `done` fires exactly once on a later turn, at the latest after `timeout`; not
   // after the transport is destroyed.
   virtual void Probe(Duration timeout, AttemptCallback done) = 0;
+
+  // How an export looks on the wire; both empty where there is nothing to tell.
+  struct Form {
+    std::string encoding;  // "proto", "json"
+    std::string codec;     // "none", "gzip" and so on, as configured
+  };
+  virtual Form form() const { return {}; }
+  // As Probe, which is not compressed, but in the encoding and the codec that exports have.
+  virtual void ProbeAsConfigured(Duration timeout, AttemptCallback done) {
+    Probe(timeout, std::move(done));
+  }
+  // As Probe, but in the encoding that is not configured. False, and no callback, if there is none.
+  virtual bool ProbeOtherEncoding(Duration /*timeout*/, AttemptCallback /*done*/) { return false; }
 
   // Graceful end: idle connections are closed. Attempts in flight may run on until cancelled.
   virtual void Stop() = 0;

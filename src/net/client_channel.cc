@@ -61,6 +61,8 @@ uint64_t ClientChannel::Send(SharedRequest request, ExchangeCallback done, bool 
                                 .attempts = 0,
                                 .resent = false,
                                 .urgent = urgent,
+                                .doubted = false,
+                                .handed = {},
                                 .deadline = Timer()});
   waiting_.push_back(id);
   if (urgent) {
@@ -141,6 +143,11 @@ void ClientChannel::Assign() {
 
 void ClientChannel::Hand(uint64_t id, Request& request, ClientConnection& connection) {
   request.connection = &connection;
+  request.handed = worker_.Now();
+  request.doubted = false;
+  if (handed_count() <= 1) {
+    busy_since_ = request.handed;
+  }
   ++request.attempts;
   connection.Send(id, request.request,
                   [this, id](ExchangeResult result) { OnExchangeDone(id, std::move(result)); });
@@ -152,7 +159,11 @@ void ClientChannel::OnExchangeDone(uint64_t id, ExchangeResult result) {
     return;
   }
   Request& request = it->second;
-  const bool again = !stopped_ && request.attempts < kMaxAttempts &&
+  if (result.fate == Fate::kAnswered || result.head) {
+    OnAnswer(request);
+  }
+  // Once the head of an answer has come, the peer has decided.
+  const bool again = !stopped_ && request.attempts < kMaxAttempts && !result.head &&
                      (result.fate == Fate::kUnprocessed ||
                       (!request.resent &&
                        (result.fate == Fate::kStale || (judging_ && result.fate == Fate::kLost))));
@@ -171,6 +182,16 @@ void ClientChannel::OnExchangeDone(uint64_t id, ExchangeResult result) {
   ExchangeCallback done = std::move(request.done);
   requests_.erase(it);
   done(std::move(result));
+}
+
+// A late answer on HTTP/2 says nothing about the next connection, whose SETTINGS wait for no
+// request; on HTTP/1.1 the greeting is such a request.
+void ClientChannel::OnAnswer(const Request& request) {
+  const TimePoint now = worker_.Now();
+  answers_.Add(now - request.handed, now, request.doubted);
+  gaps_.Add(now - std::max(last_answer_, busy_since_), now, request.doubted);
+  answered_ = true;
+  last_answer_ = now;
 }
 
 void ClientChannel::FailWaiting(const Status& status) {
@@ -231,12 +252,22 @@ void ClientChannel::CloseRetired() {
 }
 
 void ClientChannel::OnConnectionVerdict(ClientConnection& connection, Liveness::Action) {
-  // Only a new dial can tell whether the peer or the connection is gone.
-  if (!stopped_ && FindLive(connection) != nullptr) {
-    verify_ = true;
-    policy_.OnConnectionFailed(worker_.Now());
-    ScheduleStep();
+  if (stopped_ || FindLive(connection) == nullptr) {
+    return;
   }
+  // A busy HTTP/1.1 peer answers one after the other: as long as answers come at their usual
+  // distance, to ask it would only give it more to do.
+  const Duration patience = options_.connection.suspect_after;
+  const TimePoint due = last_answer_ + std::max(patience, 2 * gaps_.Slowest(worker_.Now()));
+  if (!connection.is_http2() && answered_ && worker_.Now() < due &&
+      !connection.HasUnacknowledged()) {
+    connection.Acquit(due - patience);
+    return;
+  }
+  // Only a new dial can tell whether the peer or the connection is gone.
+  verify_ = true;
+  policy_.OnConnectionFailed(worker_.Now());
+  ScheduleStep();
 }
 
 void ClientChannel::OnConnectionRecovered(ClientConnection& connection) {
@@ -313,15 +344,7 @@ void ClientChannel::Step() {
     FailWaiting(Unavailable("the exporter is stopping"));
     return;
   }
-  const DialPolicy::Actions actions = policy_.Poll(worker_.Now());
-  for (size_t i = 0; i < actions.overdue.size(); ++i) {
-    ReportDialFailure(Unavailable(fmt::format(
-        "dial to {}: not answered within {} ms",
-        options_.fixed_addresses.empty() ? options_.target.ToString()
-                                         : options_.fixed_addresses[0].ToString(),
-        std::chrono::duration_cast<std::chrono::milliseconds>(options_.dial.answer_within)
-            .count())));
-  }
+  const DialPolicy::Actions actions = PollPolicy();
   for (uint64_t id : actions.abandon) {
     DropDial(id);
   }
@@ -332,6 +355,9 @@ void ClientChannel::Step() {
   if (actions.exhausted) {
     for (Live& live : live_) {
       live.abandoned = live.abandoned || live.connection->doubtful();
+    }
+    for (auto& [id, request] : requests_) {
+      request.doubted = true;
     }
   }
   const bool absent = policy_.phase() == DialPolicy::Phase::kPaused && !HasUsable();

@@ -6,9 +6,10 @@
 // with the next address of the name and goes on to the others when one fails. A
 // request that the peer surely did not process (GOAWAY, REFUSED_STREAM) is sent again at once; one
 // that was in flight on a connection found dead by a new dial that was answered is sent again once,
-// marked `resent`. Everything else is the caller's: retry, timeouts, what a failure means. All on
-// one worker's thread; callbacks and observer calls come on later turns. Must not be destroyed
-// inside them.
+// marked `resent`. How long a dial may take follows what the peer was seen to do: its round trip
+// and, on HTTP/1.1, its answers of the last minute. Everything else is the caller's: retry,
+// timeouts, what a failure means. All on one worker's thread; callbacks and observer calls come on
+// later turns. Must not be destroyed inside them.
 #pragma once
 
 #include "net/client_connection.h"
@@ -82,6 +83,8 @@ class ClientChannel final : private ClientConnection::Observer {
   uint64_t Ask(SharedRequest request, Duration timeout, ExchangeCallback done);
   // The callback will not run. Unknown numbers are ignored.
   void Cancel(uint64_t id);
+  // How long the caller waits for an answer: no dial is waited for longer. 30 s unless told.
+  void set_timeout(Duration timeout) { timeout_ = timeout; }
   // No new dials; idle connections close now, the others when their requests are done.
   void Stop();
   void set_observer(Observer* observer) { observer_ = observer; }
@@ -98,6 +101,8 @@ class ClientChannel final : private ClientConnection::Observer {
     int attempts = 0;
     bool resent = false;
     bool urgent = false;
+    bool doubted = false;   // the peer was found absent while the answer was awaited
+    TimePoint handed = {};  // to its connection
     Timer deadline;
   };
   struct Live {
@@ -110,7 +115,7 @@ class ClientChannel final : private ClientConnection::Observer {
     uint64_t query = 0;
     std::unique_ptr<ClientConnection> connection;
     bool growth = false;  // an additional connection for the pool, not the policy's
-    bool greeted = false;
+    std::optional<TimePoint> greeted = std::nullopt;
     Resolver::Addresses addresses = {};  // in the order in which they are tried
     size_t tried = 0;
   };
@@ -131,6 +136,9 @@ class ClientChannel final : private ClientConnection::Observer {
   bool TryNextAddress(uint64_t id, Dial& dial);
   std::unique_ptr<Stream> OpenStream(const SocketAddress& address);
   void Greet(uint64_t id, Dial& dial);
+  void ReportSteps(uint64_t id, const Dial& dial);
+  DialPolicy::Patience PatienceNow() const;
+  DialPolicy::Actions PollPolicy();
   void OnDialAnswered(uint64_t id);
   void OnDialFailed(uint64_t id, const Status& status);
   void DropDial(uint64_t id);
@@ -146,6 +154,8 @@ class ClientChannel final : private ClientConnection::Observer {
   ClientConnection* PickConnection();
   void Hand(uint64_t id, Request& request, ClientConnection& connection);
   void OnExchangeDone(uint64_t id, ExchangeResult result);
+  void OnAnswer(const Request& request);
+  size_t handed_count() const { return requests_.size() - waiting_.size(); }
   void FailWaiting(const Status& status);
   void Expire(uint64_t id);
   bool HasUsable() const;
@@ -173,6 +183,15 @@ class ClientChannel final : private ClientConnection::Observer {
   uint64_t rotation_ = 0;
   Resolver::Addresses known_;  // of the last resolution
   uint64_t resent_count_ = 0;
+  // What the peer does (see PatienceNow).
+  AnswerTimes answers_;
+  AnswerTimes gaps_;  // between answers, while any is awaited
+  bool answered_ = false;
+  bool http1_ = false;
+  TimePoint last_answer_{};
+  TimePoint busy_since_{};
+  Duration round_trip_{};
+  Duration timeout_ = std::chrono::seconds(30);
   bool verify_ = false;  // dials must be greeted: the peer's health is in question
   bool stopped_ = false;
   bool judging_ = false;

@@ -7,6 +7,12 @@
 #include <algorithm>
 
 namespace gapless::net {
+namespace {
+
+// A peer that has not answered anything yet may be one that takes its time.
+constexpr Duration kFirstAnswer = std::chrono::seconds(3);
+
+}  // namespace
 
 void ClientChannel::BeginDial(uint64_t id) { Resolve(id, dials_[id]); }
 
@@ -45,6 +51,7 @@ void ClientChannel::OnResolved(uint64_t id, Result<Resolver::Addresses> addresse
     OnDialFailed(id, addresses.status());
     return;
   }
+  policy_.OnStep(id, worker_.Now(), false);
   known_ = *addresses;
   const auto first = static_cast<std::ptrdiff_t>(rotation_++ % addresses->size());
   std::ranges::rotate(*addresses, addresses->begin() + first);
@@ -74,8 +81,11 @@ bool ClientChannel::TryNextAddress(uint64_t id, Dial& dial) {
   if (dial.connection) {
     worker_.DeferDelete(std::move(dial.connection));
   }
+  if (dial.tried > 0) {
+    policy_.OnStep(id, worker_.Now(), false);
+  }
   const SocketAddress& address = dial.addresses[dial.tried++];
-  dial.greeted = false;
+  dial.greeted.reset();
   dial.connection =
       std::make_unique<ClientConnection>(worker_, OpenStream(address), options_.connection,
                                          static_cast<ClientConnection::Observer*>(this));
@@ -89,7 +99,9 @@ void ClientChannel::OnConnectionReady(ClientConnection& connection) {
   if (it == dials_.end()) {
     return;
   }
-  if (!connection.is_http2() && options_.greeting && verify_ && !it->second.growth) {
+  http1_ = !connection.is_http2();
+  ReportSteps(it->first, it->second);
+  if (http1_ && options_.greeting && verify_ && !it->second.growth) {
     Greet(it->first, it->second);
   } else {
     OnDialAnswered(it->first);
@@ -97,7 +109,7 @@ void ClientChannel::OnConnectionReady(ClientConnection& connection) {
 }
 
 void ClientChannel::Greet(uint64_t id, Dial& dial) {
-  dial.greeted = true;
+  dial.greeted = worker_.Now();
   dial.connection->Send(id, options_.greeting, [this, id](ExchangeResult result) {
     if (result.status.ok()) {
       OnDialAnswered(id);  // whatever it says: somebody is there
@@ -125,7 +137,13 @@ void ClientChannel::OnDialAnswered(uint64_t id) {
     ScheduleStep();
     return;
   }
-  policy_.OnAnswered(id, worker_.Now());
+  const TimePoint now = worker_.Now();
+  const bool in_time = policy_.OnAnswered(id, now);
+  if (dial.greeted) {
+    answers_.Add(now - *dial.greeted, now, !in_time);
+    answered_ = true;
+  }
+  round_trip_ = live_.back().connection->RoundTrip();
   verify_ = false;
   last_failure_ = OkStatus();
   if (observer_ != nullptr) {
@@ -151,7 +169,7 @@ void ClientChannel::JudgeDoubtful() {
     } else if (connection.is_http2() || connection.HasUnacknowledged()) {
       dead.push_back(&connection);
     } else {
-      connection.Acquit();  // the peer has the whole request and takes its time
+      connection.Acquit(worker_.Now());  // the peer has the whole request and takes its time
       live.abandoned = false;
     }
   }
@@ -194,6 +212,51 @@ void ClientChannel::ReportDialFailure(const Status& status) {
   if (observer_ != nullptr) {
     observer_->OnDialFailed(status);
   }
+}
+
+// A greeting is answered as requests are: what comes after it is no step of the network's.
+void ClientChannel::ReportSteps(uint64_t id, const Dial& dial) {
+  if (!dial.connection || dial.greeted) {
+    return;
+  }
+  const StreamProgress progress = dial.connection->progress();
+  if (progress.connected) {
+    policy_.OnStep(id, *progress.connected, true);
+  }
+  if (progress.heard) {
+    policy_.OnStep(id, *progress.heard, true);
+  }
+}
+
+// The greeting waits behind our own requests inside a busy HTTP/1.1 backend, so it may take as long
+// as they do. HTTP/2 peers send SETTINGS however busy they are.
+DialPolicy::Patience ClientChannel::PatienceNow() const {
+  const TimePoint now = worker_.Now();
+  DialPolicy::Patience patience{.connect = 3 * round_trip_,
+                                .answer = 3 * round_trip_,
+                                .spoke = last_answer_,
+                                .at_most = timeout_};
+  if (http1_ && verify_) {
+    patience.answer = std::max(
+        {patience.answer, 3 * answers_.Slowest(now), answered_ ? Duration::zero() : kFirstAnswer});
+  }
+  return patience;
+}
+
+DialPolicy::Actions ClientChannel::PollPolicy() {
+  for (const auto& [id, dial] : dials_) {
+    ReportSteps(id, dial);
+  }
+  policy_.SetPatience(PatienceNow());
+  DialPolicy::Actions actions = policy_.Poll(worker_.Now());
+  for (const DialPolicy::Overdue& overdue : actions.overdue) {
+    ReportDialFailure(Unavailable(fmt::format(
+        "dial to {}: not answered within {} ms",
+        options_.fixed_addresses.empty() ? options_.target.ToString()
+                                         : options_.fixed_addresses[0].ToString(),
+        std::chrono::duration_cast<std::chrono::milliseconds>(overdue.waited).count())));
+  }
+  return actions;
 }
 
 void ClientChannel::DropDial(uint64_t id) {

@@ -34,12 +34,12 @@ size_t ClientConnection::capacity() const {
 }
 
 bool ClientConnection::HasUnacknowledged() const {
-  return closed_ || stream_->AckedBytes() < stream_->queued_bytes();
+  return closed_ || (stream_->AckedBytes() < stream_->queued_bytes() && !stream_->ReaderIsFull());
 }
 
-void ClientConnection::Acquit() {
+void ClientConnection::Acquit(TimePoint spoke) {
   verdict_ = Liveness::Action::kNone;
-  liveness_.OnReceived(loop_.Now());
+  liveness_.OnReceived(spoke);
   ArmWatch();
 }
 
@@ -201,6 +201,7 @@ void ClientConnection::Heard() {
 }
 
 void ClientConnection::SampleTransport() {
+  (void)stream_->ReaderIsFull();  // for the sake of what it does
   liveness_.OnTransportAcked(stream_->AckedBytes(), stream_->queued_bytes(), loop_.Now());
 }
 
@@ -245,7 +246,7 @@ void ClientConnection::OnWatch() {
 
 void ClientConnection::SendPing() {
   session_->Ping();
-  liveness_.OnPingSent(stream_->queued_bytes());
+  liveness_.OnPingSent(stream_->queued_bytes(), stream_->RoundTrip());
 }
 
 void ClientConnection::ArmKeepalive() {

@@ -78,10 +78,13 @@ class ClientConnection final : private StreamHandler, private ClientSession::Own
   // True from a verdict until the peer speaks.
   bool doubtful() const { return verdict_ != Liveness::Action::kNone; }
   Liveness::Action verdict() const { return verdict_; }
-  // True if the peer's kernel has not yet acknowledged everything that was sent.
+  // True if the peer's kernel has not yet acknowledged everything that was sent, and not because
+  // the peer's process reads too slowly.
   bool HasUnacknowledged() const;
-  // The doubt was unfounded: watch from now on as if the peer had spoken.
-  void Acquit();
+  // The doubt was unfounded: watch as if the peer had spoken at `spoke`, which may lie ahead.
+  void Acquit(TimePoint spoke);
+  StreamProgress progress() const { return stream_->progress(); }
+  Duration RoundTrip() const { return stream_->RoundTrip(); }
   TimePoint last_used() const { return last_used_; }
   std::string peer() const { return peer_; }
 

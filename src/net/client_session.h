@@ -28,10 +28,13 @@ enum class Fate : uint8_t {
 };
 
 struct ExchangeResult {
-  // OK: `response` is complete, whatever its HTTP status. Otherwise why there is none.
+  // OK: `response` came to its end, whatever its HTTP status; of a body above the limit it has the
+  // beginning (HttpResponse::cut). Otherwise why there is none.
   Status status;
   Fate fate = Fate::kAnswered;
   HttpResponse response;
+  // Not OK, but the head of the answer came, and `response` is what arrived of it.
+  bool head = false;
   // The request was sent twice, the first time on a connection that then died: the peer may have it
   // twice.
   bool resent = false;
@@ -43,9 +46,13 @@ using ExchangeCallback = std::move_only_function<void(ExchangeResult)>;
 using SharedRequest = std::shared_ptr<const HttpRequest>;
 
 struct ClientLimits {
+  // Of a body so much is kept. The rest is read and dropped, so that the connection stays of use
+  // and the trailers are seen; after kMaxDroppedBytes the answer is given up.
   size_t max_response_bytes = 4 * 1024 * 1024;
   size_t max_header_bytes = 64 * 1024;
 };
+
+inline constexpr size_t kMaxDroppedBytes = size_t{16} * 1024 * 1024;
 
 class ClientSession {
  public:

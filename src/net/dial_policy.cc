@@ -62,11 +62,40 @@ void DialPolicy::OnRecovered(TimePoint) {
   phase_ = Phase::kConnected;
 }
 
-void DialPolicy::OnAnswered(uint64_t dial, TimePoint) {
-  std::erase_if(dials_, [dial](const Dial& d) { return d.id == dial; });
+void DialPolicy::OnStep(uint64_t dial, TimePoint when, bool connected) {
+  const auto it = std::ranges::find(dials_, dial, &Dial::id);
+  if (it == dials_.end()) {
+    return;
+  }
+  it->connected = connected;
+  if (when > it->last_step) {
+    it->slowest_step = std::max(it->slowest_step, when - it->last_step);
+    it->last_step = when;
+  }
+}
+
+TimePoint DialPolicy::AnswerBy(const Dial& dial, TimePoint now) const {
+  if (dial.passed_by) {
+    return dial.started;
+  }
+  const Duration allowed =
+      std::max({options_.answer_within, dial.connected ? patience_.answer : patience_.connect,
+                3 * dial.slowest_step, 2 * steps_.Slowest(now)});
+  const TimePoint end = dial.started + std::max(patience_.at_most, options_.answer_within);
+  return std::max(std::min(dial.last_step + allowed, end), patience_.spoke + allowed);
+}
+
+bool DialPolicy::OnAnswered(uint64_t dial, TimePoint now) {
+  bool in_time = false;
+  if (const auto it = std::ranges::find(dials_, dial, &Dial::id); it != dials_.end()) {
+    in_time = !it->reported;
+    steps_.Add(it->slowest_step, now, !in_time);
+    dials_.erase(it);
+  }
   DropAll();
   phase_ = Phase::kConnected;
   exhausted_ = false;
+  return in_time;
 }
 
 bool DialPolicy::OnDialFailed(uint64_t dial, TimePoint now) {
@@ -117,21 +146,21 @@ void DialPolicy::StartDial(TimePoint now) {
     dropped_.push_back(dials_.front().id);
     dials_.erase(dials_.begin());
   }
-  dials_.push_back({next_id_++, now});
+  dials_.push_back({.id = next_id_++, .started = now, .last_step = now});
   last_start_ = now;
 }
 
 DialPolicy::Actions DialPolicy::Poll(TimePoint now) {
   Actions actions;
   for (Dial& dial : dials_) {
-    if (!dial.reported && now >= AnswerBy(dial)) {
+    if (const TimePoint by = AnswerBy(dial, now); !dial.reported && now >= by) {
       dial.reported = true;
-      actions.overdue.push_back(dial.id);
+      actions.overdue.push_back({.id = dial.id, .waited = by - dial.started});
       CountFailure(now);
     }
   }
   std::erase_if(dials_, [&](const Dial& dial) {
-    const bool old = now - dial.started >= options_.give_up_after;
+    const bool old = dial.reported && now - dial.started >= options_.give_up_after;
     if (old) {
       dropped_.push_back(dial.id);
     }
@@ -164,7 +193,7 @@ std::optional<TimePoint> DialPolicy::NextPoll(TimePoint now) const {
     return now;
   }
   for (const Dial& dial : dials_) {
-    consider(dial.reported ? dial.started + options_.give_up_after : AnswerBy(dial));
+    consider(dial.reported ? dial.started + options_.give_up_after : AnswerBy(dial, now));
   }
   if ((phase_ == Phase::kBurst && burst_started_ < kBurst) ||
       (phase_ == Phase::kPaused && wanted(now))) {

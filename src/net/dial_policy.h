@@ -3,15 +3,21 @@
 //
 // A *burst* of three overlapping dials answers "is the peer there?" quickly: after a connection
 // failure they start at 0, 50 and 100 ms; on first use the second and third only help out (after
-// 300 and 600 ms, or 50 ms after a failed one). A dial that is not answered (TCP, TLS and SETTINGS
-// complete) within `answer_within`, or before two later ones failed, is reported as failed; it runs
-// on in the background for a while, so that a very slow network is still a network. Three failed
-// dials end the burst: waiting requests fail, and from then on one dial a second follows while
-// anybody wants the connection. There is no growing back-off: a peer that returns is found within a
-// second. Owned by one ClientChannel, on its worker.
+// 300 and 600 ms, or 50 ms after a failed one). A dial that is overdue, or still silent when two
+// later ones have failed, is reported as failed; it runs on in the background for a while, so that
+// a very slow network is still a network. Three failed dials end the burst: waiting requests fail,
+// and from then on one dial a second follows while anybody wants the connection. There is no
+// growing back-off: a peer that returns is found within a second.
+//
+// A dial is overdue when it has made no step (name found, TCP connected, bytes received) for longer
+// than is allowed, and the peer has not answered on another connection for as long. Allowed is the
+// longest of `answer_within`, three times the slowest step of this dial, twice the slowest step of
+// earlier dials (remembered for an hour), and the owner's Patience. Owned by one ClientChannel, on
+// its worker.
 #pragma once
 
 #include "base/loop.h"
+#include "net/answer_times.h"
 
 #include <chrono>
 #include <cstdint>
@@ -40,9 +46,22 @@ class DialPolicy {
 
   enum class Phase : uint8_t { kIdle, kBurst, kPaused, kConnected };
 
+  // What the owner knows about the peer.
+  struct Patience {
+    Duration connect{};  // until TCP is connected
+    Duration answer{};   // for each later step
+    TimePoint spoke{};   // when it last answered on another connection
+    // A dial that makes steps for ever is overdue all the same.
+    Duration at_most = std::chrono::seconds(30);
+  };
+
+  struct Overdue {
+    uint64_t id;
+    Duration waited;
+  };
   // What the caller must do now, in this order.
   struct Actions {
-    std::vector<uint64_t> overdue;  // report as failed (not answered in time); the dial runs on
+    std::vector<Overdue> overdue;   // report as failed (not answered in time); the dial runs on
     std::vector<uint64_t> abandon;  // drop silently
     std::vector<uint64_t> start;    // begin these dials
     bool exhausted = false;         // the peer is not there: requests that wait fail
@@ -64,7 +83,12 @@ class DialPolicy {
   void OnIdle(TimePoint now);
   // The suspected connection spoke again: running dials are not needed.
   void OnRecovered(TimePoint now);
-  void OnAnswered(uint64_t dial, TimePoint now);
+  // To be kept up to date before Poll and NextPoll.
+  void SetPatience(const Patience& patience) { patience_ = patience; }
+  // The dial got on; `connected`: TCP is. What is told again and unknown dials change nothing.
+  void OnStep(uint64_t dial, TimePoint when, bool connected);
+  // False if the dial had been reported overdue, or is no longer known.
+  bool OnAnswered(uint64_t dial, TimePoint now);
   // True if the failure is news, false if the dial was reported overdue before or is unknown.
   bool OnDialFailed(uint64_t dial, TimePoint now);
 
@@ -79,6 +103,9 @@ class DialPolicy {
   struct Dial {
     uint64_t id;
     TimePoint started;
+    TimePoint last_step;
+    Duration slowest_step{};
+    bool connected = false;
     bool reported = false;
     bool passed_by = false;  // later dials of its burst failed before it
   };
@@ -87,13 +114,13 @@ class DialPolicy {
   void DropAll();
   void CountFailure(TimePoint now);
   void PassBy(uint64_t failed);
-  TimePoint AnswerBy(const Dial& dial) const {
-    return dial.started + (dial.passed_by ? Duration::zero() : options_.answer_within);
-  }
+  TimePoint AnswerBy(const Dial& dial, TimePoint now) const;
   void StartDial(TimePoint now);
   bool wanted(TimePoint now) const { return now < wanted_until_; }
 
   Options options_;
+  Patience patience_;
+  AnswerTimes steps_{std::chrono::minutes(5)};  // the slowest of each dial that was answered
   Phase phase_ = Phase::kIdle;
   std::vector<Dial> dials_;
   uint64_t next_id_ = 1;

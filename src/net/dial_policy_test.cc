@@ -8,6 +8,7 @@ namespace gapless::net {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using Phase = DialPolicy::Phase;
 
 TimePoint At(int64_t ms) { return TimePoint(std::chrono::hours(1)) + milliseconds(ms); }
@@ -166,6 +167,90 @@ TEST(DialPolicyTest, AStrangersSilenceAtStartIsFoundWithinTwoSeconds) {
   EXPECT_LE(d.exhausted.front(), 1400);
 }
 
+// A dial that makes these steps, and when it is overdue; -1: never, since the last step answers it.
+struct Journey {
+  std::string_view situation;
+  std::vector<int64_t> steps;  // the first one is TCP's
+  int64_t overdue;
+  DialPolicy::Patience patience = {};
+};
+
+TEST(DialPolicyTest, TheTimeAllowedFollowsTheStepsOfADialAndWhatIsKnownOfThePeer) {
+  const Journey journeys[] = {
+      {"packets are dropped", {}, 800},
+      {"a stopped process: its kernel connects at once, then nothing", {1}, 801},
+      {"a stopped process 100 ms away", {100}, 900},
+      {"a stopped process 300 ms away", {300}, 1200},
+      {"the third step never comes", {250, 500}, 1300},
+      {"300 ms away, TCP, TLS and SETTINGS", {300, 600, 900}, -1},
+      {"500 ms away, TCP, TLS and SETTINGS", {500, 1000, 1500}, -1},
+      {"a relay that connects at once, TLS 500 ms away", {1, 500, 1000}, -1},
+      {"known to be a second away", {1000, 2000, 3000}, -1, {.connect = seconds(3)}},
+      {"known to be a second away, and silent", {}, 3000, {.connect = seconds(3)}},
+      {"busy, answers take two seconds", {1, 4000}, -1, {.answer = seconds(6)}},
+      {"busy, but not even its kernel answers", {}, 800, {.answer = seconds(6)}},
+      {"spoke 100 ms before the dial", {1}, 801, {.spoke = At(-100)}},
+      {"spoke 700 ms after the dial began", {1}, 1500, {.spoke = At(700)}},
+      {"steps for ever", {700, 1400, 2100, 2800, 3500, 4200}, 4000, {.at_most = seconds(4)}},
+  };
+  for (const Journey& journey : journeys) {
+    SCOPED_TRACE(journey.situation);
+    DialPolicy policy;
+    policy.SetPatience(journey.patience);
+    policy.OnConnectionFailed(At(0));
+    const uint64_t dial = policy.Poll(At(0)).start.at(0);
+    int64_t overdue = -1;
+    size_t done = 0;
+    for (int64_t ms = 0; ms < 20000 && overdue < 0; ++ms) {
+      if (done < journey.steps.size() && journey.steps[done] == ms) {
+        policy.OnStep(dial, At(ms), true);
+        if (++done == journey.steps.size() && journey.overdue < 0) {
+          EXPECT_TRUE(policy.OnAnswered(dial, At(ms)));
+          break;
+        }
+      }
+      for (const auto& [id, waited] : policy.Poll(At(ms)).overdue) {
+        if (id == dial) {
+          overdue = ms;
+          EXPECT_EQ(waited, milliseconds(ms));
+        }
+      }
+    }
+    EXPECT_EQ(overdue, journey.overdue);
+  }
+}
+
+TEST(DialPolicyTest, ASlowNetworkIsRememberedAndOneStandstillIsNot) {
+  const auto answered = [](DialPolicy& policy, int64_t at, std::vector<int64_t> steps) {
+    policy.OnConnectionFailed(At(at));
+    const uint64_t dial = policy.Poll(At(at)).start.at(0);
+    for (const int64_t step : steps) {
+      (void)policy.Poll(At(at + step));
+      policy.OnStep(dial, At(at + step), true);
+    }
+    return policy.OnAnswered(dial, At(at + steps.back()));
+  };
+  const auto silent = [](DialPolicy& policy, int64_t at) {
+    Driver driver;
+    driver.policy = policy;
+    driver.policy.OnConnectionFailed(At(at));
+    driver.RunUntil(at + 15000, at);
+    return driver.failed.front() - at;
+  };
+  DialPolicy far;
+  EXPECT_TRUE(answered(far, 0, {600, 1200, 1800}));
+  EXPECT_EQ(silent(far, 10000), 1200) << "twice the slowest step";
+
+  DialPolicy stopped;
+  EXPECT_FALSE(answered(stopped, 0, {1, 5000}));
+  EXPECT_EQ(silent(stopped, 10000), 800) << "a process that was stopped once is no slow network";
+
+  DialPolicy slow;
+  EXPECT_FALSE(answered(slow, 0, {1, 1500}));
+  EXPECT_FALSE(answered(slow, 400000, {1, 1400}));
+  EXPECT_EQ(silent(slow, 410000), 2798) << "slow twice, minutes apart";
+}
+
 TEST(DialPolicyTest, RecoveryOfASuspectedConnectionDropsItsDialsUnreported) {
   Driver d;
   d.policy.OnConnectionFailed(At(0));
@@ -198,9 +283,19 @@ TEST(DialPolicyTest, NeverRunsMoreDialsThanTheBoundAndEveryDialEndsInOneWay) {
     DialPolicy policy;
     std::map<uint64_t, int> open;  // dial -> times reported
     for (int64_t ms = 0; ms < 20000; ms += static_cast<int64_t>(rng.Below(120))) {
-      switch (rng.Below(12)) {
+      switch (rng.Below(14)) {
         case 0:
           policy.Want(At(ms));
+          break;
+        case 12:
+          if (!open.empty()) {
+            policy.OnStep(open.rbegin()->first, At(ms), rng.Chance(0.5));
+          }
+          break;
+        case 13:
+          policy.SetPatience({.connect = milliseconds(rng.Below(3000)),
+                              .answer = milliseconds(rng.Below(9000)),
+                              .spoke = At(ms - static_cast<int64_t>(rng.Below(5000)))});
           break;
         case 1:
           policy.WantNow(At(ms));
@@ -228,7 +323,7 @@ TEST(DialPolicyTest, NeverRunsMoreDialsThanTheBoundAndEveryDialEndsInOneWay) {
           break;
       }
       auto actions = policy.Poll(At(ms));
-      for (uint64_t id : actions.overdue) {
+      for (const auto& [id, waited] : actions.overdue) {
         ASSERT_TRUE(open.contains(id));
         EXPECT_EQ(open[id]++, 0);
       }

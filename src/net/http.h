@@ -68,6 +68,8 @@ struct HttpResponse {
   Rope body;
   // Sent after the body on HTTP/2 (and as chunked trailers never: HTTP/1.1 drops them).
   HttpHeaders trailers;
+  // The body went on: it was above the limit, or broke off. What is here is its beginning.
+  bool cut = false;
 };
 
 // Lower case in place, ASCII only.

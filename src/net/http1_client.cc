@@ -3,6 +3,7 @@
 #include "fmt/format.h"
 #include "net/http1_parser.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace gapless::net {
@@ -67,6 +68,7 @@ class Http1ClientSession final : public ClientSession, private Http1Parser::Sink
     SharedRequest request;
     ExchangeCallback done;
     HttpResponse response;
+    size_t dropped_bytes = 0;
   };
 
   Status OnHead(Http1Head head) override;
@@ -157,11 +159,18 @@ Status Http1ClientSession::OnBody(Slice bytes) {
     return OkStatus();
   }
   Rope& body = current_->response.body;
-  if (body.size() + bytes.size() > limits_.max_response_bytes) {
-    return ResourceExhausted(
-        fmt::format("the response is larger than {} bytes", limits_.max_response_bytes));
+  const size_t kept = std::min(bytes.size(), limits_.max_response_bytes - body.size());
+  if (kept > 0) {
+    body.Append(Slice::CopyOf(bytes.span().first(kept)));
   }
-  body.Append(Slice::CopyOf(bytes.span()));
+  if (kept < bytes.size()) {
+    current_->response.cut = true;
+    current_->dropped_bytes += bytes.size() - kept;
+    if (current_->dropped_bytes > kMaxDroppedBytes) {
+      return ResourceExhausted(fmt::format("the response is larger than {} bytes",
+                                           limits_.max_response_bytes + kMaxDroppedBytes));
+    }
+  }
   return OkStatus();
 }
 
@@ -181,8 +190,10 @@ void Http1ClientSession::Finish(Status status, Fate fate) {
     return;
   }
   ExchangeResult result{std::move(status), fate, {}};
-  if (result.status.ok()) {
+  result.head = !result.status.ok() && final_head_;
+  if (result.status.ok() || result.head) {
     result.response = std::move(current_->response);
+    result.response.cut = result.response.cut || result.head;
   }
   finished_.emplace(std::move(current_->done), std::move(result));
   current_.reset();

@@ -49,6 +49,7 @@ struct Exchange {
   HttpResponse response;
   bool final_head = false;  // the next HEADERS are trailers
   size_t header_bytes = 0;
+  size_t dropped_bytes = 0;  // of the body, above the limit
 };
 
 nghttp2_nv Pair(std::string_view name, std::string_view value) {
@@ -278,8 +279,10 @@ void Http2ClientSession::Finish(int32_t stream, Status status, Fate fate) {
   }
   Exchange& exchange = *it->second;
   ExchangeResult result{std::move(status), fate, {}};
-  if (result.status.ok()) {
+  result.head = !result.status.ok() && exchange.final_head;
+  if (result.status.ok() || result.head) {
     result.response = std::move(exchange.response);
+    result.response.cut = result.response.cut || result.head;
   }
   finished_.emplace_back(std::move(exchange.done), std::move(result));
   streams_.erase(exchange.id);
@@ -383,14 +386,20 @@ int Http2ClientSession::OnDataChunk(nghttp2_session*, uint8_t, int32_t stream, c
   if (exchange == nullptr) {
     return 0;
   }
-  if (exchange->response.body.size() + size > self.limits_.max_response_bytes) {
-    self.Refuse(stream, fmt::format("the response is larger than {} bytes",
-                                    self.limits_.max_response_bytes));
-    return 0;
+  HttpResponse& response = exchange->response;
+  const size_t kept = std::min(size, self.limits_.max_response_bytes - response.body.size());
+  if (kept > 0) {
+    // Responses are small: a copy is cheaper than keeping a whole read buffer alive.
+    response.body.Append(Slice::CopyOf(ByteSpan(reinterpret_cast<const std::byte*>(data), kept)));
   }
-  // Responses are small: a copy is cheaper than keeping a whole read buffer alive.
-  exchange->response.body.Append(
-      Slice::CopyOf(ByteSpan(reinterpret_cast<const std::byte*>(data), size)));
+  if (kept < size) {
+    response.cut = true;
+    exchange->dropped_bytes += size - kept;
+    if (exchange->dropped_bytes > kMaxDroppedBytes) {
+      self.Refuse(stream, fmt::format("the response is larger than {} bytes",
+                                      self.limits_.max_response_bytes + kMaxDroppedBytes));
+    }
+  }
   return 0;
 }
 

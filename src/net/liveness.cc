@@ -51,7 +51,7 @@ Liveness::Action Liveness::Poll(TimePoint now) {
   const Duration silence = now - last_evidence_;
   if (silence >= options_.suspect_after) {
     // A PING that went out late, because this process was busy, has its time as well.
-    const bool asked = ping_outstanding_ ? now - ping_sent_ >= half() : !options_.can_ping;
+    const bool asked = ping_outstanding_ ? now - ping_sent_ >= ping_within() : !options_.can_ping;
     if (asked) {
       return verdict_ = Action::kSuspect;
     }
@@ -80,7 +80,7 @@ std::optional<TimePoint> Liveness::NextPoll() const {
     return last_evidence_ + half();
   }
   const TimePoint due = last_evidence_ + options_.suspect_after;
-  return ping_outstanding_ ? std::max(due, ping_sent_ + half()) : due;
+  return ping_outstanding_ ? std::max(due, ping_sent_ + ping_within()) : due;
 }
 
 }  // namespace gapless::net

@@ -10,8 +10,8 @@
 //   silence >= suspect_after / 2  -> kSendPing, at most kPingsBetweenAnswers until the peer sends
 //   response bytes again
 //                                    (gRPC servers answer more with GOAWAY ENHANCE_YOUR_CALM)
-//   silence >= suspect_after      -> kSuspect if a PING is unanswered (or pings are not to be had:
-//   HTTP/1.1),
+//   silence >= suspect_after      -> kSuspect if a PING is unanswered for suspect_after / 2 and two
+//   round trips (or pings are not to be had: HTTP/1.1),
 //                                    kReplace if the PINGs are used up and were all answered: the
 //                                    connection was slow when last asked and cannot be asked again,
 //                                    so a fresh one has to tell
@@ -20,6 +20,7 @@
 
 #include "base/loop.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -41,13 +42,19 @@ class Liveness {
   void OnRequestStarted(TimePoint now);
   void OnRequestEnded();
   // Bytes arrived that are no response (WINDOW_UPDATE, SETTINGS, any frame).
+  // Also from elsewhere: `now` may lie ahead, to put the next suspicion off.
   void OnReceived(TimePoint now) { Evidence(now); }
   // HEADERS or DATA of a response arrived: the PING budget is full again.
   void OnAnswer(TimePoint now);
   void OnPingAck(TimePoint now);
   // The PING asked for was written; `position` is the number of bytes of the connection up to and
   // including it.
-  void OnPingSent(uint64_t position) { ping_position_ = position; }
+  // `round_trip` is the network's: a PING that is on its way for less than twice as long is no
+  // silence.
+  void OnPingSent(uint64_t position, Duration round_trip) {
+    ping_position_ = position;
+    network_round_trip_ = round_trip;
+  }
   // A sample: how many bytes of the connection the peer's kernel has acknowledged, of how many
   // written. Progress counts while more is to come: when the last byte was acknowledged is unknown,
   // so that one says nothing. Take a sample when a request starts and several times per
@@ -67,12 +74,15 @@ class Liveness {
  private:
   void Evidence(TimePoint now);
   Duration half() const { return options_.suspect_after / 2; }
+  // How long a PING may be unanswered.
+  Duration ping_within() const { return std::max(half(), 2 * network_round_trip_); }
 
   Options options_;
   int requests_ = 0;
   TimePoint last_evidence_{};
   bool ping_outstanding_ = false;
   TimePoint ping_sent_{};
+  Duration network_round_trip_{};
   int pings_since_answer_ = 0;
   std::optional<uint64_t> ping_position_;
   uint64_t acked_ = 0;

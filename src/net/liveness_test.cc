@@ -85,7 +85,7 @@ TEST(LivenessTest, BytesTakenByThePeersKernelAreLifeOnlyUntilThePingArrived) {
   liveness.OnRequestStarted(At(0));
   liveness.OnTransportAcked(1000, 9000, At(0));
   EXPECT_EQ(liveness.Poll(At(500)), Action::kSendPing);
-  liveness.OnPingSent(9017);
+  liveness.OnPingSent(9017, Duration::zero());
   liveness.OnTransportAcked(5000, 9017, At(900));
   EXPECT_EQ(liveness.Poll(At(1000)), Action::kNone) << "a slow upload is progress";
   liveness.OnTransportAcked(9017, 30000, At(1300));
@@ -117,6 +117,16 @@ TEST(LivenessTest, WithoutPingsSilenceAloneIsSuspect) {
   EXPECT_EQ(liveness.NextPoll(), At(1000));
   EXPECT_EQ(liveness.Poll(At(999)), Action::kNone);
   EXPECT_EQ(liveness.Poll(At(1000)), Action::kSuspect);
+}
+
+TEST(LivenessTest, APingToAPeerFarAwayHasTwoRoundTrips) {
+  Liveness liveness({});
+  liveness.OnRequestStarted(At(0));
+  EXPECT_EQ(liveness.Poll(At(500)), Action::kSendPing);
+  liveness.OnPingSent(17, milliseconds(400));
+  EXPECT_EQ(liveness.NextPoll(), At(1300));
+  EXPECT_EQ(liveness.Poll(At(1299)), Action::kNone);
+  EXPECT_EQ(liveness.Poll(At(1300)), Action::kSuspect);
 }
 
 // Whatever happened before, a peer that falls silent for good is suspect or to be replaced within

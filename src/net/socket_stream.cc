@@ -50,6 +50,16 @@ SocketAddress PeerAddressOf(int fd) {
   return SocketAddress(reinterpret_cast<sockaddr*>(&storage), size);
 }
 
+// nullopt: not TCP, or closed.
+std::optional<tcp_info> TcpInfo(const Fd& fd) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (!fd.valid() || getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+    return std::nullopt;
+  }
+  return info;
+}
+
 // One per thread: streams of a worker read one after the other.
 ThreadSlab& ReadMemory() {
   thread_local ThreadSlab memory(kThreadSlab);
@@ -141,6 +151,7 @@ void SocketStream::OnConnected() {
   }
   connect_timer_.Cancel();
   state_ = State::kConnected;
+  progress_.connected = worker_.Now();
   SetSocketOptions();
   if (local_.size() == 0) {
     local_ = LocalAddressOf(fd_.get());
@@ -167,11 +178,30 @@ void SocketStream::SetSocketOptions() {
     SetIntOption(fd_.get(), IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(idle));
     SetIntOption(fd_.get(), IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(idle));
   }
-  auto unacked =
-      std::chrono::duration_cast<std::chrono::milliseconds>(options_.tcp_user_timeout).count();
-  if (unacked > 0) {
-    SetIntOption(fd_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(unacked));
+  if (options_.tcp_user_timeout > Duration::zero()) {
+    // A packet that is lost on a long way is acknowledged some round trips later.
+    user_timeout_ = std::max(options_.tcp_user_timeout, 6 * RoundTrip());
+    SetUserTimeout(user_timeout_);
   }
+}
+
+void SocketStream::SetUserTimeout(Duration timeout) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
+  SetIntOption(fd_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(ms));
+}
+
+bool SocketStream::ReaderIsFull() {
+  if (!reader_full_ && AckedBytes() == queued_bytes()) {
+    return false;
+  }
+  const std::optional<tcp_info> info = TcpInfo(fd_);
+  int unsent = 0;
+  const bool full =
+      info && info->tcpi_unacked == 0 && ioctl(fd_.get(), SIOCOUTQNSD, &unsent) == 0 && unsent > 0;
+  if (full != reader_full_ && user_timeout_ > Duration::zero()) {
+    SetUserTimeout(full ? Duration::zero() : user_timeout_);
+  }
+  return reader_full_ = full;
 }
 
 void SocketStream::OnIo(uint32_t events) {
@@ -233,6 +263,7 @@ void SocketStream::ReadSome() {
     }
     const size_t size = static_cast<size_t>(got);
     total += size;
+    progress_.heard = worker_.Now();
     // A short read has emptied the socket: what comes later is a new edge. Not so when the end has
     // come already.
     readable_ = size == room.size() || hangup_;
@@ -353,6 +384,11 @@ uint64_t SocketStream::AckedBytes() const {
     return 0;
   }
   return sent_ - std::min(sent_, static_cast<uint64_t>(unacked));
+}
+
+Duration SocketStream::RoundTrip() const {
+  const std::optional<tcp_info> info = TcpInfo(fd_);
+  return info ? std::chrono::microseconds(info->tcpi_rtt) : Duration::zero();
 }
 
 void SocketStream::FinishIfBothEnded() {

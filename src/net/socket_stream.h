@@ -32,6 +32,9 @@ class SocketStream final : public Stream {
   bool above_high_watermark() const override { return above_high_; }
   uint64_t queued_bytes() const override { return sent_ + pending_; }
   uint64_t AckedBytes() const override;
+  bool ReaderIsFull() override;
+  StreamProgress progress() const override { return progress_; }
+  Duration RoundTrip() const override;
   const SocketAddress& local_address() const override { return local_; }
   const SocketAddress& peer_address() const override { return peer_; }
   bool is_tls() const override { return false; }
@@ -45,6 +48,7 @@ class SocketStream final : public Stream {
   void FinishConnect();
   void OnConnected();
   void SetSocketOptions();
+  void SetUserTimeout(Duration timeout);
   void OnIo(uint32_t events);
   void ReadSome();
   void Flush();
@@ -68,6 +72,9 @@ class SocketStream final : public Stream {
   SocketAddress local_;
   SocketAddress peer_;
   Fd fd_;
+  StreamProgress progress_;
+  Duration user_timeout_{};
+  bool reader_full_ = false;
   IoWatch watch_;
   Timer connect_timer_;
   // Points here until the stream is destroyed.

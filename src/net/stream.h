@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace gapless::net {
@@ -55,6 +56,12 @@ struct StreamOptions {
   Duration tcp_user_timeout = {};
 };
 
+// How far a stream got on the network, below TLS and proxies.
+struct StreamProgress {
+  std::optional<TimePoint> connected;  // TCP
+  std::optional<TimePoint> heard;      // the last bytes received
+};
+
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -82,6 +89,14 @@ class Stream {
   // How many of those the peer's kernel has acknowledged: asks the kernel (one system call). For
   // unix sockets: has read.
   virtual uint64_t AckedBytes() const = 0;
+  // True if the peer's kernel answers but takes no more, since its process does not read. From then
+  // on, until this says otherwise, tcp_user_timeout does not hold: the kernel's would count the
+  // probes that are answered as well.
+  virtual bool ReaderIsFull() = 0;
+  virtual StreamProgress progress() const = 0;
+  // The round trip that the kernel measured (one system call): of the network and the peer's
+  // kernel. Zero: unknown.
+  virtual Duration RoundTrip() const = 0;
 
   // Valid from OnConnected on.
   virtual const SocketAddress& local_address() const = 0;

@@ -34,6 +34,9 @@ class TlsStream final : public Stream, private StreamHandler {
   bool above_high_watermark() const override { return socket_->above_high_watermark(); }
   uint64_t queued_bytes() const override { return socket_->queued_bytes(); }
   uint64_t AckedBytes() const override { return socket_->AckedBytes(); }
+  bool ReaderIsFull() override { return socket_->ReaderIsFull(); }
+  StreamProgress progress() const override { return socket_->progress(); }
+  Duration RoundTrip() const override { return socket_->RoundTrip(); }
   const SocketAddress& local_address() const override { return socket_->local_address(); }
   const SocketAddress& peer_address() const override { return socket_->peer_address(); }
   bool is_tls() const override { return true; }

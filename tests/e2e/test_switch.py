@@ -90,7 +90,7 @@ def test_a_primary_over_grpc_that_is_gone_is_replaced_and_taken_again(
     whole_outage(make_collector(failover(primary, secondary)), primary, secondary, way)
 
 
-@pytest.mark.parametrize("way", ("closed", "black hole", "UNAVAILABLE"))
+@pytest.mark.parametrize("way", ("closed", "black hole", "stopped", "UNAVAILABLE"))
 def test_a_primary_over_http_that_is_gone_is_replaced_and_taken_again(
         make_backend, make_collector, way):
     primary, secondary = make_backend("primary", protocol="http"), make_backend("secondary")

@@ -1,9 +1,9 @@
 #include "exporter/otlp_grpc/protocol.h"
 
 #include "endpoint/payload.h"
+#include "endpoint/peer_words.h"
 #include "endpoint/user_agent.h"
 #include "fmt/format.h"
-#include "net/grpc_client.h"
 #include "otlp/service.h"
 #include "otlp/status_map.h"
 
@@ -12,6 +12,8 @@ namespace {
 
 using delivery::AttemptResult;
 using delivery::ClassifyGrpc;
+
+constexpr size_t kMaxTypeWords = 64;
 
 Result<Rope> Plain(const net::GrpcAnswer& answer) {
   RETURN_IF_ERROR(answer.body_status);
@@ -22,22 +24,26 @@ Result<Rope> Plain(const net::GrpcAnswer& answer) {
   return wire::Decompress(codec, answer.body, otlp::kMaxResponseSize);
 }
 
-// grpc-status decides; the details add the delay.
-Status Failure(const net::GrpcAnswer& answer) {
-  if (!answer.status) {
-    return Status(otlp::CodeForHttpOfGrpc(answer.http_status),
-                  fmt::format("unexpected HTTP status code received from server: {}",
-                              answer.http_status))
-        .FromPeer();
+Result<otlp::PartialSuccess> ReadPartial(const net::GrpcAnswer& answer) {
+  ASSIGN_OR_RETURN(const Rope body, Plain(answer));
+  return otlp::DecodeResponse(body);
+}
+
+// As grpc-go says it, and then what the proxy says.
+std::string ProxyWords(const net::HttpResponse& response, const net::HttpHeaders& secrets) {
+  std::string text =
+      fmt::format("unexpected HTTP status code received from server: {}", response.status);
+  if (const std::string_view reason = net::HttpReason(response.status); !reason.empty()) {
+    text += fmt::format(" ({})", reason);
   }
-  Status status = Status(otlp::CodeForGrpc(*answer.status), answer.message).FromPeer();
-  if (!answer.details.empty()) {
-    const auto details = otlp::DecodeStatus(AsBytes(answer.details));
-    if (details && details->code() == status.code() && details->retry_after()) {
-      return status.WithRetryAfter(*details->retry_after());
-    }
+  const std::string type = endpoint::OneLine(endpoint::MediaType(response), kMaxTypeWords);
+  if (!type.empty() && !type.starts_with("application/grpc")) {
+    text += fmt::format("; received unexpected content-type \"{}\"", type);
   }
-  return status;
+  if (const std::string words = endpoint::PeerWords(response, secrets); !words.empty()) {
+    text += fmt::format(", Message={}", words);
+  }
+  return text;
 }
 
 }  // namespace
@@ -66,22 +72,45 @@ net::HttpRequest GrpcProtocol::Frame(Rope body, Duration timeout, bool probe) {
                                .timeout = timeout});
 }
 
+std::string GrpcProtocol::Words(std::string_view text) const {
+  return endpoint::OneLine(endpoint::WithoutSecrets(std::string(text), metadata_),
+                           endpoint::kMaxStatusWords);
+}
+
+// grpc-status decides; the details add the delay.
+AttemptResult GrpcProtocol::Failure(const net::HttpResponse& response,
+                                    const net::GrpcAnswer& answer) const {
+  if (!answer.status) {
+    return delivery::ClassifyHttpOfGrpc(
+        answer.http_status,
+        Status(otlp::CodeForHttpOfGrpc(answer.http_status), ProxyWords(response, metadata_))
+            .FromPeer());
+  }
+  Status status = Status(otlp::CodeForGrpc(*answer.status), Words(answer.message)).FromPeer();
+  if (!answer.details.empty()) {
+    const auto details = otlp::DecodeStatus(AsBytes(answer.details));
+    if (details && details->code() == status.code() && details->retry_after()) {
+      status = status.WithRetryAfter(*details->retry_after());
+    }
+  }
+  return ClassifyGrpc(std::move(status));
+}
+
 AttemptResult GrpcProtocol::Read(const net::HttpResponse& response, WallTime) {
   const net::GrpcAnswer answer = net::ReadGrpcAnswer(response, otlp::kMaxResponseSize);
   if (answer.status != 0u) {
-    return ClassifyGrpc(Failure(answer));
-  }
-  Result<Rope> body = Plain(answer);
-  if (!body.ok()) {
-    return ClassifyGrpc(Internal(body.status().message()).FromPeer());
-  }
-  const auto partial = otlp::DecodeResponse(*body);
-  if (!partial.ok()) {
-    return ClassifyGrpc(Internal(partial.status().message()).FromPeer());
+    return Failure(response, answer);
   }
   AttemptResult result;
+  const auto partial = ReadPartial(answer);
+  if (!partial.ok()) {
+    // Status 0 is final whatever the message is: to send the batch again would store it twice.
+    result.warning = fmt::format("the answer to a successful export cannot be read: {}",
+                                 partial.status().message());
+    return result;
+  }
   result.rejected_items = static_cast<uint64_t>(std::max<int64_t>(0, partial->rejected_items));
-  result.warning = partial->message;
+  result.warning = Words(partial->message);
   return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include "delivery/channel_transport.h"
 #include "endpoint/client.h"
+#include "net/grpc_client.h"
 #include "otlp/signal.h"
 
 #include <string>
@@ -15,9 +16,18 @@ class GrpcProtocol final : public delivery::ExportProtocol {
 
   Result<Rope> Encode(const otlp::Batch& batch) override;
   net::HttpRequest Frame(Rope body, Duration timeout, bool probe) override;
+  delivery::Transport::Form form() const override {
+    return {.encoding = "proto", .codec = encoding_.empty() ? "none" : encoding_};
+  }
   delivery::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
+  // The status comes after the body.
+  bool HeadTells() const override { return false; }
 
  private:
+  delivery::AttemptResult Failure(const net::HttpResponse& response,
+                                  const net::GrpcAnswer& answer) const;
+  std::string Words(std::string_view text) const;
+
   const wire::Codec codec_;
   const std::string encoding_;
   const std::string path_;

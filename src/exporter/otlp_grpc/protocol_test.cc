@@ -124,8 +124,61 @@ TEST(GrpcProtocolTest, AProxysHttpErrorIsMapped) {
   EXPECT_EQ(Read(response).outcome, OutcomeClass::kFaulty);
 }
 
-TEST(GrpcProtocolTest, AnUnreadableSuccessIsTheServersFault) {
-  EXPECT_EQ(Read(Answer({{"grpc-status", "0"}}, "\xff\xff\xff")).outcome, OutcomeClass::kFaulty);
+TEST(GrpcProtocolTest, AProxysWordsAreShown) {
+  net::HttpResponse response;
+  response.status = 502;
+  response.headers.Add("content-type", "text/html; charset=utf-8");
+  response.body = Rope::CopyOf(
+      "<html><head><title>502</title></head><body><h1>502 Bad Gateway</h1>\r\n"
+      "no live upstreams for s3cret</body></html>");
+  const AttemptResult result = Read(response);
+  EXPECT_EQ(result.outcome, OutcomeClass::kTransport);
+  EXPECT_EQ(result.status.message(),
+            "unexpected HTTP status code received from server: 502 (Bad Gateway); received "
+            "unexpected content-type \"text/html\", Message=502 Bad Gateway no live upstreams for "
+            "[REDACTED]");
+}
+
+TEST(GrpcProtocolTest, AProxysLimitOnSizeIsToBeCut) {
+  for (const int status : {413, 431}) {
+    net::HttpResponse response;
+    response.status = status;
+    const AttemptResult result = Read(response);
+    EXPECT_EQ(result.outcome, OutcomeClass::kRejected);
+    EXPECT_TRUE(result.too_large);
+  }
+}
+
+TEST(GrpcProtocolTest, TheMessageIsOneLineWithoutSecrets) {
+  const AttemptResult result =
+      Read(Answer({{"grpc-status", "3"}, {"grpc-message", "bad%0A%1B[31m token s3cret"}}));
+  EXPECT_EQ(result.status.message(), "bad [31m token [REDACTED]");
+}
+
+TEST(GrpcProtocolTest, ASuccessIsFinalWhateverFollowsIt) {
+  const net::HttpResponse answers[] = {
+      Answer({{"grpc-status", "0"}}, "\xff\xff\xff"),
+      [] {
+        net::HttpResponse none = Answer({{"grpc-status", "0"}});
+        none.body = Rope();
+        return none;
+      }(),
+      [] {
+        net::HttpResponse broken = Answer({{"grpc-status", "0"}});
+        broken.body =
+            Rope::CopyOf(std::string("\0\0\0\0\x09"
+                                     "abc",
+                                     8));
+        broken.cut = true;
+        return broken;
+      }(),
+  };
+  for (const net::HttpResponse& answer : answers) {
+    const AttemptResult result = Read(answer);
+    EXPECT_EQ(result.outcome, OutcomeClass::kOk);
+    EXPECT_TRUE(result.status.ok());
+    EXPECT_THAT(result.warning, ::testing::HasSubstr("cannot be read"));
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "exporter/otlp_http/protocol.h"
 
 #include "endpoint/payload.h"
+#include "endpoint/peer_words.h"
 #include "endpoint/user_agent.h"
 #include "fmt/format.h"
 #include "otlp/json_encode.h"
@@ -16,17 +17,22 @@ using delivery::AttemptResult;
 
 constexpr std::string_view kProtobuf = "application/x-protobuf";
 constexpr std::string_view kJson = "application/json";
-// Of an error body, as upstream.
-constexpr size_t kMaxErrorBytes = 64 * 1024;
 
-// Without parameters.
-std::string_view MediaType(const net::HttpResponse& response) {
-  const std::string_view value = response.headers.Find("content-type").value_or("");
-  std::string_view type = value.substr(0, value.find(';'));
-  while (type.ends_with(' ')) {
-    type.remove_suffix(1);
+// What the body of a success says beyond it; nothing, unless it is OTLP's own.
+Result<otlp::PartialSuccess> ReadPartial(const net::HttpResponse& response, otlp::Signal signal) {
+  const std::string type = endpoint::MediaType(response);
+  // Many backends answer with no body or one of their own.
+  if (response.body.empty() || (type != kProtobuf && type != kJson)) {
+    return otlp::PartialSuccess();
   }
-  return type;
+  if (response.cut) {
+    return InvalidArgument(fmt::format("{} response broke off or is too large", type));
+  }
+  ASSIGN_OR_RETURN(const wire::Codec codec,
+                   wire::ParseCodec(response.headers.Find("content-encoding").value_or("")));
+  ASSIGN_OR_RETURN(const Rope plain,
+                   wire::Decompress(codec, response.body, otlp::kMaxResponseSize));
+  return type == kProtobuf ? otlp::DecodeResponse(plain) : otlp::DecodeResponseJson(plain, signal);
 }
 
 }  // namespace
@@ -39,6 +45,7 @@ HttpProtocol::HttpProtocol(const Config& config, const endpoint::UrlTarget& targ
       // Upstream's "zlib" is not registered for HTTP, but peers of ours know the name.
       content_encoding_(codec_ == wire::Codec::kZlib ? config.client.compression
                                                      : wire::ContentEncoding(codec_)),
+      codec_name_(codec_ == wire::Codec::kIdentity ? "none" : config.client.compression),
       level_(endpoint::HttpLevel(config.client)),
       url_(config.UrlFor(signal)) {
   request_.method = "POST";
@@ -55,6 +62,7 @@ HttpProtocol::HttpProtocol(const Config& config, const endpoint::UrlTarget& targ
     request_.target = "http://" + target.authority + target.path;
     if (!proxy->authorization.empty()) {
       request_.headers.Add("proxy-authorization", proxy->authorization);
+      secrets_.Add("proxy-authorization", proxy->authorization);
     }
   }
   for (const net::HttpHeader& header : endpoint::ToHeaders(config.client.headers)) {
@@ -62,6 +70,7 @@ HttpProtocol::HttpProtocol(const Config& config, const endpoint::UrlTarget& targ
       request_.authority = header.value;
     } else {
       request_.headers.Set(header.name, header.value);
+      secrets_.Add(header.name, header.value);
     }
   }
 }
@@ -94,16 +103,24 @@ net::HttpRequest HttpProtocol::Frame(Rope body, Duration, bool probe) {
   return request;
 }
 
+delivery::Transport::Form HttpProtocol::form() const {
+  return {.encoding = encoding_ == Encoding::kJson ? "json" : "proto", .codec = codec_name_};
+}
+
+std::optional<net::HttpRequest> HttpProtocol::FrameOther() const {
+  net::HttpRequest request = request_;
+  const bool json = encoding_ != Encoding::kJson;
+  request.headers.Set("content-type", std::string(json ? kJson : kProtobuf));
+  request.body = json ? Rope(Slice::Static("{}")) : Rope();
+  return request;
+}
+
 Status HttpProtocol::Failure(const net::HttpResponse& response, WallTime now) const {
   std::string text =
       fmt::format("error exporting items, request to {} responded with HTTP Status Code {}", url_,
                   response.status);
-  if (!response.body.empty() && response.body.size() <= kMaxErrorBytes &&
-      MediaType(response) == kProtobuf) {
-    const Slice bytes = response.body.Flatten();
-    if (const auto details = otlp::DecodeStatus(bytes.span()); details) {
-      text += fmt::format(", Message={}", details->message());
-    }
+  if (const std::string words = endpoint::PeerWords(response, secrets_); !words.empty()) {
+    text += fmt::format(", Message={}", words);
   }
   std::optional<Duration> delay;
   if (const auto value = response.headers.Find("retry-after")) {
@@ -117,20 +134,16 @@ AttemptResult HttpProtocol::Read(const net::HttpResponse& response, WallTime now
     return delivery::ClassifyHttp(response.status, Failure(response, now));
   }
   AttemptResult result;
-  // Many backends answer with no body or one of their own; only OTLP's says more than "200".
-  const std::string_view type = MediaType(response);
-  if (response.body.empty() || (type != kProtobuf && type != kJson)) {
+  const auto partial = ReadPartial(response, signal_);
+  if (!partial.ok()) {
+    // A 2xx is final whatever its body says: to send the batch again would store it twice.
+    result.warning = fmt::format("the answer to a successful export cannot be read: {}",
+                                 partial.status().message());
     return result;
   }
-  const auto partial = type == kProtobuf ? otlp::DecodeResponse(response.body)
-                                         : otlp::DecodeResponseJson(response.body, signal_);
-  if (!partial.ok()) {
-    return delivery::ClassifyGrpc(
-        Internal(fmt::format("error parsing {} response: {}", type, partial.status().message()))
-            .FromPeer());
-  }
   result.rejected_items = static_cast<uint64_t>(std::max<int64_t>(0, partial->rejected_items));
-  result.warning = partial->message;
+  result.warning = endpoint::OneLine(endpoint::WithoutSecrets(partial->message, secrets_),
+                                     endpoint::kMaxStatusWords);
   return result;
 }
 

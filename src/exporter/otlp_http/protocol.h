@@ -6,6 +6,7 @@
 #include "endpoint/target.h"
 #include "exporter/otlp_http/config.h"
 
+#include <optional>
 #include <string>
 
 namespace gapless::exporter::otlp_http {
@@ -19,7 +20,10 @@ class HttpProtocol final : public delivery::ExportProtocol {
 
   Result<Rope> Encode(const otlp::Batch& batch) override;
   net::HttpRequest Frame(Rope body, Duration timeout, bool probe) override;
+  delivery::Transport::Form form() const override;
+  std::optional<net::HttpRequest> FrameOther() const override;
   delivery::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
+  bool HeadTells() const override { return true; }
 
  private:
   Status Failure(const net::HttpResponse& response, WallTime now) const;
@@ -28,8 +32,10 @@ class HttpProtocol final : public delivery::ExportProtocol {
   const Encoding encoding_;
   const wire::Codec codec_;
   const std::string content_encoding_;
+  const std::string codec_name_;  // as configured
   const int level_;
   const std::string url_;     // for messages
+  net::HttpHeaders secrets_;  // what no message may quote
   net::HttpRequest request_;  // without body
 };
 

@@ -90,6 +90,39 @@ TEST(HttpProtocolTest, JsonEncodingWritesJson) {
   EXPECT_EQ(protocol.Frame(Rope(), Duration::zero(), true).body.ToString(), "{}");
 }
 
+TEST(HttpProtocolTest, AnEmptyExportCanBeFramedInTheOtherEncoding) {
+  Config config = Base();
+  config.client.compression = "zlib";
+  HttpProtocol proto = Make(config);
+  EXPECT_EQ(proto.form().encoding, "proto");
+  EXPECT_EQ(proto.form().codec, "zlib");
+  EXPECT_EQ(proto.FrameOther()->headers.Find("content-type"), "application/json");
+  EXPECT_EQ(proto.FrameOther()->body.ToString(), "{}");
+  EXPECT_FALSE(proto.FrameOther()->headers.Has("content-encoding"));
+  config.encoding = Encoding::kJson;
+  config.client.compression = "none";
+  HttpProtocol json = Make(config);
+  EXPECT_EQ(json.form().encoding, "json");
+  EXPECT_EQ(json.form().codec, "none");
+  EXPECT_EQ(json.FrameOther()->headers.Find("content-type"), "application/x-protobuf");
+  EXPECT_TRUE(json.FrameOther()->body.empty());
+}
+
+TEST(HttpProtocolTest, AnEmptyExportIsReallyCompressed) {
+  for (const char* name : {"gzip", "zstd", "zlib", "lz4"}) {
+    Config config = Base();
+    config.client.compression = name;
+    HttpProtocol protocol = Make(config);
+    const Rope body = protocol.Encode(otlp::Batch()).value();
+    EXPECT_FALSE(body.empty()) << name;
+    const auto codec = wire::ParseCodec(name);
+    EXPECT_EQ(wire::Decompress(*codec, body, 100)->size(), 0u) << name;
+  }
+  Config json = Base();
+  json.encoding = Encoding::kJson;
+  EXPECT_EQ(Make(json).Encode(otlp::Batch()).value().ToString(), "{}");
+}
+
 TEST(HttpProtocolTest, ReadsSuccessWhateverTheBodyUnlessItIsBrokenOtlp) {
   EXPECT_EQ(Read(200).outcome, OutcomeClass::kOk);
   EXPECT_EQ(Read(204).outcome, OutcomeClass::kOk);
@@ -101,8 +134,40 @@ TEST(HttpProtocolTest, ReadsSuccessWhateverTheBodyUnlessItIsBrokenOtlp) {
   const AttemptResult json = Read(200, {{"content-type", "application/json; charset=utf-8"}},
                                   R"({"partialSuccess":{"rejectedSpans":"2","errorMessage":"m"}})");
   EXPECT_EQ(json.rejected_items, 2u);
-  EXPECT_EQ(Read(200, {{"content-type", "application/x-protobuf"}}, "\xff\xff").outcome,
-            OutcomeClass::kFaulty);
+}
+
+TEST(HttpProtocolTest, ASuccessIsFinalWhateverFollowsIt) {
+  const std::pair<net::HttpHeaders, std::string> answers[] = {
+      {{{"content-type", "application/json"}}, "OK"},
+      {{{"content-type", "application/x-protobuf"}}, "\xff\xff"},
+      {{{"content-type", "application/x-protobuf"}}, std::string("\x0a\x05\x08", 3)},
+      {{{"content-type", "application/json"}, {"content-encoding", "gzip"}}, "no gzip"},
+      {{{"content-type", "application/json"}, {"content-encoding", "br"}}, "brotli"},
+  };
+  for (const auto& [headers, body] : answers) {
+    const AttemptResult result = Read(200, headers, body);
+    EXPECT_EQ(result.outcome, OutcomeClass::kOk) << body;
+    EXPECT_TRUE(result.status.ok());
+    EXPECT_EQ(result.rejected_items, 0u);
+    EXPECT_THAT(result.warning, HasSubstr("cannot be read")) << body;
+  }
+  net::HttpResponse cut;
+  cut.headers.Add("content-type", "application/json");
+  cut.body = Rope::CopyOf("{\"partial");
+  cut.cut = true;
+  const AttemptResult result = Make(Base()).Read(cut, WallTime());
+  EXPECT_EQ(result.outcome, OutcomeClass::kOk);
+  EXPECT_THAT(result.warning, HasSubstr("broke off"));
+}
+
+TEST(HttpProtocolTest, ACompressedPartialSuccessIsRead) {
+  const auto body = wire::Compress(
+      wire::Codec::kGzip, wire::kDefaultLevel,
+      Rope::CopyOf(R"({"partialSuccess":{"rejectedSpans":"2","errorMessage":"m"}})"));
+  const AttemptResult result = Read(
+      200, {{"content-type", "application/json"}, {"content-encoding", "gzip"}}, body->ToString());
+  EXPECT_EQ(result.rejected_items, 2u);
+  EXPECT_EQ(result.warning, "m");
 }
 
 TEST(HttpProtocolTest, ClassesFollowTheStatus) {
@@ -137,6 +202,38 @@ TEST(HttpProtocolTest, TheErrorTextNamesUrlStatusAndThePeersWords) {
   EXPECT_EQ(result.status.message(),
             "error exporting items, request to http://backend:4318/base/v1/traces responded with "
             "HTTP Status Code 400, Message=bad span");
+}
+
+TEST(HttpProtocolTest, ThePeersWordsAreShownWhateverTheirForm) {
+  const std::string prefix =
+      "error exporting items, request to http://backend:4318/base/v1/traces responded with HTTP "
+      "Status Code 400";
+  const std::string plain =
+      Read(400, {{"content-type", "text/plain; charset=utf-8"}}, "out of order sample\n")
+          .status.message();
+  EXPECT_EQ(plain, prefix + ", Message=out of order sample");
+  EXPECT_EQ(Read(400, {{"content-type", "application/json"}}, R"({"detail":"bad time"})")
+                .status.message(),
+            prefix + ", Message=bad time");
+  EXPECT_EQ(Read(400).status.message(), prefix);
+}
+
+TEST(HttpProtocolTest, NoMessageQuotesAConfiguredHeader) {
+  Config config = Base();
+  config.client.headers.items = {{"Authorization", config::Secret("Bearer abcdef")},
+                                 {"X-Api-Key", config::Secret("k3y-k3y-k3y")}};
+  HttpProtocol protocol = Make(config);
+  net::HttpResponse response;
+  response.status = 401;
+  response.headers.Add("content-type", "text/plain");
+  response.body = Rope::CopyOf("the token abcdef and the key k3y-k3y-k3y are not known");
+  EXPECT_THAT(protocol.Read(response, WallTime()).status.message(),
+              ::testing::EndsWith("the token [REDACTED] and the key [REDACTED] are not known"));
+}
+
+TEST(HttpProtocolTest, A400ThatSaysTheBodyIsTooLargeIsToBeCut) {
+  EXPECT_TRUE(
+      Read(400, {{"content-type", "text/plain"}}, "http: request body too large").too_large);
 }
 
 }  // namespace
