@@ -58,10 +58,10 @@ class Profile:
     header that a request must carry, and the answer to one that does not. codecs: the
     Content-Encodings it knows beside none. read_only: what data hears then; None: a success, and
     nothing is stored. read_only_spares_empty: an empty export is answered as ever meanwhile.
-    bad_sample: what a request hears that holds an item which is out of order or invalid. keeps_good:
-    whether the other items of such a request are stored all the same. ordered: older samples of a
-    series than its newest are refused. forgets: seconds of what it acknowledged last that die with
-    the process.
+    bad_sample: what a request hears that holds an item which is out of order or invalid.
+    keeps_good: whether the other items of such a request are stored all the same. ordered: older
+    samples of a series than its newest are refused. forgets: seconds of what it acknowledged last
+    that die with the process.
     """
 
     name: str
