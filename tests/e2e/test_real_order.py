@@ -1,5 +1,5 @@
-"""Backends that keep an order per series, as Prometheus and Cortex do, refuse what comes second: data
-of one resource must never overtake itself, whatever happens to the backend or to us."""
+"""Backends that keep an order per series, as Prometheus and Cortex do, refuse what comes second:
+data of one resource must never overtake itself, whatever happens to the backend or to us."""
 
 import signal
 from dataclasses import replace
@@ -86,11 +86,12 @@ def unavailable(backend):
 WAYS = {"refused": refused, "frozen": frozen, "answering 503": unavailable}
 
 
-@pytest.mark.parametrize("batch", (False, True), ids=("plain", "batch"))
+@pytest.mark.parametrize("batch, protocol", ((False, "http"), (True, "http"), (False, "grpc")),
+                         ids=("plain", "batch", "grpc"))
 @pytest.mark.parametrize("way", WAYS)
 def test_metrics_reach_prometheus_in_order_after_it_was_away(
-        make_scripted, make_collector, way, batch):
-    backend = make_scripted("prometheus", delays=DELAYS)
+        make_scripted, make_collector, way, batch, protocol):
+    backend = make_scripted("prometheus", protocol=protocol, delays=DELAYS)
     collector = make_collector(only(backend, batch))
     gone, back = WAYS[way](backend)
     with load_of(collector) as load:
@@ -186,6 +187,51 @@ def test_the_pieces_of_a_request_that_was_too_large_stay_in_order(make_scripted,
     nothing_dropped(collector)
 
 
+def test_the_pieces_of_one_large_request_stay_in_order(make_scripted, make_collector, client_of):
+    backend = make_scripted("prometheus", delays=DELAYS, items_max=30)
+    collector = make_collector(only(backend, False))
+    client = client_of(collector)
+    # All points of one series: each piece is older than the next.
+    ids = [number for _ in range(5) for number in client.send("metrics", 200)]
+    backend.wait_for_ids(ids, timeout=20)
+    assert not backend.refused(400) and not backend.overlaps(), backend.story()
+    nothing_dropped(collector)
+
+
+def test_batches_that_the_queue_cuts_to_size_stay_in_order(make_scripted, make_collector):
+    backend = make_scripted("prometheus", delays=DELAYS)
+    batch = {"flush_timeout": "100ms", "min_size": 50, "max_size": 50}
+    collector = make_collector(only(backend, False, sending_queue={"batch": batch}))
+    with load_of(collector, rate=40) as load:
+        settled(backend)
+        backend.close()
+        before = len(load.acked)
+        wait_until(lambda: len(load.acked) > before + 1000, 15, "load while it is away")
+        backend.open()
+        settled(backend)
+    in_order(load, backend)
+    assert max(len(answer.ids) for answer in backend.answers) <= 50
+    nothing_dropped(collector)
+
+
+def test_requests_of_one_resource_with_different_metadata_stay_in_order(
+        make_scripted, make_collector, client_of):
+    backend = make_scripted("prometheus", delays=DELAYS)
+    batch = {"flush_timeout": "100ms", "min_size": 100,
+             "partition": {"metadata_keys": ["x-part"]}}
+    config = yaml.safe_load(only(backend, False, sending_queue={"batch": batch}))
+    config["receivers"] = {"otlp": {"protocols": {"grpc": {"include_metadata": True}}}}
+    collector = make_collector(yaml.safe_dump(config))
+    client = client_of(collector)
+    ids = []
+    for turn in range(60):
+        ids += client.send("metrics", 3, metadata=(("x-part", f"part-{turn % 3}"),))
+    backend.wait_for_ids(ids, timeout=20)
+    assert not backend.refused(400), backend.story()
+    assert not backend.overlaps() and not backend.unstored()
+    nothing_dropped(collector)
+
+
 def test_metrics_stay_in_order_under_a_rate_limit(make_scripted, make_collector):
     backend = make_scripted("cortex", delays=DELAYS, rate=400.0, burst=400.0)
     collector = make_collector(only(backend, True, headers={"X-Scope-OrgID": "tests"}))
@@ -261,6 +307,38 @@ def test_both_targets_of_a_fan_out_get_metrics_in_order(make_scripted, make_coll
         settled(one, 20)
     for backend in (one, two):
         in_order(load, backend)
+    nothing_dropped(collector)
+
+
+def test_both_paths_of_one_level_get_metrics_in_order(make_scripted, make_collector):
+    one, two, spare = (make_scripted("prometheus", delays=DELAYS) for _ in range(3))
+    config = yaml.safe_load(levels(one, two, spare))
+    config["connectors"]["failover/metrics"]["priority_levels"] = [
+        ["otlphttp/primary", "otlphttp/secondary"], ["otlphttp/third"]]
+    collector = make_collector(yaml.safe_dump(config))
+    with load_of(collector) as load:
+        settled(two)
+        one.behave(delays=DELAYS, refuse_data=BUSY, every=2)
+        settled(two, 30)
+        one.close()
+        settled(spare, 20)
+        one.behave(delays=DELAYS)
+        one.open()
+        settled(one, 20)
+    in_order(load, one, two, spare)
+    nothing_dropped(collector)
+
+
+def test_metrics_stay_in_order_while_the_primary_flaps(make_scripted, make_collector):
+    primary, secondary = (make_scripted("prometheus", delays=DELAYS) for _ in range(2))
+    collector = make_collector(levels(primary, secondary, hold="200ms", retry_interval="300ms"))
+    with load_of(collector, rate=40) as load:
+        for _ in range(3):
+            settled(primary)
+            primary.close()
+            settled(secondary)
+            primary.open()
+    in_order(load, primary, secondary)
     nothing_dropped(collector)
 
 
@@ -371,11 +449,14 @@ def test_requests_that_share_resources_in_a_chain_stay_in_order(make_scripted, m
     conserved(collector)
 
 
-@pytest.mark.parametrize("profile", (JAEGER, VICTORIA_LOGS), ids=("traces", "logs"))
-def test_fifo_keeps_the_order_of_logs_and_traces_too(make_scripted, make_collector, profile):
+@pytest.mark.parametrize("profile, protocol", ((JAEGER, "http"), (VICTORIA_LOGS, "http"),
+                                               (JAEGER, "grpc")), ids=("traces", "logs", "grpc"))
+def test_fifo_keeps_the_order_of_logs_and_traces_too(
+        make_scripted, make_collector, profile, protocol):
     signals = profile.signals
     strict = replace(profile, ordered=True, bad_sample=PROMETHEUS.bad_sample)
-    primary, secondary = (make_scripted(strict, delays=DELAYS) for _ in range(2))
+    primary, secondary = (make_scripted(strict, protocol=protocol, delays=DELAYS)
+                          for _ in range(2))
     collector = make_collector(levels(primary, secondary, signals=signals, order="fifo"))
     with load_of(collector, signals) as load:
         settled(primary)

@@ -1,5 +1,5 @@
-"""Backends that refuse everything: with a full disk, or asked in a way that they do not know. Nothing
-is dropped on the word of a level that has taken nothing, and their words are shown."""
+"""Backends that refuse everything: with a full disk, or asked in a way that they do not know.
+Nothing is dropped on the word of a level that took nothing, and their words are shown."""
 
 import json
 

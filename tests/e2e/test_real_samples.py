@@ -65,6 +65,19 @@ def test_one_bad_item_among_51_goes_alone(make_scripted, make_collector, client_
     conserved(collector)
 
 
+def test_the_good_items_around_a_bad_one_are_stored_in_their_order(
+        make_scripted, make_collector, client_of):
+    backend, collector, client = known_as_well(make_scripted, make_collector, client_of)
+    body, ids = make_body("metrics", 51)  # of one series: what is sent too early shuts others out
+    bad = {ids[17], ids[30]}
+    backend.behave(invalid=frozenset(bad), delays=(0.05, 0.005))
+    client.export("metrics", body)
+    more = [number for _ in range(5) for number in client.send("metrics", 4)]
+    backend.wait_for_ids({*ids, *more} - bad)
+    wait_until(lambda: dropped(collector) == 2, 10, lambda: f"2 drops, not {dropped(collector)}")
+    conserved(collector)
+
+
 def test_several_bad_items_go_and_the_others_stay(make_scripted, make_collector, client_of):
     backend, collector, client = known_as_well(make_scripted, make_collector, client_of)
     body, ids = make_body("metrics", 100, instance="client")

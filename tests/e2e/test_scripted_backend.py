@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from harness.items import PATHS, make_body, make_request, new_ids
-from harness.real_answers import PROFILES
+from harness.load import GrpcClient
+from harness.real_answers import PROFILES, text
 from harness.wait import wait_until
 
 PROTOBUF = "application/x-protobuf"
@@ -218,3 +219,19 @@ def test_rubbish_is_explained_by_jaeger_in_a_protobuf_status(make_scripted):
     backend = make_scripted("jaeger")
     ask(backend, RUBBISH)
     assert "ExportTraceServiceRequest" in backend.answers[-1].words
+
+
+def test_over_grpc_the_words_come_as_the_message_of_the_status(make_scripted):
+    backend = make_scripted("jaeger", protocol="grpc")
+    with GrpcClient(backend.endpoint) as client:
+        backend.wait_for_ids(client.send("traces", 3))
+        backend.behave(refuse_data=text(429, "too much of it"))
+        code, details, trailers = client.export("traces", make_body("traces")[0])
+        assert (code.name, details) == ("RESOURCE_EXHAUSTED", "too much of it")
+        assert not any(name == "grpc-status-details-bin" for name, _ in trailers)
+        code, _, _ = client.export("metrics", make_body("metrics")[0])
+        assert code.name == "UNIMPLEMENTED"
+        backend.close()
+        assert client.export("traces", b"")[0].name == "UNAVAILABLE"
+        backend.open()
+        wait_until(lambda: client.export("traces", b"")[0].name == "OK", 10, "the return")

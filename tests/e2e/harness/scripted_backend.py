@@ -57,14 +57,13 @@ class Arrived:
 class ScriptedBackend:
     """Listens from construction on. A method that changes it returns when that was done."""
 
-    protocol = "http"
-
-    def __init__(self, profile, host=None, **trouble):
+    def __init__(self, profile, host=None, protocol="http", **trouble):
         self.profile = PROFILES[profile] if isinstance(profile, str) else profile
         self.name = self.profile.name
         folder = tempfile.mkdtemp(prefix=f"gapless-{self.name}-")
-        self._setup = Setup(host or loopback_address(), 0, self.profile,
+        self._setup = Setup(host or loopback_address(), 0, protocol, self.profile,
                             os.path.join(folder, "answers"))
+        self.protocol = protocol
         open(self._setup.answers, "wb").close()
         self._at, self._answers = 0, []
         self._kills = []
@@ -82,7 +81,7 @@ class ScriptedBackend:
     @property
     def endpoint(self):
         """As a user writes it for the exporter, without the scheme."""
-        return self.address + self.profile.base
+        return self.address + (self.profile.base if self.protocol == "http" else "")
 
     # What it answered and stored.
 

@@ -1,4 +1,4 @@
-"""The process of a ScriptedBackend: an HTTP server that plays one real backend.
+"""The process of a ScriptedBackend: it plays one real backend.
 
 Runs apart from the test, so that it can be stopped and killed. One thread: requests are told apart
 by their delays alone. Every answer is a line of JSON in a file before it leaves, with what was
@@ -20,30 +20,19 @@ from google.protobuf.message import DecodeError
 
 from harness.items import REQUESTS
 from harness.real_answers import Profile
+from harness.scripted_servers import GrpcServer, HttpServer
 from harness.scripted_store import Sample, Script, parse, read_content
-
-REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
-           405: "Method Not Allowed", 413: "Request Entity Too Large",
-           415: "Unsupported Media Type", 422: "Unprocessable Entity",
-           429: "Too Many Requests", 500: "Internal Server Error",
-           503: "Service Unavailable", 507: "Insufficient Storage"}
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a scripted backend is for its life. answers: the file of its answers."""
+    """What a scripted backend is for its life. protocol: http, grpc; answers: their file."""
 
     host: str
     port: int
+    protocol: str
     profile: Profile
     answers: str
-
-
-@dataclass(frozen=True)
-class Request:
-    path: str
-    headers: dict  # names in lower case
-    body: bytes
 
 
 def read_json(signal, body):
@@ -166,73 +155,12 @@ class Player:
                                       if fields[1] in stored)
 
 
-async def read_request(reader):
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    path = head[0].split(" ")[1]
-    pairs = (line.split(":", 1) for line in head[1:] if line)
-    headers = {name.lower(): value.strip() for name, value in pairs}
-    if headers.get("transfer-encoding") == "chunked":
-        return Request(path, headers, await read_chunks(reader))
-    return Request(path, headers, await reader.readexactly(int(headers.get("content-length", 0))))
-
-
-async def read_chunks(reader):
-    body = b""
-    while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
-        body += await reader.readexactly(size)
-        await reader.readexactly(2)
-    await reader.readuntil(b"\r\n")
-    return body
-
-
-def encode(answer):
-    head = [f"HTTP/1.1 {answer.status} {REASONS[answer.status]}"]
-    if answer.kind:
-        head.append(f"Content-Type: {answer.kind}")
-    head += [f"{name}: {value}" for name, value in answer.headers]
-    head.append(f"Content-Length: {len(answer.body)}")
-    return "\r\n".join(head).encode() + b"\r\n\r\n" + answer.body
-
-
-class Server:
-    """The listener and its connections."""
-
-    def __init__(self, setup, player):
-        self._setup, self._player = setup, player
-        self._server = None
-        self._writers = set()
-        self.port = setup.port
-
-    async def open(self):
-        self._server = await asyncio.start_server(
-            self._serve, self._setup.host, self.port, limit=64 << 20, backlog=128)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    def close(self):
-        """Dials are refused from now on, connections are reset."""
-        self._server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
-
-    async def _serve(self, reader, writer):
-        self._writers.add(writer)
-        try:
-            while True:
-                answer = await self._player.answer(await read_request(reader))
-                writer.write(encode(answer))
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
-
-
 async def run(setup, pipe):
     player = Player(setup)
     with open(setup.answers, encoding="utf-8") as file:
         player.remember(json.loads(line) for line in file)
-    server = Server(setup, player)
+    make = GrpcServer if setup.protocol == "grpc" else HttpServer
+    server = make(setup, player)
     await server.open()
     commands = asyncio.Queue()
     asyncio.get_running_loop().add_reader(pipe.fileno(), receive, pipe, commands)
@@ -243,7 +171,7 @@ async def run(setup, pipe):
         if name == "trouble":
             player.set_trouble(argument)
         elif name == "close":
-            server.close()
+            await server.close()
         elif name == "open":
             await server.open()
         elif name == "counters":
