@@ -1,5 +1,5 @@
-"""Backends that refuse everything: with a full disk, or asked in a way that they do not know.
-Nothing is dropped on the word of a level that took nothing, and their words are shown."""
+"""Backends that are asked in a way that they do not know refuse everything, often with 400. Nothing
+is dropped on the word of a level that took nothing; a single bad request is another case."""
 
 import json
 
@@ -8,127 +8,22 @@ import requests
 import yaml
 
 from harness.collector import SLOWNESS, run_cli
-from harness.configs import failover, pass_through
+from harness.configs import durable
 from harness.items import make_body
-from harness.load import Load
 from harness.loopback import free_endpoint
 from harness.oracle import conserved, nothing_lost
 from harness.real_answers import detail
+from harness.refusals import (
+    OWED,
+    dropped,
+    level,
+    load_of,
+    one_exporter,
+    settled,
+    signal_of,
+    two_levels,
+)
 from harness.wait import stays, wait_until
-
-RETRY = {"retry_on_failure": {"initial_interval": "200ms", "max_interval": "500ms"}}
-BATCH = {"batch": {"timeout": "200ms"}}
-OWED = "otelcol_connector_failover_backfill_owed_items"
-
-
-def load_of(collector, signal, rate=20, items=20):
-    return Load(collector.grpc, (signal,), connections=4, rate=rate, items=items, instances=True)
-
-
-def signal_of(backend):
-    return backend.profile.signals[0]
-
-
-def settled(backend, count=5):
-    begin = len(backend.received)
-    wait_until(lambda: len(backend.received) >= begin + count, 20 * SLOWNESS,
-               f"{count} requests taken by {backend.name}")
-
-
-def pending(collector):
-    return collector.metric("gapless_journal_pending_items")
-
-
-def dropped(collector):
-    return collector.metric("gapless_journal_dropped_items")
-
-
-def level(collector, number, signal):
-    """What the admin API says of a level."""
-    answer = collector.ask_admin("GET", "/failover/status", connector=f"failover/{signal}").json()
-    return answer["connectors"][0]["levels"][number]
-
-
-def two_levels(primary, secondary, batch=False, exporter=None, connector=None):
-    """exporter: settings of the primary alone."""
-    config = yaml.safe_load(failover(
-        primary, secondary, signals=primary.profile.signals, exporters=RETRY,
-        processors=BATCH if batch else None, connector=connector))
-    config["exporters"]["otlphttp/primary"].update(exporter or {})
-    return yaml.safe_dump(config)
-
-
-def one_exporter(backend, **settings):
-    return pass_through(backend, backend.profile.signals, **{**RETRY, **settings})
-
-
-# Read-only.
-
-@pytest.mark.parametrize("batch", (False, True), ids=("plain", "batch"))
-def test_a_read_only_backend_that_says_429_is_left_and_taken_again(
-        make_scripted, make_collector, batch):
-    primary, secondary = make_scripted("victoria_logs"), make_scripted("victoria_logs")
-    collector = make_collector(two_levels(primary, secondary, batch,
-                                          connector={"overflow_after": "3s"}))
-    read_only_and_back(collector, primary, secondary, within=8)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("batch", (False, True), ids=("plain", "batch"))
-def test_a_read_only_backend_that_says_429_is_left_after_thirty_seconds(
-        make_scripted, make_collector, batch):
-    primary, secondary = make_scripted("victoria_logs"), make_scripted("victoria_logs")
-    collector = make_collector(two_levels(primary, secondary, batch))
-    read_only_and_back(collector, primary, secondary, within=40)
-
-
-def read_only_and_back(collector, primary, secondary, within):
-    with load_of(collector, "logs") as load:
-        settled(primary)
-        moment = primary.behave(read_only=True)
-        wait_until(lambda: secondary.received, within * SLOWNESS, "the secondary to be used")
-        taken = secondary.received[0].at - moment
-        print(f"on the secondary after {taken:.1f} s")
-        assert taken > 2, "one refusal is no outage"
-        settled(secondary, 20)
-        primary.behave()
-        settled(primary, 20)
-    nothing_lost(load.acked, primary, secondary, timeout=30)
-    assert load.refused == []
-    assert dropped(collector) == 0
-    conserved(collector)
-
-
-@pytest.mark.parametrize("profile", ("victoria_metrics", "phoenix", "mlflow"))
-def test_a_read_only_backend_that_answers_empty_exports_is_left_and_taken_again(
-        make_scripted, make_collector, profile):
-    primary, secondary = make_scripted(profile), make_scripted(profile)
-    headers = {"headers": {"X-MLflow-Experiment-Id": "0"}}
-    config = yaml.safe_load(two_levels(primary, secondary))
-    for exporter in config["exporters"].values():
-        exporter.update(headers)
-    collector = make_collector(yaml.safe_dump(config))
-    with load_of(collector, signal_of(primary)) as load:
-        settled(primary)
-        primary.behave(read_only=True)
-        settled(secondary, 40)
-        primary.behave()
-        settled(primary, 20)
-    nothing_lost(load.acked, primary, secondary, timeout=30)
-    # Its probes are good all the while: it must not be taken for well because of them.
-    assert collector.metric("otelcol_connector_failover_switches") == 2
-    assert dropped(collector) == 0
-
-
-def test_a_full_disk_keeps_the_data_of_a_single_exporter(make_scripted, make_collector):
-    backend = make_scripted("victoria_logs", read_only=True)
-    collector = make_collector(one_exporter(backend))
-    with load_of(collector, "logs") as load:
-        wait_until(lambda: len(backend.refused(429)) >= 3, 20, "three refusals")
-        backend.behave()
-        settled(backend)
-    nothing_lost(load.acked, backend, timeout=40)
-    assert dropped(collector) == 0
 
 
 # A configuration that the backend does not understand: what is wrong, how it is repaired.
@@ -187,17 +82,52 @@ def test_a_wrong_configuration_of_the_only_exporter_drops_nothing(
     assert collector.stop() == 0
 
 
-@pytest.mark.parametrize("status", (400, 422))
+@pytest.mark.parametrize("status, protocol", ((400, "http"), (422, "http"), (413, "http"),
+                                              (400, "grpc"), (413, "grpc")))
 def test_a_backend_that_refuses_all_and_is_repaired_gets_everything(
-        make_scripted, make_collector, status):
-    backend = make_scripted("mlflow", refuse=detail(status, "broken"))
-    collector = make_collector(one_exporter(backend, **RIGHT))
+        make_scripted, make_collector, status, protocol):
+    backend = make_scripted("jaeger", protocol=protocol, refuse_data=detail(status, "broken"))
+    collector = make_collector(one_exporter(backend))
     with load_of(collector, "traces") as load:
         wait_until(lambda: len(backend.answers) >= 4, 15, "answers")
         stays(lambda: dropped(collector) == 0, 2, "data is dropped on its word")
         backend.behave()
         settled(backend)
     nothing_lost(load.acked, backend, timeout=30)
+    assert dropped(collector) == 0
+    conserved(collector)
+
+
+def test_a_denied_level_that_is_repaired_without_a_reload_comes_back(
+        make_scripted, make_collector):
+    primary, secondary = make_scripted("mlflow"), make_scripted("jaeger")
+    primary.behave(refuse_data=detail(400, "the schema of the database is too old"))
+    connector = {"backfill": {"rate": 0}}
+    collector = make_collector(two_levels(primary, secondary, exporter=RIGHT,
+                                          connector=connector))
+    with load_of(collector, "traces") as load:
+        settled(secondary, 20)
+        wait_until(lambda: level(collector, 0, "traces")["state"] == "down", 10, "the level down")
+        primary.behave()
+        settled(primary, 20)
+    primary.wait_for_ids(load.acked, timeout=30 * SLOWNESS)
+    assert dropped(collector) == 0
+    assert load.refused == []
+
+
+def test_what_a_wrong_configuration_held_back_is_delivered_after_a_restart_with_the_right_one(
+        make_scripted, make_collector, client_of, tmp_path):
+    backend = make_scripted("victoria_logs")
+    wrong = one_exporter(backend, **wrong_settings(backend, "path"))
+    collector = make_collector(durable(wrong, tmp_path / "journals"),
+                               args=("--shutdown-timeout", "1s"))
+    client = client_of(collector)
+    ids = [number for _ in range(10) for number in client.send("logs", 3)]
+    wait_until(lambda: len(backend.answers) >= 3, 15, "answers")
+    collector.stop()
+    collector.write_config("config0", durable(one_exporter(backend), tmp_path / "journals"))
+    collector.start()
+    backend.wait_for_ids(ids)
     assert dropped(collector) == 0
 
 
@@ -346,33 +276,3 @@ def test_a_level_that_refuses_data_with_400_but_is_known_as_well_is_not_left_for
     nothing_lost(load.acked, primary, secondary, timeout=20)
     assert collector.metric("otelcol_connector_failover_switches") == 0
     assert secondary.received, "what the primary refused went nowhere"
-
-
-# The words.
-
-def test_the_words_of_a_refusal_stand_in_the_log_and_in_the_status(make_scripted, make_collector):
-    primary, secondary = make_scripted("phoenix"), make_scripted("phoenix")
-    collector = make_collector(two_levels(primary, secondary))
-    words = "insufficient storage"
-    with load_of(collector, "traces") as load:
-        settled(primary)
-        primary.behave(read_only=True)
-        settled(secondary)
-        [down, *_] = collector.lines_with("failover: level down")
-        assert words in down.raw
-        shown = run_cli("failover", "status", "--admin", collector.admin).stdout
-        assert words in shown, shown
-    nothing_lost(load.acked, primary, secondary)
-
-
-def test_a_condition_on_the_words_of_the_body_decides(make_scripted, make_collector):
-    primary, secondary = make_scripted("phoenix"), make_scripted("phoenix")
-    condition = {"condition": {"error": {"contains": "insufficient storage"}}}
-    collector = make_collector(two_levels(primary, secondary, connector=condition))
-    with load_of(collector, "traces") as load:
-        settled(primary)
-        primary.behave(refuse_data=detail(503, "something else"))
-        stays(lambda: not secondary.received, 3, "other words count as well")
-        primary.behave(read_only=True)
-        settled(secondary)
-    nothing_lost(load.acked, primary, secondary)

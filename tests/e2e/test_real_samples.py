@@ -124,6 +124,23 @@ def test_a_bad_item_in_a_merged_batch_goes_alone(make_scripted, make_collector):
     conserved(collector)
 
 
+def test_a_bad_item_of_one_resource_costs_no_other_resource_of_the_request(
+        make_scripted, make_collector, client_of):
+    backend, collector, client = known_as_well(make_scripted, make_collector, client_of)
+    parts = [make_body("metrics", 9, instance=name) for name in ("one", "two", "three")]
+    bad = parts[1][1][4]
+    backend.behave(invalid=frozenset({bad}), delays=(0.03, 0.005))
+    client.export("metrics", b"".join(body for body, _ in parts))
+    wanted = {number for _, ids in parts for number in ids} - {bad}
+    for body, ids in (make_body("metrics", 9, instance=name) for name in ("one", "two", "three")):
+        client.export("metrics", body)
+        wanted.update(ids)
+    backend.wait_for_ids(wanted)
+    wait_until(lambda: dropped(collector) == 1, 10, lambda: f"1 drop, not {dropped(collector)}")
+    assert not backend.overlaps() and not backend.unstored()
+    conserved(collector)
+
+
 def test_a_sample_out_of_order_takes_no_other_with_it(make_scripted, make_collector, client_of):
     """An application that sends one old sample beside new ones."""
     backend, collector, client = known_as_well(make_scripted, make_collector, client_of)
