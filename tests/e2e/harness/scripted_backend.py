@@ -156,7 +156,7 @@ class ScriptedBackend:
                     last[resource] = answer
         return found
 
-    def story(self, lines=30):
+    def story(self, lines=200):
         """The last answers, for a failure's text."""
         return "\n".join(str(answer) for answer in self.answers[-lines:])
 
