@@ -189,7 +189,7 @@ class ScriptedBackend:
         return now
 
     def close(self):
-        """Dials are refused; the process keeps what it has."""
+        """Dials are refused, once what is there has been answered; the process keeps what it has."""
         return self._ask("close")
 
     def open(self):

@@ -64,6 +64,7 @@ class HttpServer:
         self._setup, self._player = setup, player
         self._server = None
         self._writers = set()
+        self._busy = set()
         self.port = setup.port
 
     async def open(self):
@@ -72,22 +73,27 @@ class HttpServer:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self):
-        """Dials are refused from now on, connections are reset."""
+        """Dials are refused from now on; requests that are there are answered first."""
         self._server.close()
-        for writer in list(self._writers):
+        for writer in self._writers - self._busy:
             writer.transport.abort()
+        while self._busy:
+            await asyncio.sleep(0.001)
 
     async def _serve(self, reader, writer):
         self._writers.add(writer)
         try:
-            while True:
-                answer = await self._player.answer(await read_request(reader))
-                writer.write(encode(answer))
+            while self._server.is_serving():
+                request = await read_request(reader)
+                self._busy.add(writer)
+                writer.write(encode(await self._player.answer(request)))
                 await writer.drain()
+                self._busy.discard(writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             self._writers.discard(writer)
+            self._busy.discard(writer)
             writer.close()
 
 
@@ -108,7 +114,7 @@ class GrpcServer:
         await self._server.start()
 
     async def close(self):
-        await self._server.stop(0)
+        await self._server.stop(5)
 
 
 class Methods(grpc.GenericRpcHandler):
