@@ -5,4 +5,5 @@ from harness.fixtures import (  # noqa: F401
     client_of,
     make_backend,
     make_collector,
+    make_scripted,
 )

@@ -5,6 +5,7 @@ import pytest
 from harness.backend import Backend
 from harness.collector import Collector
 from harness.load import GrpcClient
+from harness.scripted_backend import ScriptedBackend
 from harness.tls import Authority
 
 
@@ -18,6 +19,22 @@ def make_backend():
 
     yield make
     for backend in made:
+        backend.destroy()
+
+
+@pytest.fixture
+def make_scripted():
+    """A backend that answers as the one of that name does (harness.real_answers)."""
+    made = []
+
+    def make(profile, **options):
+        made.append(ScriptedBackend(profile, **options))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        # Shown by pytest only when the test failed.
+        print(f"--- the last answers of {backend.name} at {backend.address}\n{backend.story()}")
         backend.destroy()
 
 

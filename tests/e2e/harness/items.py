@@ -49,15 +49,19 @@ def _attributes(target, size):
         attribute.value.string_value = f"value-of-some-length-{index:08d}"
 
 
-def make_request(signal, ids, item_bytes=96):
-    """An export request with one item per identity."""
+def make_request(signal, ids, item_bytes=96, instance=""):
+    """An export request with one item per identity.
+
+    instance: makes the resource one of its own, and each data point of a request one of a series of
+    its own, of which the next request of the instance has the next point.
+    """
     request = REQUESTS[signal]()
     if signal == "traces":
         template = Span(name="operation", kind=2, start_time_unix_nano=1, end_time_unix_nano=2)
         template.trace_id = ids[0].to_bytes(16, "big") if ids else bytes(16)
         _attributes(template.attributes, item_bytes)
         resource = request.resource_spans.add()
-        _service(resource.resource)
+        _service(resource.resource, instance)
         target = resource.scope_spans.add().spans
         for number in ids:
             template.span_id = number.to_bytes(8, "big")
@@ -67,31 +71,39 @@ def make_request(signal, ids, item_bytes=96):
         template.body.string_value = "something happened"
         _attributes(template.attributes, item_bytes)
         resource = request.resource_logs.add()
-        _service(resource.resource)
+        _service(resource.resource, instance)
         target = resource.scope_logs.add().log_records
         for number in ids:
             template.span_id = number.to_bytes(8, "big")
             target.add().CopyFrom(template)
     else:
         resource = request.resource_metrics.add()
-        _service(resource.resource)
+        _service(resource.resource, instance)
         metric = resource.scope_metrics.add().metrics.add(name="some.gauge", unit="1")
-        for number in ids:
+        for index, number in enumerate(ids):
             point = metric.gauge.data_points.add(time_unix_nano=number, as_int=number)
             _attributes(point.attributes, item_bytes)
+            if instance:
+                _text(point.attributes, "series", str(index))
     return request
 
 
-def _service(resource):
-    attribute = resource.attributes.add()
-    attribute.key = "service.name"
-    attribute.value.string_value = "e2e"
+def _service(resource, instance):
+    _text(resource.attributes, "service.name", "e2e")
+    if instance:
+        _text(resource.attributes, "service.instance.id", instance)
 
 
-def make_body(signal, count=1, item_bytes=96):
+def _text(attributes, key, value):
+    attribute = attributes.add()
+    attribute.key = key
+    attribute.value.string_value = value
+
+
+def make_body(signal, count=1, item_bytes=96, instance=""):
     """(serialized request, identities) with fresh identities."""
     ids = new_ids(count)
-    return make_request(signal, ids, item_bytes).SerializeToString(), ids
+    return make_request(signal, ids, item_bytes, instance).SerializeToString(), ids
 
 
 def _points(metric: Metric):

@@ -98,11 +98,12 @@ class Load:
     """Threads that send at a steady rate over their own connections until stopped.
 
     rate: requests per second over all connections; 0 = as fast as answers come. A refused request
-    is noted and, when retryable, sent again as an SDK would, with a short back-off.
+    is noted and, when retryable, sent again as an SDK would, with a short back-off. instances: each
+    connection is a resource with series of its own (make_request).
     """
 
     def __init__(self, endpoint, signals=("traces",), connections=4, rate=100.0, items=10,
-                 item_bytes=96, retry=True, timeout=10.0, transparent=False):
+                 item_bytes=96, retry=True, timeout=10.0, transparent=False, instances=False):
         self._endpoint = endpoint
         self._signals = signals
         self._interval = connections / rate if rate else 0.0
@@ -111,6 +112,7 @@ class Load:
         self._retry = retry
         self._timeout = timeout
         self._transparent = transparent
+        self._instances = instances
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.tallies = {signal: Tally() for signal in signals}
@@ -161,10 +163,10 @@ class Load:
                 due = max(due + self._interval, time.monotonic() - 1.0)
                 signal = self._signals[turn % len(self._signals)]
                 turn += 1
-                self._send(client, signal)
+                self._send(client, signal, f"client-{index}" if self._instances else "")
 
-    def _send(self, client, signal):
-        body, ids = make_body(signal, self._items, self._item_bytes)
+    def _send(self, client, signal, instance):
+        body, ids = make_body(signal, self._items, self._item_bytes, instance)
         tally = self.tallies[signal]
         while True:
             code, details, _ = client.export(signal, body, timeout=self._timeout)
