@@ -1,0 +1,73 @@
+"""Load of several clients: each its own connection and resource, one request at a time."""
+
+import threading
+import time
+
+import grpc
+
+from harness.load import RETRYABLE, GrpcClient
+from real.points import Clock, fresh, make_request
+
+
+class Load:
+    """`with Load(...)` sends until the block ends. What was acknowledged is kept by identity.
+
+    rate: requests per second of each client. A refused request is sent again as an SDK would, with
+    a short back-off, so a client's time only rises.
+    """
+
+    def __init__(self, endpoint, signal, clients=4, rate=5.0, items=20):
+        self._endpoint, self._signal = endpoint, signal
+        self._rate, self._items = rate, items
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._acked = []
+        self.refused = 0
+        self.first_refusal = ""
+        self._threads = [threading.Thread(target=self._run, args=(client,), daemon=True)
+                         for client in range(clients)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(20)
+            assert not thread.is_alive(), "a client of the load hangs"
+
+    @property
+    def acked(self):
+        with self._lock:
+            return set(self._acked)
+
+    def run_for(self, seconds):
+        """Goes on for so long."""
+        time.sleep(seconds)
+
+    def _run(self, client):
+        clock = Clock()
+        due = time.monotonic()
+        with GrpcClient(self._endpoint) as connection:
+            while not self._stop.wait(max(0.0, due - time.monotonic())):
+                due = max(due + 1 / self._rate, time.monotonic() - 1.0)
+                ids = fresh(self._items)
+                request = make_request(self._signal, client, ids, clock.next())
+                self._send(connection, request.SerializeToString(), ids)
+
+    def _send(self, connection, body, ids):
+        while True:
+            code, details, _ = connection.export(self._signal, body)
+            with self._lock:
+                if code is grpc.StatusCode.OK:
+                    self._acked.extend(ids)
+                    return
+                self.refused += 1
+                self.first_refusal = self.first_refusal or f"{code.name}: {details}"
+            if code not in RETRYABLE | {grpc.StatusCode.RESOURCE_EXHAUSTED} or self._stop.wait(0.2):
+                return
