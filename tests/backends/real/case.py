@@ -51,6 +51,13 @@ class Case:
         self.collector.__init__(config.text)
         return self.collector
 
+    def ballast(self, disk, size):
+        """A file that takes so many bytes of a disk; unlink it to give them back."""
+        file = disk / "ballast"
+        with file.open("wb") as out:
+            out.write(bytes(size))
+        return file
+
     def load(self, **options):
         return Load(self.collector.grpc, self.stores[0].signal, **options)
 

@@ -12,6 +12,7 @@ from real.points import Clock, fresh, make_request
 class Load:
     """`with Load(...)` sends until the block ends. What was acknowledged is kept by identity.
 
+    series: identity -> (client, index in the request), which is the item's series.
     rate: requests per second of each client. A refused request is sent again as an SDK would, with
     a short back-off, so a client's time only rises.
     """
@@ -21,7 +22,8 @@ class Load:
         self._rate, self._items = rate, items
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._acked = []
+        self._acked = {}  # identity -> when, CLOCK_MONOTONIC
+        self.series = {}
         self.refused = 0
         self.first_refusal = ""
         self._threads = [threading.Thread(target=self._run, args=(client,), daemon=True)
@@ -46,9 +48,11 @@ class Load:
         with self._lock:
             return set(self._acked)
 
-    def run_for(self, seconds):
-        """Goes on for so long."""
-        time.sleep(seconds)
+    def acked_within(self, seconds):
+        """What was acknowledged in the last seconds."""
+        since = time.monotonic() - seconds
+        with self._lock:
+            return {number for number, at in self._acked.items() if at > since}
 
     def _run(self, client):
         clock = Clock()
@@ -58,6 +62,7 @@ class Load:
                 due = max(due + 1 / self._rate, time.monotonic() - 1.0)
                 ids = fresh(self._items)
                 request = make_request(self._signal, client, ids, clock.next())
+                self.series.update((number, (client, at)) for at, number in enumerate(ids))
                 self._send(connection, request.SerializeToString(), ids)
 
     def _send(self, connection, body, ids):
@@ -65,7 +70,7 @@ class Load:
             code, details, _ = connection.export(self._signal, body)
             with self._lock:
                 if code is grpc.StatusCode.OK:
-                    self._acked.extend(ids)
+                    self._acked.update(dict.fromkeys(ids, time.monotonic()))
                     return
                 self.refused += 1
                 self.first_refusal = self.first_refusal or f"{code.name}: {details}"
