@@ -71,11 +71,12 @@ def test_with_failover_the_second_gets_everything_and_the_first_is_owed_it(case,
         # What was acknowledged a moment ago may still be on its way.
         wait_until(lambda: load.acked - load.acked_within(2) <= second.stored().keys(), 20,
                    "everything on the second")
-        status = collector.status().lower()
+        level = collector.levels()[0]
         collector.reconfigure(right)
         pause(2)
     case.nothing_missing(load)
-    assert wrong.words.lower() in status, f"the status does not say {wrong.words!r}:\n{status}"
+    assert level["state"] != "healthy" and level["delivered_items"] == 0
+    assert wrong.words.lower() in level["last_error"].lower(), f"the status says {level}"
     wait_for_backfill(collector)
     missing = load.acked - first.stored().keys()
     case.note(missing_on_a=len(missing))

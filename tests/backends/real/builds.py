@@ -4,6 +4,7 @@
 GAPLESS_BACKENDS_CACHE names another cache.
 """
 
+import fcntl
 import functools
 import json
 import os
@@ -58,8 +59,11 @@ def program(name):
     if not shutil.which("go"):
         return None
     CACHE.mkdir(parents=True, exist_ok=True)
-    print(f"building {target.name}, some minutes", file=sys.stderr, flush=True)
-    _build(name, target)
+    with (CACHE / "lock").open("w") as lock:  # tests run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            print(f"building {target.name}, some minutes", file=sys.stderr, flush=True)
+            _build(name, target)
     return target
 
 

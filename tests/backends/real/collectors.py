@@ -27,9 +27,9 @@ class Gapless(base.Collector):
         answer = self.ask_admin("POST", "/-/reload")
         assert answer.status_code == 200, answer.text
 
-    def status(self):
-        """What `gapless failover status` shows."""
-        return base.run_cli("failover", "status", "--endpoint", self.admin).stdout
+    def levels(self):
+        """What `gapless failover status` shows of each level of the one connector."""
+        return self.ask_admin("GET", "/failover/status").json()["connectors"][0]["levels"]
 
 
 class Peer(base.Collector):
