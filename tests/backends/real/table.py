@@ -1,4 +1,4 @@
-"""The results of both: a line per case in build/backends/results-WHO.jsonl, and results.md."""
+"""The results of gapless and of the peer: lines in build/backends/results-*.jsonl, results.md."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,6 @@ from harness.collector import ROOT
 
 FOLDER = ROOT / "build" / "backends"
 WHO = ("gapless", "collector")
-COLUMNS = ("acknowledged", "lost", "lost_by_backend", "pending", "on_both", "twice", "refused")
 
 
 def _file(who) -> Path:
@@ -22,31 +21,42 @@ def note(who, line):
 
 
 def latest(who):
-    """test name -> its last result."""
+    """(file, test) -> its last result."""
     if not _file(who).exists():
         return {}
     lines = map(json.loads, _file(who).read_text().splitlines())
     return {(line["file"], line["test"]): line for line in lines}
 
 
-def _cells(line):
+def _items(count, words):
+    return [f"{count:,} {words}"] if count else []
+
+
+def _cell(line):
+    """What a reader wants to know of one run."""
     if line is None:
-        return ["-"] * (len(COLUMNS) + 1)
+        return "-"
     account = line["account"] or {}
-    return ["passed" if line["passed"] else "FAILED", *(str(account.get(name, "-"))
-                                                        for name in COLUMNS)]
+    parts = [] if line["passed"] else ["FAILED"]
+    if account:
+        parts.append(f"{account['lost']:,} of {account['acknowledged']:,} lost")
+        parts += _items(account["lost_by_backend"], "lost by the backend")
+        parts += _items(account["pending"], "kept")
+        parts += _items(account["twice"], "sent twice")
+        parts += _items(account["on_both"], "on both")
+        parts += _items(account["refused"], "requests refused")
+    parts += [f"{name.replace('_', ' ')} {value}" for name, value in line["notes"].items()]
+    return ", ".join(parts) or "passed"
 
 
 def write():
-    """One table per program, from what was run last."""
-    text = []
-    for who in WHO:
-        results = latest(who)
-        if results:
-            text += [f"## {who}", "", "| case | result | " + " | ".join(COLUMNS) + " |",
-                     "|---" * (len(COLUMNS) + 2) + "|"]
-            text += ["| " + " | ".join([test, *_cells(results[file, test])]) + " |"
-                     for file, test in sorted(results)]
-            text.append("")
-    if text:
-        (FOLDER / "results.md").write_text("\n".join(text))
+    """One row per case, from what was run last by each."""
+    results = {who: latest(who) for who in WHO}
+    cases = sorted(set().union(*results.values()))
+    if not cases:
+        return
+    text = ["| case | gapless | stock Collector |", "|---|---|---|"]
+    for case in cases:
+        cells = [_cell(results[who].get(case)) for who in WHO]
+        text.append("| " + " | ".join([case[1].removeprefix("test_"), *cells]) + " |")
+    (FOLDER / "results.md").write_text("\n".join(text) + "\n")
