@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = Path(os.environ.get("GAPLESS_BACKENDS_CACHE", ROOT / "build" / "backends"))
 
-# name: module, version, package inside it, build tags. The tags leave out what no test uses.
+# name: module, version, package inside it, build tags: to leave out what no test uses; those that
+# its own Makefile sets (Cortex reads memory it must not without).
 PROGRAMS = {
     "prometheus": ("github.com/prometheus/prometheus", "v0.316.0", "./cmd/prometheus",
                    "remove_all_sd"),
@@ -25,7 +26,7 @@ PROGRAMS = {
     "victoriametrics": ("github.com/VictoriaMetrics/VictoriaMetrics", "v1.151.0",
                         "./app/victoria-metrics", ""),
     "jaeger": ("github.com/jaegertracing/jaeger", "v1.76.0", "./cmd/jaeger", ""),
-    "cortex": ("github.com/cortexproject/cortex", "v1.21.1", "./cmd/cortex", ""),
+    "cortex": ("github.com/cortexproject/cortex", "v1.21.1", "./cmd/cortex", "slicelabels"),
 }
 
 

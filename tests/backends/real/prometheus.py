@@ -69,18 +69,14 @@ class Cortex(Store):
             "distributor": {"ring": ring(), "shard_by_all_labels": True},
             "ingester": {"lifecycler": lifecycler},
             "blocks_storage": blocks,
-            "compactor": {"data_dir": f"{self.data}/compactor", "sharding_ring": ring()},
-            "store_gateway": {"sharding_ring": ring()},
-            "frontend_worker": {"match_max_concurrent": True},
-            "ruler": {"ring": ring()},
-            "ruler_storage": {"backend": "local", "local": {"directory": f"{self.data}/rules"}},
-            "alertmanager_storage": {"backend": "local", "local": {"path": f"{self.data}/alerts"}},
+            "querier": {"store_gateway_addresses": f"{self.host}:9095"},
             "limits": self.options.get("limits", {}),
         }
         (self.folder / "cortex.yaml").write_text(yaml.safe_dump(config))
 
     def command(self):
-        return [f"-config.file={self.folder}/cortex.yaml", "-target=all"]
+        return [f"-config.file={self.folder}/cortex.yaml",
+                "-target=distributor,ingester,store-gateway,querier"]
 
     @property
     def ready_url(self):

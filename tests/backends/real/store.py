@@ -78,7 +78,7 @@ class Store:
                                         stdout=log, stderr=log, cwd=self.folder)
         wait_until(lambda: self.accepts() or self.fail_if_dead(), START_SECONDS, self.log_tail)
         self.tap.listen()
-        wait_until(self.ready, START_SECONDS, self.log_tail)
+        wait_until(lambda: self.ready() or self.fail_if_dead(), START_SECONDS, self.log_tail)
 
     def accepts(self):
         return accepts(f"{self.host}:{self.port}")
