@@ -40,11 +40,14 @@ def test_with_backfill_the_first_has_everything_in_the_end(case, kind, way):
 
 @pytest.mark.ours
 def test_prometheus_out_of_the_box_frozen_with_failover(case, run):
-    case.store("prometheus", bare=True)
-    case.store("prometheus", bare=True)
+    stores = [case.store("prometheus", bare=True) for _ in range(2)]
     case.run(case.config("prometheus").without_backfill())
-    result = case.nothing_missing(outage(case, "frozen 20 s", items=60, after=10))
-    assert result.refused == 0
+    load = outage(case, "frozen 20 s", items=60, after=10)
+    case.settle(load)
+    overlaps = sum(store.tap.overlaps(load.client_of) for store in stores)
+    case.note(overlapping_requests=overlaps)
+    result = case.nothing_missing(load)
+    assert result.refused == 0 and overlaps == 0
 
 
 @pytest.mark.parametrize("kind", NAMES)

@@ -1,6 +1,7 @@
 """HTTP/1.1 read from a copy of both directions of a connection: requests paired with answers."""
 
 import gzip
+import time
 import zlib
 from collections import deque
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from dataclasses import dataclass
 
 @dataclass
 class Exchange:
-    """A request and its answer. status: of HTTP, or the grpc-status with grpc=True."""
+    """A request and its answer. asked: when it had come whole, CLOCK_MONOTONIC. status: of HTTP, or
+    the grpc-status with grpc=True."""
 
+    asked: float
     path: str
     headers: dict
     body: bytes
@@ -89,14 +92,14 @@ class Http1:
         self._waiting = deque()
 
     def from_client(self, data):
-        self._waiting.extend(self._requests.feed(data))
+        self._waiting.extend((time.monotonic(), *message) for message in self._requests.feed(data))
 
     def from_server(self, data):
         for start, headers, body in self._responses.feed(data):
             status = int(start.split()[1])
             if status == 100 or not self._waiting:
                 continue
-            line, asked, sent = self._waiting.popleft()
+            at, line, asked, sent = self._waiting.popleft()
             body = inflate(body, headers.get("content-encoding")) or b""
-            self._done(Exchange(line.split()[1], asked, sent, status,
+            self._done(Exchange(at, line.split()[1], asked, sent, status,
                                 body[:400].decode("utf-8", "replace").strip()))

@@ -1,5 +1,6 @@
 """gRPC over HTTP/2 read from a copy of both directions of a connection."""
 
+import time
 import urllib.parse
 
 import hpack
@@ -66,14 +67,15 @@ class Http2:
     def __init__(self, done):
         self._done = done
         self._client, self._server = _Frames(PREFACE), _Frames(b"")
-        self._asked = {}  # stream -> [headers, body]
+        self._asked = {}  # stream -> [headers, body, when it was whole]
         self._answers = {}  # stream -> headers
 
     def from_client(self, data):
         for stream, headers, body, _ in self._client.feed(data):
-            asked = self._asked.setdefault(stream, [{}, b""])
+            asked = self._asked.setdefault(stream, [{}, b"", 0.0])
             asked[0].update(headers or {})
             asked[1] += body
+            asked[2] = time.monotonic()
 
     def from_server(self, data):
         for stream, headers, _, ends in self._server.feed(data):
@@ -82,10 +84,10 @@ class Http2:
             if not ends:
                 continue
             del self._answers[stream]
-            asked, body = self._asked.pop(stream, ({}, b""))
+            asked, body, at = self._asked.pop(stream, ({}, b"", 0.0))
             if "grpc-status" not in answer or ":path" not in asked:
                 continue
             asked["content-encoding"] = asked.get("grpc-encoding") if body[:1] == b"\1" else None
             words = urllib.parse.unquote(answer.get("grpc-message", ""))
-            self._done(Exchange(asked[":path"], asked, body[5:], int(answer["grpc-status"]),
+            self._done(Exchange(at, asked[":path"], asked, body[5:], int(answer["grpc-status"]),
                                 words[:400], grpc=True))

@@ -17,9 +17,10 @@ class Load:
     a short back-off, so a client's time only rises.
     """
 
-    def __init__(self, endpoint, signal, clients=4, rate=5.0, items=20):
+    def __init__(self, endpoint, signal, clients=4, rate=5.0, items=20,
+                 padding=0):
         self._endpoint, self._signal = endpoint, signal
-        self._rate, self._items = rate, items
+        self._rate, self._items, self._padding = rate, items, padding
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._acked = {}  # identity -> when, CLOCK_MONOTONIC
@@ -48,6 +49,11 @@ class Load:
         with self._lock:
             return set(self._acked)
 
+    @property
+    def client_of(self):
+        """identity -> the client that sent it, which is its resource."""
+        return {number: client for number, (client, _) in self.series.items()}
+
     def acked_within(self, seconds):
         """What was acknowledged in the last seconds."""
         since = time.monotonic() - seconds
@@ -61,7 +67,7 @@ class Load:
             while not self._stop.wait(max(0.0, due - time.monotonic())):
                 due = max(due + 1 / self._rate, time.monotonic() - 1.0)
                 ids = fresh(self._items)
-                request = make_request(self._signal, client, ids, clock.next())
+                request = make_request(self._signal, client, ids, clock.next(), self._padding)
                 self.series.update((number, (client, at)) for at, number in enumerate(ids))
                 self._send(connection, request.SerializeToString(), ids)
 

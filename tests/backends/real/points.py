@@ -7,6 +7,7 @@ body, a span as its span ID. Reads such requests too, also the JSON form.
 
 import itertools
 import json
+import os
 import threading
 import time
 
@@ -39,8 +40,9 @@ def _resource(target, client):
     attribute.value.string_value = f"{SERVICE}{client}"
 
 
-def make_request(signal, client, ids, now):
-    """An export request of one client, one item per identity, all with the time `now` (ns)."""
+def make_request(signal, client, ids, now, padding=0):
+    """An export request of one client, one item per identity, all with the time `now` (ns).
+    padding: bytes of an attribute of every span."""
     request = REQUESTS[signal]()
     if signal == "metrics":
         entry = request.resource_metrics.add()
@@ -57,9 +59,12 @@ def make_request(signal, client, ids, now):
         entry = request.resource_spans.add()
         spans = entry.scope_spans.add().spans
         for number in ids:
-            spans.add(trace_id=ids[0].to_bytes(16, "big"), span_id=number.to_bytes(8, "big"),
-                      name="operation", kind=2, start_time_unix_nano=now,
-                      end_time_unix_nano=now + 1000)
+            span = spans.add(trace_id=ids[0].to_bytes(16, "big"), span_id=number.to_bytes(8, "big"),
+                             name="operation", kind=2, start_time_unix_nano=now,
+                             end_time_unix_nano=now + 1000)
+            if padding:
+                span.attributes.add(key="padding").value.string_value = os.urandom(
+                    padding // 2).hex()
     _resource(entry.resource, client)
     return request
 

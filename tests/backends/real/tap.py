@@ -22,8 +22,10 @@ _spawn = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True)
 class Answer:
-    """at: CLOCK_MONOTONIC. status: of HTTP or gRPC. ids: what the request carried."""
+    """asked, at: when the request had passed, and the answer; CLOCK_MONOTONIC. status: of HTTP or
+    gRPC. ids: what the request carried."""
 
+    asked: float
     at: float
     status: int
     ok: bool
@@ -50,7 +52,8 @@ def _describe(exchange):
         with contextlib.suppress(ValueError, KeyError):
             ids = read_ids(signal, body, "json" in exchange.headers.get("content-type", ""))
     ok = exchange.status == 0 if exchange.grpc else 200 <= exchange.status < 300
-    return json.dumps({"at": time.monotonic(), "status": exchange.status, "ok": ok,
+    return json.dumps({"asked": exchange.asked, "at": time.monotonic(),
+                       "status": exchange.status, "ok": ok,
                        "words": exchange.words, "path": exchange.path,
                        "size": len(exchange.body), "ids": ids}) + "\n"
 
@@ -168,6 +171,17 @@ class Tap:
             if answer.ok:
                 counts.update(answer.ids)
         return counts
+
+    def overlaps(self, resource_of):
+        """How many requests were sent while another one with data of the same resource had not been
+        answered yet. resource_of: identity -> resource."""
+        count, free_at = 0, {}
+        for answer in sorted(self.answers, key=lambda answer: answer.asked):
+            resources = {resource_of[number] for number in answer.ids if number in resource_of}
+            count += any(free_at.get(resource, 0) > answer.asked for resource in resources)
+            for resource in resources:
+                free_at[resource] = max(free_at.get(resource, 0), answer.at)
+        return count
 
     def refusals(self):
         """How often each answer but OK came: (status, words) -> times."""
