@@ -243,6 +243,21 @@ def run_interop(report, _args):
         report.add("interop", pytest("dev", ROOT / "tests" / "interop", ["-rs"]))
 
 
+def run_backends(report, args):
+    """Real backends; --peer puts a stock Collector in front of them, --repeat runs races again."""
+    if not shutil.which("go"):
+        print("== backends: go is not installed, what is not built yet is skipped")
+    options = ["-rs", "-n", "4", "--repeat", str(args.repeat)]
+    options += ["-k", args.filter] if args.filter else []
+    if args.peer:
+        options.append("--peer")
+    folder = ROOT / "tests" / "backends"
+    if report.add("build dev", build("dev", ["gapless"])) and report.add("venv", make_venv):
+        programs = [VENV / "bin" / "python", folder / "real" / "builds.py"]
+        report.add("build backends", lambda _part: subprocess.run(programs, check=True))
+        report.add("backends", pytest("dev", folder, options))
+
+
 def run_fuzz(report, args):
     """Every target for the same time, starting from its corpus; findings land in build/fuzz."""
     if not report.add("build fuzz", build("fuzz")):
@@ -320,6 +335,9 @@ def parse():
     parser.add_argument("filter", nargs="?", help="test binaries by name, else e2e tests")
     parser.add_argument("--sanitize", action="store_true", help="under ASan+UBSan, then TSan")
     parser.add_argument("--interop", action="store_true", help="Node SDK, telemetrygen, Collector")
+    parser.add_argument("--backends", action="store_true", help="real backends, built with go")
+    parser.add_argument("--peer", action="store_true", help="--backends with a stock Collector")
+    parser.add_argument("--repeat", type=int, default=1, help="--backends: runs of each race")
     parser.add_argument("--long", action="store_true", help="also the full-length e2e tests")
     parser.add_argument("--fuzz", type=int, metavar="SECONDS", help="every fuzz target so long")
     parser.add_argument("--tidy", action="store_true", help="clang-tidy-19 on changed files")
@@ -334,8 +352,9 @@ def main():
         (args.tidy, run_tidy),
         (args.sanitize, run_sanitizers),
         (args.interop, run_interop),
+        (args.backends, run_backends),
         (args.fuzz, run_fuzz),
-        (args.filter and not args.tidy, run_filtered),
+        (args.filter and not args.tidy and not args.backends, run_filtered),
     ]
     chosen = [mode for wanted, mode in modes if wanted] or [run_all]
     report = Report()
