@@ -1,0 +1,58 @@
+"""Requests taken apart into items, so that two ways to a backend can be compared."""
+
+from collections import Counter
+
+from google.protobuf import text_format
+
+from harness.items import REQUESTS, _points
+
+
+def _text(message):
+    return text_format.MessageToString(message, as_one_line=True, print_unknown_fields=True)
+
+
+def _spans(request):
+    for resource in request.resource_spans:
+        above = (_text(resource.resource), resource.schema_url)
+        for scope in resource.scope_spans:
+            inside = (*above, _text(scope.scope), scope.schema_url)
+            yield from ((*inside, _text(span)) for span in scope.spans)
+
+
+def _records(request):
+    for resource in request.resource_logs:
+        above = (_text(resource.resource), resource.schema_url)
+        for scope in resource.scope_logs:
+            inside = (*above, _text(scope.scope), scope.schema_url)
+            yield from ((*inside, _text(record)) for record in scope.log_records)
+
+
+def _data_points(request):
+    for resource in request.resource_metrics:
+        above = (_text(resource.resource), resource.schema_url)
+        for scope in resource.scope_metrics:
+            inside = (*above, _text(scope.scope), scope.schema_url)
+            for metric in scope.metrics:
+                points = list(_points(metric))
+                for point in points:
+                    bare = type(metric)()
+                    bare.CopyFrom(metric)
+                    del getattr(bare, metric.WhichOneof("data")).data_points[:]
+                    yield (*inside, _text(bare), _text(point))
+
+
+READERS = {"traces": _spans, "metrics": _data_points, "logs": _records}
+
+
+def items(backend):
+    """How often each item, with everything above it, is on a backend (keep_bodies=True)."""
+    return Counter((received.signal, *item) for received in backend.received
+                   for item in READERS[received.signal](
+                       REQUESTS[received.signal].FromString(received.body)))
+
+
+def difference(expected, found):
+    """A sentence for a failed test: what is missing, and what is there instead."""
+    missing, more = list((expected - found).elements()), list((found - expected).elements())
+    return (f"{len(missing)} items missing, {len(more)} unexpected\n"
+            f"missing    {missing[:1]}\nunexpected {more[:1]}")
