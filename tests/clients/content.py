@@ -1,5 +1,6 @@
 """Requests taken apart into items, so that two ways to a backend can be compared."""
 
+import os
 from collections import Counter
 
 from google.protobuf import text_format
@@ -52,7 +53,13 @@ def items(backend):
 
 
 def difference(expected, found):
-    """A sentence for a failed test: what is missing, and what is there instead."""
+    """A sentence for a failed test: how much differs, and where two alike items part."""
     missing, more = list((expected - found).elements()), list((found - expected).elements())
-    return (f"{len(missing)} items missing, {len(more)} unexpected\n"
-            f"missing    {missing[:1]}\nunexpected {more[:1]}")
+    text = f"{len(missing)} items missing, {len(more)} unexpected"
+    for item in missing[:1]:
+        like = max(more, key=lambda other: len(os.path.commonprefix([item, other])), default=())
+        for one, other in zip(item, like):
+            at = max(0, len(os.path.commonprefix([one, other])) - 60)
+            if one != other:
+                text += f"\nmissing    {one[at:at + 200]}\nunexpected {other[at:at + 200]}"
+    return text

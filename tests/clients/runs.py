@@ -147,3 +147,24 @@ class Arrived:
                    lambda: f"{len(items - self.counts().keys())} of {len(items)} acknowledged "
                            "items never arrived")
         return sum(self.counts().values()) - len(self.counts())
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a run. Sets of (signal, item)."""
+
+    report: Report
+    lost: frozenset
+    twice: int
+
+    def figures(self):
+        report = self.report
+        return (len(report.produced), len(report.acked), len(report.failed), len(self.lost),
+                self.twice)
+
+
+def judge(run, arrived, timeout=15):
+    """Waits for the end of the client and for everything that it was promised."""
+    report = run.report().whole()
+    twice = arrived.wait_for(report.acked, timeout)
+    return Verdict(report, frozenset(report.produced - arrived.counts().keys()), twice)

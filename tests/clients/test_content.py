@@ -11,11 +11,11 @@ COUNT = 60
 
 @pytest.mark.parametrize("compression", ("none", "gzip"))
 def test_what_arrives_is_what_the_sdk_sends_without_gapless(
-        make_backend, make_collector, start, client, compression):
+        make_backend, make_front, start, client, compression):
     protocol = "grpc" if client.grpc else "http"
     direct = make_backend("direct", protocol=protocol, keep_bodies=True)
     behind = make_backend("behind", keep_bodies=True)
-    collector = make_collector(pass_through(behind))
+    collector = make_front("gapless", pass_through(behind))
     run = start(client, collector, mode="content", control=direct.endpoint, count=COUNT,
                 compression=compression)
     report = run.report()
