@@ -243,6 +243,14 @@ def run_interop(report, _args):
         report.add("interop", pytest("dev", ROOT / "tests" / "interop", ["-rs"]))
 
 
+def run_clients(report, args):
+    """The SDKs; with --peer each case that compares runs against a stock Collector, too."""
+    if report.add("build dev", build("dev", ["gapless"])) and report.add("venv", make_venv):
+        options = ["-rs", *(["--peer"] if args.peer else [])]
+        report.add("clients", pytest("dev", ROOT / "tests" / "clients", options,
+                                     beside=["-n", "4"]))
+
+
 def run_fuzz(report, args):
     """Every target for the same time, starting from its corpus; findings land in build/fuzz."""
     if not report.add("build fuzz", build("fuzz")):
@@ -320,6 +328,8 @@ def parse():
     parser.add_argument("filter", nargs="?", help="test binaries by name, else e2e tests")
     parser.add_argument("--sanitize", action="store_true", help="under ASan+UBSan, then TSan")
     parser.add_argument("--interop", action="store_true", help="Node SDK, telemetrygen, Collector")
+    parser.add_argument("--clients", action="store_true", help="SDKs of Go, JS, Java and Rust")
+    parser.add_argument("--peer", action="store_true", help="--clients: a stock Collector, too")
     parser.add_argument("--long", action="store_true", help="also the full-length e2e tests")
     parser.add_argument("--fuzz", type=int, metavar="SECONDS", help="every fuzz target so long")
     parser.add_argument("--tidy", action="store_true", help="clang-tidy-19 on changed files")
@@ -334,6 +344,7 @@ def main():
         (args.tidy, run_tidy),
         (args.sanitize, run_sanitizers),
         (args.interop, run_interop),
+        (args.clients, run_clients),
         (args.fuzz, run_fuzz),
         (args.filter and not args.tidy, run_filtered),
     ]

@@ -14,7 +14,8 @@ from harness.fixtures import (  # noqa: F401
 )
 
 FRONTS = {"gapless": Collector, "activated": ActivatedCollector, "stock": StockCollector}
-FIGURES = ("situation", "client", "front", "produced", "acked", "failed", "lost", "twice")
+FIGURES = ("situation", "client", "front", "produced", "acked", "failed", "lost",
+           "lost of acked", "twice")
 
 
 def pytest_addoption(parser):

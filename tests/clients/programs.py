@@ -71,7 +71,8 @@ def built(sdk):
     with _locked():
         stamp, digest = BUILD / f"{sdk}.sha256", _digest(source)
         if not stamp.exists() or stamp.read_text() != digest:
-            shutil.copytree(source, folder, dirs_exist_ok=True)
+            # Copies are new files to build tools that go by time.
+            shutil.copytree(source, folder, dirs_exist_ok=True, copy_function=shutil.copy)
             BUILDERS[sdk](folder)
             stamp.write_text(digest)
     return folder

@@ -3,40 +3,43 @@
 import time
 
 import pytest
-from runs import Arrived, judge
+from expectations import JUDGES, meets
+from runs import Arrived
 
 from harness.configs import pass_through
 
 LOAD = {"rate": 150, "count": 450, "signals": ("traces", "logs")}
 RUNNING = 40
-QUEUE = 5
+QUEUE = {"queue_size": 5, "num_consumers": 1}
 RETRY = {"initial_interval": "200ms", "max_interval": "500ms"}
 
 
 def away(seconds, queue, make_backend, make_front, start, client, front):
-    """The verdict of a run in which the backend is away for so long."""
+    """The verdict of a run during which the backend is away for so long."""
     backend = make_backend(keep_bodies=True)
-    text = pass_through(backend, retry_on_failure=RETRY,
-                        sending_queue={"queue_size": QUEUE, "num_consumers": 1, **queue})
+    text = pass_through(backend, retry_on_failure=RETRY, sending_queue={**QUEUE, **queue})
     collector = make_front(front, text)
     arrived = Arrived(backend)
     run = start(client, collector, **LOAD)
-    arrived.wait_for_any(RUNNING)
-    backend.kill()
+    arrived.wait_for_more(RUNNING, run)
+    backend.behave("UNAVAILABLE")
     time.sleep(seconds)
-    backend.start()
-    return judge(run, arrived)
+    backend.behave()
+    return JUDGES[front](run, arrived)
 
 
 def test_a_full_queue_refuses_while_the_backend_is_away(
         make_backend, make_front, start, client, front, account):
-    verdict = away(9, {}, make_backend, make_front, start, client, front)
+    verdict = away(8, {}, make_backend, make_front, start, client, front)
     account("full queue", client, front, verdict)
+    meets(verdict, "full queue", client, front)
 
 
 @pytest.mark.parametrize("seconds", (4, 13))
 def test_a_full_queue_lets_clients_wait_while_the_backend_is_away(
         make_backend, make_front, start, client, front, account, seconds):
+    """13 s is longer than the time limit of every exporter."""
     queue = {"block_on_overflow": True}
     verdict = away(seconds, queue, make_backend, make_front, start, client, front)
-    account(f"blocked for {seconds} s", client, front, verdict)
+    account(f"blocked {seconds} s", client, front, verdict)
+    meets(verdict, f"blocked {seconds} s", client, front)

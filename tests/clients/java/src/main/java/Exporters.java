@@ -1,3 +1,6 @@
+import io.grpc.Grpc;
+import io.grpc.ManagedChannel;
+import io.grpc.TlsChannelCredentials;
 import io.opentelemetry.exporter.otlp.http.logs.OtlpHttpLogRecordExporter;
 import io.opentelemetry.exporter.otlp.http.metrics.OtlpHttpMetricExporter;
 import io.opentelemetry.exporter.otlp.http.trace.OtlpHttpSpanExporter;
@@ -8,6 +11,7 @@ import io.opentelemetry.sdk.logs.export.LogRecordExporter;
 import io.opentelemetry.sdk.metrics.export.AggregationTemporalitySelector;
 import io.opentelemetry.sdk.metrics.export.MetricExporter;
 import io.opentelemetry.sdk.trace.export.SpanExporter;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +31,7 @@ final class Exporters {
                   + ".UpstreamGrpcSenderProvider");
 
   private final boolean grpc;
+  private final boolean channels;
   private final String url;
   private final String compression;
   private final boolean delta;
@@ -36,6 +41,7 @@ final class Exporters {
 
   private Exporters(Options options, String url, String compression) {
     this.grpc = options.grpc();
+    this.channels = options.sender().equals("channel");
     this.url = url;
     this.compression = compression;
     this.delta = !options.content();
@@ -67,6 +73,25 @@ final class Exporters {
     return new Exporters(options, "http://" + options.control(), "none");
   }
 
+  /** The grpc-java sender takes no certificates: who needs TLS gives it a channel. */
+  private boolean ownChannel() {
+    return channels && ca != null;
+  }
+
+  private ManagedChannel channel() {
+    try {
+      var credentials =
+          TlsChannelCredentials.newBuilder().trustManager(new ByteArrayInputStream(ca));
+      if (cert != null) {
+        credentials.keyManager(new ByteArrayInputStream(cert), new ByteArrayInputStream(key));
+      }
+      String target = url.substring(url.indexOf("//") + 2);
+      return Grpc.newChannelBuilder(target, credentials.build()).build();
+    } catch (IOException error) {
+      throw new IllegalArgumentException(error);
+    }
+  }
+
   private AggregationTemporalitySelector temporality() {
     return delta
         ? AggregationTemporalitySelector.deltaPreferred()
@@ -76,6 +101,9 @@ final class Exporters {
   SpanExporter spans() {
     if (grpc) {
       var builder = OtlpGrpcSpanExporter.builder().setEndpoint(url).setCompression(compression);
+      if (ownChannel()) {
+        return builder.setChannel(channel()).build();
+      }
       if (ca != null) {
         builder.setTrustedCertificates(ca);
       }
@@ -104,6 +132,9 @@ final class Exporters {
               .setEndpoint(url)
               .setCompression(compression)
               .setAggregationTemporalitySelector(temporality());
+      if (ownChannel()) {
+        return builder.setChannel(channel()).build();
+      }
       if (ca != null) {
         builder.setTrustedCertificates(ca);
       }
@@ -130,6 +161,9 @@ final class Exporters {
     if (grpc) {
       var builder =
           OtlpGrpcLogRecordExporter.builder().setEndpoint(url).setCompression(compression);
+      if (ownChannel()) {
+        return builder.setChannel(channel()).build();
+      }
       if (ca != null) {
         builder.setTrustedCertificates(ca);
       }

@@ -81,6 +81,9 @@ final class Recorders {
       implements MetricExporter {
     @Override
     public CompletableResultCode export(Collection<MetricData> metrics) {
+      if (metrics.isEmpty()) {
+        return CompletableResultCode.ofSuccess();
+      }
       if (control != null) {
         watch(report, control.export(metrics));
       }
