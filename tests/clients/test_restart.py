@@ -44,18 +44,18 @@ def test_a_restart_with_sockets_that_stay_open(make_backend, make_front, start, 
     run, arrived = restarted("activated", make_backend, make_front, start, client)
     verdict = judge(run, arrived)
     account("zero-loss restart", client, "gapless", verdict)
-    assert verdict.flawless, f"{verdict}\n{verdict.report.words}"
+    assert verdict.flawless, verdict.report.words
 
 
 DRAIN_SECONDS = 4
 
 
-def test_a_slow_end_while_the_backend_is_away(
-        make_backend, make_front, start, client, front, account):
-    """The process drains for some seconds, since the backend is away when it is told to end."""
+def ended_slowly(kind, make_backend, make_front, start, client):
+    """(run, what arrived) of a load during which a process drains for some seconds, since the
+    backend takes nothing when it is told to end."""
     backend = make_backend(keep_bodies=True)
     retry = {"initial_interval": "200ms", "max_interval": "500ms"}
-    collector = make_front(front, pass_through(backend, retry_on_failure=retry))
+    collector = make_front(kind, pass_through(backend, retry_on_failure=retry))
     arrived = Arrived(backend)
     run = start(client, collector, **LOAD)
     arrived.wait_for_more(RUNNING, run)
@@ -67,11 +67,24 @@ def test_a_slow_end_while_the_backend_is_away(
     backend.behave()
     collector.wait_for_exit()
     collector.start()
+    return run, arrived
+
+
+def test_a_slow_end_while_the_backend_is_away(
+        make_backend, make_front, start, client, front, account):
+    run, arrived = ended_slowly(front, make_backend, make_front, start, client)
     verdict = JUDGES[front](run, arrived)
     account("slow end", client, front, verdict)
     meets(verdict, "slow end", client, front)
     if front == "gapless":
         everybody_was_answered(verdict.report)
+
+
+def test_a_slow_end_with_sockets_that_stay_open(make_backend, make_front, start, client, account):
+    run, arrived = ended_slowly("activated", make_backend, make_front, start, client)
+    verdict = judge(run, arrived)
+    account("zero-loss slow end", client, "gapless", verdict)
+    assert verdict.flawless, verdict.report.words
 
 
 @pytest.mark.parametrize("change", ("exporter", "receiver"))
@@ -95,4 +108,4 @@ def test_a_reload_under_load_loses_nothing(
         assert answer.status_code == 200, answer.text
     verdict = judge(run, arrived)
     account(f"reload of the {change}", client, "gapless", verdict)
-    assert verdict.flawless, f"{verdict}\n{verdict.report.words}"
+    assert verdict.flawless, verdict.report.words
