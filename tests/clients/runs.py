@@ -53,12 +53,21 @@ class Report:
 
     @property
     def failures(self):
-        return [export for export in self.exports if not export.ok]
+        """Failed exports of our items; SDKs also send metrics of their own."""
+        return [export for export in self.exports if not export.ok and export.items]
 
     @property
     def words(self):
         """Everything that the SDK said about failures, for a look."""
         return "\n".join({*(export.error for export in self.failures), *self.errors})
+
+    def story(self):
+        """When what failed or took long was under way, in seconds since the first export."""
+        start = min((export.begin for export in self.exports), default=0)
+        return "\n".join(
+            f"{one.begin - start:7.2f} to {one.end - start:5.2f} {one.signal}, "
+            f"{len(one.items)} items, {'ok' if one.ok else 'failed'}"
+            for one in self.exports if not one.ok or one.end - one.begin > 1)
 
     def whole(self):
         """Every item was exported: none was thrown away by a queue inside the SDK."""
@@ -93,7 +102,8 @@ class Run:
         assert status == 0, f"the client ended with {status}:\n{said[-4000:]}"
         report = Report(self._out.read_text().splitlines()[-1])
         print(f"--- client: {len(report.acked)} acknowledged, {len(report.failed)} failed in "
-              f"{len(report.failures)} of {len(report.exports)} exports\n{report.words[:3000]}")
+              f"{len(report.failures)} of {len(report.exports)} exports\n{report.story()}\n"
+              f"{report.words[:3000]}")
         return report
 
     def destroy(self):

@@ -8,7 +8,7 @@ from runs import Arrived
 
 from harness.configs import pass_through
 
-LOAD = {"rate": 150, "count": 450, "signals": ("traces", "logs")}
+RATE = 100
 RUNNING = 40
 QUEUE = {"queue_size": 5, "num_consumers": 1}
 RETRY = {"initial_interval": "200ms", "max_interval": "500ms"}
@@ -20,7 +20,9 @@ def away(seconds, queue, make_backend, make_front, start, client, front):
     text = pass_through(backend, retry_on_failure=RETRY, sending_queue={**QUEUE, **queue})
     collector = make_front(front, text)
     arrived = Arrived(backend)
-    run = start(client, collector, **LOAD)
+    # It goes on after the outage: an SDK that is told to end sends everything at once.
+    run = start(client, collector, rate=RATE, count=RATE * (seconds + 2),
+                signals=("traces", "logs"))
     arrived.wait_for_more(RUNNING, run)
     backend.behave("UNAVAILABLE")
     time.sleep(seconds)

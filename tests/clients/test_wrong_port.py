@@ -12,7 +12,8 @@ AT_ONCE_SECONDS = 1.0
 SILENT = ("Java, gRPC (grpc-java)", "Rust, HTTP (reqwest)")
 # What each TLS library says of an answer that is no TLS.
 NO_TLS = ("HTTP response to HTTPS client", "wrong version number", "first record does not look",
-          "Unsupported or unrecognized SSL message", "InvalidContentType", "not an SSL/TLS record",
+          "Unsupported or unrecognized SSL message", "Unrecognized SSL message",
+          "InvalidContentType", "not an SSL/TLS record",
           "corrupt message", "EPROTO", "packet length too long")
 
 
