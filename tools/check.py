@@ -258,6 +258,14 @@ def run_backends(report, args):
         report.add("backends", pytest("dev", folder, options))
 
 
+def run_clients(report, args):
+    """The SDKs; with --peer each case that compares runs against a stock Collector, too."""
+    if report.add("build dev", build("dev", ["gapless"])) and report.add("venv", make_venv):
+        options = ["-rs", *(["--peer"] if args.peer else [])]
+        report.add("clients", pytest("dev", ROOT / "tests" / "clients", options,
+                                     beside=["-n", "4"]))
+
+
 def run_fuzz(report, args):
     """Every target for the same time, starting from its corpus; findings land in build/fuzz."""
     if not report.add("build fuzz", build("fuzz")):
@@ -336,8 +344,9 @@ def parse():
     parser.add_argument("--sanitize", action="store_true", help="under ASan+UBSan, then TSan")
     parser.add_argument("--interop", action="store_true", help="Node SDK, telemetrygen, Collector")
     parser.add_argument("--backends", action="store_true", help="real backends, built with go")
-    parser.add_argument("--peer", action="store_true", help="--backends with a stock Collector")
     parser.add_argument("--repeat", type=int, default=1, help="--backends: runs of each race")
+    parser.add_argument("--clients", action="store_true", help="SDKs of Go, JS, Java and Rust")
+    parser.add_argument("--peer", action="store_true", help="--backends, --clients: a stock Collector")
     parser.add_argument("--long", action="store_true", help="also the full-length e2e tests")
     parser.add_argument("--fuzz", type=int, metavar="SECONDS", help="every fuzz target so long")
     parser.add_argument("--tidy", action="store_true", help="clang-tidy-19 on changed files")
@@ -353,6 +362,7 @@ def main():
         (args.sanitize, run_sanitizers),
         (args.interop, run_interop),
         (args.backends, run_backends),
+        (args.clients, run_clients),
         (args.fuzz, run_fuzz),
         (args.filter and not args.tidy and not args.backends, run_filtered),
     ]

@@ -151,6 +151,19 @@ def decompress(body, encoding):
     return body
 
 
+def read_body(headers, file):
+    """The body of a request, which comes whole or in chunks."""
+    if headers.get("Transfer-Encoding", "").lower() != "chunked":
+        return file.read(int(headers.get("Content-Length", 0)))
+    body = b""
+    while size := int(file.readline().split(b";")[0], 16):
+        body += file.read(size)
+        file.readline()
+    while file.readline().strip():  # Trailers.
+        pass
+    return body
+
+
 class ClosableServer(ThreadingHTTPServer):
     """Takes its kept-alive connections with it."""
 
@@ -184,7 +197,7 @@ class HttpServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):  # noqa: N802 (a name of http.server)
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = read_body(self.headers, self.rfile)
                 encoding = self.headers.get("Content-Encoding", "identity")
                 signal = signals.get(self.path)
                 if signal is None:

@@ -126,16 +126,25 @@ class Collector:
 
     # Life.
 
+    def program(self):
+        """The words before the arguments; a derived class may run something else."""
+        return [str(binary())]
+
+    def inherited(self):
+        """Descriptors that the process gets, too."""
+        return ()
+
+    def command(self):
+        configs = [word for path in self.configs for word in ("--config", str(path))]
+        return [*self.program(), *configs, *self._args]
+
     def start(self, wait=True, timeout=20 * SLOWNESS):
         """Also a second time: waits for the readiness of this start."""
         starts = self.log.count(READY) if self.log_path.exists() else 0
-        command = [str(binary())]
-        for config in self.configs:
-            command += ["--config", str(config)]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*command, *self._args], stderr=log, stdout=log,
+            self.process = subprocess.Popen(self.command(), stderr=log, stdout=log,
                                             stdin=subprocess.DEVNULL, env=self._env,
-                                            cwd=self.folder)
+                                            cwd=self.folder, pass_fds=self.inherited())
         if wait:
             self.wait_for_log(READY, timeout=timeout, count=starts + 1)
 
