@@ -145,6 +145,7 @@ void BackendLife::PoisonItem() {
   const bool everywhere = rng_.Chance(0.5);
   for (const Level& level : levels_) {
     for (const auto& peer : level.peers) {
+      peer->backend.invalid.insert(number);
       if (everywhere || rng_.Chance(0.3)) {
         peer->poison.insert(number);
       }

@@ -168,17 +168,8 @@ void BackendLife::CheckRate(TimePoint from, uint64_t taken_before) {
   }
 }
 
-void BackendLife::Judge() {
-  bool ended = false;
-  queue_->Shutdown(loop_.Now() + seconds(20), [&ended](journal::Amount) { ended = true; });
-  loop_.AdvanceBy(minutes(1));
-  if (!ended) {
-    Complain("shutdown has not ended");
-  }
-  CloseAccount();
-  std::vector<PeerGroup> groups;
+void BackendLife::JudgeOrder() {
   for (const Level& level : levels_) {
-    groups.push_back(level.peers);
     for (const auto& peer : level.peers) {
       for (const Offences* offences : {&peer->backend.out_of_order(), &peer->flights.offences()}) {
         if (offences->count() > 0) {
@@ -187,6 +178,19 @@ void BackendLife::Judge() {
         }
       }
     }
+  }
+}
+
+void BackendLife::Judge() {
+  bool ended = false;
+  queue_->Shutdown(loop_.Now() + seconds(20), [&ended](journal::Amount) { ended = true; });
+  loop_.AdvanceBy(minutes(1));
+  if (!ended) {
+    Complain("shutdown has not ended");
+  }
+  CloseAccount();
+  if (features_.order) {
+    JudgeOrder();
   }
   if (!queue_->empty()) {
     return;  // said before
@@ -197,6 +201,15 @@ void BackendLife::Judge() {
   const uint64_t admitted = features_.backfill && lives_ > 1
                                 ? UINT64_MAX / 2
                                 : possible_duplicates_ + excused_duplicates_;
+  std::vector<PeerGroup> groups;
+  uint64_t repeats = 0;
+  for (const Level& level : levels_) {
+    groups.push_back(level.peers);
+    for (const auto& peer : level.peers) {
+      repeats += peer->backend.refused_repeats().size();
+    }
+  }
+  oracle_.TakenForInvalid(repeats);
   for (const std::string& text : oracle_.Judge(groups, disk_->ledger(), admitted).complaints) {
     Complain(text);
   }

@@ -108,8 +108,9 @@ void BackendLife::MakeBackend(SimPeer& peer, bool first_level) {
   peer.rng = Rng(rng_.Next());
   peer.latency = Between(rng_, milliseconds(1), milliseconds(50));
   peer.jitter = Between(rng_, milliseconds(0), milliseconds(30));
-  peer.watched = features_.order;
+  peer.watched = true;
   peer.backend.ordered = features_.order;
+  peer.backend.refuses_repeats = features_.repeats;
   peer.backend.accepts_late = features_.backfill;
   peer.backend.throttles_probes = rng_.Chance(0.5);
   if (features_.rate && (first_level || rng_.Chance(0.3))) {

@@ -73,6 +73,7 @@ class BackendLife {
   void WatchProgress();
   void Drain();
   void CheckRate(TimePoint from, uint64_t taken_before);
+  void JudgeOrder();
   void Judge();
   bool Settled() const;
   uint64_t TakenBy(const PeerGroup& peers) const;

@@ -15,6 +15,7 @@ namespace gapless::sim {
 struct Features {
   // What the backends are like; off unless the product is held to it (kHeldTo).
   bool order = false;        // refuse what is older than the newest of its resource
+  bool repeats = false;      // refuse also what they have, if it is not the newest
   bool rate = false;         // limit the items per second
   bool read_only = false;    // become read-only: 429 without a delay, or 503 to data alone
   bool wrong_start = false;  // reject everything until somebody repairs the configuration
@@ -51,9 +52,13 @@ struct NamedFeature {
 
 // The first ones are promises of the product; the rest may happen in every life.
 inline constexpr NamedFeature kPromises[] = {
-    {"order", &Features::order, 0.7},         {"rate", &Features::rate, 0.25},
-    {"read_only", &Features::read_only, 0.3}, {"wrong_start", &Features::wrong_start, 0.2},
-    {"bad_items", &Features::bad_items, 0.2}, {"forgets", &Features::forgets, 0.2},
+    {"order", &Features::order, 0.7},
+    {"repeats", &Features::repeats, 0.3},
+    {"rate", &Features::rate, 0.25},
+    {"read_only", &Features::read_only, 0.3},
+    {"wrong_start", &Features::wrong_start, 0.2},
+    {"bad_items", &Features::bad_items, 0.2},
+    {"forgets", &Features::forgets, 0.2},
 };
 inline constexpr NamedFeature kCircumstances[] = {
     {"refused", &Features::refused, 0.5},
@@ -91,7 +96,9 @@ inline Features ChooseFeatures(Rng& rng, const std::vector<std::string_view>& he
   for (const NamedFeature& circumstance : kCircumstances) {
     features.*circumstance.on = rng.Chance(circumstance.chance);
   }
-  features.backfill &= features.many_levels;
+  features.repeats &= features.order;
+  features.many_levels |= features.forgets;  // somebody else must take what died with a backend
+  features.backfill = (features.backfill || features.forgets) && features.many_levels;
   return features;
 }
 

@@ -35,6 +35,8 @@ class Oracle {
   void Poisonous(uint64_t number) { poisonous_.insert(number); }
   // Only the poisonous items themselves may be dropped, not what came with them.
   void JudgeByItem() { by_item_ = true; }
+  // Items that a peer has and called invalid when they came again: they may be counted as dropped.
+  void TakenForInvalid(uint64_t items) { taken_for_invalid_ = items; }
   // Everything may be dropped for this reason in this run.
   void Permit(journal::DropReason reason) { permitted_.insert(reason); }
 
@@ -184,7 +186,7 @@ class Oracle {
       }
       (needs_poison ? invalid : excused) += ledger.dropped[i].items;
     }
-    if (by_item_ && invalid > OfferedPoison()) {
+    if (by_item_ && invalid > OfferedPoison() + taken_for_invalid_) {
       verdict.complaints.push_back("dropped as invalid: " + std::to_string(invalid) +
                                    " items, of which only " + std::to_string(OfferedPoison()) +
                                    " are");
@@ -205,6 +207,7 @@ class Oracle {
   std::set<journal::DropReason> permitted_;
   bool backfilled_ = false;
   bool by_item_ = false;
+  uint64_t taken_for_invalid_ = 0;
 };
 
 }  // namespace gapless::sim

@@ -16,6 +16,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -98,11 +99,13 @@ class SimBackend {
   // What it is like; read when something arrives.
   State state = State::kWell;
   bool throttles_probes = true;  // kReadOnly429: empty exports too
-  bool ordered = false;  // refuses a request with an item older than the newest of its resource
-  bool accepts_late = false;  // … but not this one (out_of_order_time_window)
-  double rate = 0;            // items per second, 0: no limit …
-  double burst = 0;           // … and how many at once
-  Duration unsynced{};        // how much of what it took a crash destroys
+  // Refuses a request with an item older than the newest of its resource.
+  bool ordered = false;
+  bool refuses_repeats = false;  // … and with one that it has, but for the newest
+  bool accepts_late = false;     // … but not this one (out_of_order_time_window)
+  double rate = 0;               // items per second, 0: no limit …
+  double burst = 0;              // … and how many at once
+  Duration unsynced{};           // how much of what it took a crash destroys
 
   // What it answers instead of taking the data or the probe (no items); none: it takes it.
   std::optional<delivery::AttemptResult> Object(const std::vector<SimItem>& items, bool probe,
@@ -153,6 +156,10 @@ class SimBackend {
     return lost;
   }
 
+  // Invalid items: nobody complains when they come late.
+  std::set<uint64_t> invalid;
+  // What it has, and refused when it came again.
+  const std::set<uint64_t>& refused_repeats() const { return refused_repeats_; }
   const Offences& out_of_order() const { return out_of_order_; }
 
  private:
@@ -184,26 +191,38 @@ class SimBackend {
     return std::nullopt;
   }
 
-  // The same item again is fine, whatever came after it.
   bool InOrder(const std::vector<SimItem>& items) {
     std::map<uint32_t, uint64_t> newest;
+    bool repeated = false;
     for (const SimItem& item : items) {
       const auto had = newest_.find(item.resource);
       uint64_t& here =
           newest.emplace(item.resource, had == newest_.end() ? 0 : had->second).first->second;
       if (item.number < here && !taken_.contains(item.number)) {
-        out_of_order_.Add("out of order: resource " + std::to_string(item.resource) + ", item " +
-                          std::to_string(item.number) + " after " + std::to_string(here));
+        if (!invalid.contains(item.number)) {
+          out_of_order_.Add("out of order: resource " + std::to_string(item.resource) + ", item " +
+                            std::to_string(item.number) + " after " + std::to_string(here));
+        }
         return false;
       }
+      repeated |= item.number < here;
       here = std::max(here, item.number);
     }
-    return true;
+    if (!repeated || !refuses_repeats) {
+      return true;
+    }
+    for (const SimItem& item : items) {
+      if (taken_.contains(item.number)) {
+        refused_repeats_.insert(item.number);
+      }
+    }
+    return false;
   }
 
   std::map<uint32_t, uint64_t> newest_;  // by resource
   std::map<uint64_t, uint32_t> taken_;   // number, resource
   std::deque<Recent> recent_;
+  std::set<uint64_t> refused_repeats_;
   double tokens_ = -1;
   TimePoint filled_{};
   Offences out_of_order_;
