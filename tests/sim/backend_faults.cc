@@ -42,7 +42,9 @@ void BackendLife::BeginFault() {
   if (kinds.empty()) {
     return;
   }
-  const std::string_view kind = kinds[rng_.Below(kinds.size())];
+  // Long and rare: half of the faults, or the others hide it.
+  const std::string_view kind =
+      features_.read_only && rng_.Chance(0.5) ? "read_only" : kinds[rng_.Below(kinds.size())];
   if (kind == "bad_items") {
     PoisonItem();
     return;

@@ -104,17 +104,21 @@ void BackendLife::WatchProgress() {
 // A process ends: what it admitted, and what the next one cannot know of it.
 void BackendLife::CloseAccount() {
   possible_duplicates_ += queue_->status().possible_duplicates;
-  std::set<uint64_t> held;
+  uint64_t copies = 0;
   for (const Level& level : levels_) {
+    std::map<uint64_t, int> held;  // all paths of a level get everything
     for (const auto& peer : level.peers) {
-      excused_duplicates_ += peer->flights.items();
-      for (const auto& [number, copies] : peer->received) {
-        held.insert(number);
+      for (const auto& [number, times] : peer->received) {
+        held[number] = std::max(held[number], times);
       }
     }
+    for (const auto& [number, times] : held) {
+      copies += static_cast<uint64_t>(times);
+    }
   }
-  const uint64_t delivered = disk_->ledger().delivered.items;
-  excused_duplicates_ += held.size() - std::min<uint64_t>(held.size(), delivered);
+  const uint64_t known =
+      disk_->ledger().delivered.items + possible_duplicates_ + excused_duplicates_;
+  excused_duplicates_ += copies - std::min(copies, known);
 }
 
 bool BackendLife::Settled() const {
@@ -188,7 +192,7 @@ void BackendLife::Judge() {
   if (!ended) {
     Complain("shutdown has not ended");
   }
-  CloseAccount();
+  possible_duplicates_ += queue_->status().possible_duplicates;
   if (features_.order) {
     JudgeOrder();
   }

@@ -26,6 +26,7 @@ BackendLife::BackendLife(uint64_t seed, Features features, bool trace)
     : rng_(seed), features_(features), trace_(trace), start_(loop_.Now()) {
   disk_ = std::make_shared<journal::MemoryJournal>(journal::MemoryOptions{}, loop_);
   oracle_.JudgeByItem();
+  fault_chance_ = rng_.Chance(features_.read_only ? 0.2 : 0.5) ? 0.02 : 0.004;
   ChooseSettings();
   AddClients();
   const size_t levels = features_.many_levels ? 2 + rng_.Below(2) : 1;
@@ -245,7 +246,7 @@ void BackendLife::Step() {
     }
   }
   EndFaults(loop_.Now());
-  if (rng_.Chance(0.02)) {
+  if (rng_.Chance(fault_chance_)) {
     BeginFault();
   }
   if (features_.reloads && rng_.Chance(0.005)) {

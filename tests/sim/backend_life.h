@@ -101,7 +101,8 @@ class BackendLife {
   std::vector<Client> clients_;
   double items_per_second_ = 0;  // what the clients send, about
   uint64_t next_item_ = 0;
-  uint64_t lives_ = 0;  // processes so far
+  uint64_t lives_ = 0;       // processes so far
+  double fault_chance_ = 0;  // in each step
   std::vector<Fault> faults_;
   std::optional<TimePoint> repair_at_;
   Oracle oracle_;
