@@ -23,6 +23,10 @@ constexpr Duration kLearnTime = minutes(1);
 constexpr Duration kMeasureMin = minutes(1);
 constexpr double kUseMin = 0.8;
 
+// Some levels are proved by data alone, so a little of it still comes for a while.
+constexpr Duration kTrickleTime = minutes(2);
+constexpr double kTrickleChance = 0.2;  // in each second
+
 double SecondsOf(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
@@ -138,6 +142,9 @@ void BackendLife::Drain() {
   uint64_t taken_before = 0;
   while (!Settled() && loop_.Now() < healed + allowed && complaints_.empty()) {
     Advance(seconds(1));
+    if (loop_.Now() < healed + kTrickleTime) {
+      Trickle();
+    }
     if (queue_->empty() && measured_from) {
       CheckRate(*std::exchange(measured_from, std::nullopt), taken_before);
     } else if (!measured_from && !queue_->empty() && loop_.Now() == healed + kLearnTime) {
@@ -154,6 +161,13 @@ void BackendLife::Drain() {
     Complain("debts are left after the last fault");
   } else if (queue_->status().active != 0U) {
     Complain("not on the first level after the last fault");
+  }
+}
+
+void BackendLife::Trickle() {
+  Client& client = clients_[rng_.Below(clients_.size())];
+  if (!client.waiting && rng_.Chance(kTrickleChance)) {
+    Load(client);
   }
 }
 

@@ -54,6 +54,7 @@ void BackendLife::ChooseSettings() {
   if (features_.waits) {
     ack_ = delivery::Ack::kSettled;
     oracle_.Permit(journal::DropReason::kExpired);
+    oracle_.Permit(journal::DropReason::kRejected);  // the client is told
   }
   if (!features_.order && rng_.Chance(0.5)) {
     order_ = delivery::Order::kLiveFirst;

@@ -72,6 +72,7 @@ class BackendLife {
   void Advance(Duration duration);
   void WatchProgress();
   void Drain();
+  void Trickle();
   void CheckRate(TimePoint from, uint64_t taken_before);
   void JudgeOrder();
   void Judge();

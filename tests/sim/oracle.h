@@ -186,7 +186,8 @@ class Oracle {
       }
       (needs_poison ? invalid : excused) += ledger.dropped[i].items;
     }
-    if (by_item_ && invalid > OfferedPoison() + taken_for_invalid_) {
+    if (by_item_ && !permitted_.contains(DropReason::kRejected) &&
+        invalid > OfferedPoison() + taken_for_invalid_) {
       verdict.complaints.push_back("dropped as invalid: " + std::to_string(invalid) +
                                    " items, of which only " + std::to_string(OfferedPoison()) +
                                    " are");
