@@ -33,6 +33,10 @@ class Oracle {
   }
   // Items that no peer takes, or that make peers fail: their record may be dropped.
   void Poisonous(uint64_t number) { poisonous_.insert(number); }
+  // Only the poisonous items themselves may be dropped, not what came with them.
+  void JudgeByItem() { by_item_ = true; }
+  // Items that a peer has and called invalid when they came again: they may be counted as dropped.
+  void TakenForInvalid(uint64_t items) { taken_for_invalid_ = items; }
   // Everything may be dropped for this reason in this run.
   void Permit(journal::DropReason reason) { permitted_.insert(reason); }
 
@@ -64,8 +68,9 @@ class Oracle {
         verdict.complaints.push_back("a client was answered " + std::to_string(record.answers) +
                                      " times");
       }
-      const bool poisonous = IsPoisonous(record);
+      const bool poisonous_record = IsPoisonous(record);
       for (uint64_t number = record.first; number < record.first + record.count; ++number) {
+        const bool poisonous = by_item_ ? poisonous_.contains(number) : poisonous_record;
         const uint64_t copies = CopiesOf(number, levels);
         held_items += copies > 0 ? 1 : 0;
         const uint64_t wanted = backfilled_ ? LevelsWith(number, levels) : 1;
@@ -101,11 +106,11 @@ class Oracle {
     uint64_t missing = 0;
     std::string which;
     for (const Record& record : records_) {
-      if (!record.acknowledged || IsPoisonous(record)) {
+      if (!record.acknowledged || (!by_item_ && IsPoisonous(record))) {
         continue;
       }
       for (uint64_t number = record.first; number < record.first + record.count; ++number) {
-        if (CopiesOf(number, {first}) == 0) {
+        if (!(by_item_ && poisonous_.contains(number)) && CopiesOf(number, {first}) == 0) {
           ++missing;
           which += which.size() < 100 ? " " + std::to_string(number) : "";
         }
@@ -129,6 +134,17 @@ class Oracle {
   bool IsPoisonous(const Record& record) const {
     const auto it = poisonous_.lower_bound(record.first);
     return it != poisonous_.end() && *it < record.first + record.count;
+  }
+
+  uint64_t OfferedPoison() const {
+    uint64_t items = 0;
+    for (const Record& record : records_) {
+      for (auto it = poisonous_.lower_bound(record.first);
+           it != poisonous_.end() && *it < record.first + record.count; ++it) {
+        ++items;
+      }
+    }
+    return items;
   }
 
   static uint64_t LevelsWith(uint64_t number, const std::vector<PeerGroup>& levels) {
@@ -156,6 +172,7 @@ class Oracle {
     using journal::DropReason;
     uint64_t dropped = 0;
     uint64_t excused = 0;
+    uint64_t invalid = 0;
     for (size_t i = 0; i < journal::kDropReasons; ++i) {
       const auto reason = static_cast<DropReason>(i);
       if (reason == DropReason::kPartialSuccess) {
@@ -167,9 +184,13 @@ class Oracle {
         verdict.complaints.push_back("dropped for a reason that did not exist: " +
                                      std::string(ToString(reason)));
       }
-      if (!needs_poison) {
-        excused += ledger.dropped[i].items;
-      }
+      (needs_poison ? invalid : excused) += ledger.dropped[i].items;
+    }
+    if (by_item_ && !permitted_.contains(DropReason::kRejected) &&
+        invalid > OfferedPoison() + taken_for_invalid_) {
+      verdict.complaints.push_back("dropped as invalid: " + std::to_string(invalid) +
+                                   " items, of which only " + std::to_string(OfferedPoison()) +
+                                   " are");
     }
     if (verdict.missing > dropped) {
       verdict.complaints.push_back("lost: " + std::to_string(verdict.missing) +
@@ -186,6 +207,8 @@ class Oracle {
   std::set<uint64_t> poisonous_;
   std::set<journal::DropReason> permitted_;
   bool backfilled_ = false;
+  bool by_item_ = false;
+  uint64_t taken_for_invalid_ = 0;
 };
 
 }  // namespace gapless::sim

@@ -1,5 +1,8 @@
 // Seeded simulation of delivery. Without flags the seeds 1 to 50; `--seeds 1000` takes that many
-// from a random one on (or from GAPLESS_SEED), `--seed 42` runs one.
+// from a random one on (or from GAPLESS_SEED), `--seed 42` runs one. For lives with real backends:
+// `--with NAME,…` holds the product to these promises of features.h instead of those of kHeldTo,
+// `--without NAME,…` leaves features out, `--trace 1` prints what happens.
+#include "tests/sim/backend_life.h"
 #include "tests/sim/sim_queue.h"
 #include "tests/support/queue_bench.h"
 #include "tests/support/seed.h"
@@ -18,6 +21,9 @@ using std::chrono::seconds;
 
 uint64_t first_seed = 1;
 uint64_t seed_count = 50;
+std::vector<std::string_view> held_to = kHeldTo;
+std::vector<std::string_view> left_out;
+bool trace = false;
 
 // Runs several queues through one life. Returns what went wrong.
 std::vector<std::string> LiveOnce(uint64_t seed) {
@@ -93,6 +99,26 @@ TEST(SimTest, NothingIsLostAndEverythingEnds) {
   }
 }
 
+// The same with backends that keep the order of each resource, limit rates, become read-only or are
+// configured wrongly, over reloads and restarts.
+TEST(SimTest, RealBackendsLoseNothingAndRefuseNothing) {
+  for (uint64_t seed = first_seed; seed < first_seed + seed_count; ++seed) {
+    Rng rng(seed);
+    Features features = ChooseFeatures(rng, held_to);
+    for (const std::string_view name : left_out) {
+      LeaveOut(features, name);
+    }
+    const auto complaints = BackendLife(rng.Next(), features, trace).Run();
+    for (const std::string& complaint : complaints) {
+      ADD_FAILURE() << complaint;
+    }
+    if (!complaints.empty()) {
+      ADD_FAILURE() << "run again with: sim_test --seed " << seed;
+      return;
+    }
+  }
+}
+
 // The next level has the data within the limits of docs/failover.md, whatever the load.
 TEST(SimTest, SwitchesWithinTheLimits) {
   struct Row {
@@ -143,6 +169,20 @@ TEST(SimTest, SwitchesWithinTheLimits) {
 }  // namespace
 }  // namespace gapless::sim
 
+namespace {
+
+std::vector<std::string_view> Split(std::string_view text) {
+  std::vector<std::string_view> names;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    names.push_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return names;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   for (int i = 1; i + 1 < argc; i += 2) {
@@ -154,6 +194,12 @@ int main(int argc, char** argv) {
     } else if (flag == "--seed") {
       gapless::sim::first_seed = value;
       gapless::sim::seed_count = 1;
+    } else if (flag == "--with") {
+      gapless::sim::held_to = Split(argv[i + 1]);
+    } else if (flag == "--without") {
+      gapless::sim::left_out = Split(argv[i + 1]);
+    } else if (flag == "--trace") {
+      gapless::sim::trace = value > 0;
     }
   }
   std::printf("first seed %llu\n", static_cast<unsigned long long>(gapless::sim::first_seed));

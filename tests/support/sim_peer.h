@@ -4,12 +4,15 @@
 
 #include "base/rng.h"
 #include "delivery/outcome.h"
+#include "tests/support/sim_backend.h"
 #include "tests/support/sim_items.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -41,6 +44,7 @@ class SimPeer {
   Mode mode = Mode::kOk;
   bool faulty_probes = false;  // empty exports fail, whatever the mode
   Duration latency = std::chrono::milliseconds(2);
+  Duration jitter{};  // a request may need this much longer to get there
   Duration throttle_delay = std::chrono::seconds(1);
   size_t max_bytes = SIZE_MAX;
   uint64_t refused_items = 0;   // of each unit, as partial success
@@ -49,12 +53,17 @@ class SimPeer {
   std::set<uint64_t> crashing;  // … or reset the connection that brings them
   double failure_rate = 0;      // of the units, at random, with INTERNAL
   Rng rng{1};
+  SimBackend backend;
+  bool watched = false;  // `flights` sees what is under way
 
   // What it has.
   std::map<uint64_t, int> received;
   uint64_t deceived_items = 0;  // taken, and then denied
   uint64_t attempts = 0;
   uint64_t probes = 0;
+  FlightWatch flights;
+  // Hears what is asked and answered, for people.
+  std::function<void(const std::string&)> tell;
   std::vector<uint64_t> unit_sizes;  // items of each unit that was taken, in order
 
   const std::string& name() const { return name_; }
@@ -75,15 +84,37 @@ class SimPeer {
     return more;
   }
 
+  // Whether it would take data, at the rate of its backend.
+  bool Willing() const {
+    return link_ == Link::kUp && mode == Mode::kOk && !faulty_probes && failure_rate == 0 &&
+           backend.state == SimBackend::State::kWell;
+  }
+  // The process dies, and with it what it had not written down.
+  void Crash(TimePoint now) {
+    for (const uint64_t number : backend.Crash(now)) {
+      received.erase(number);
+    }
+    Reset();
+  }
+
   // What the peer answers; none: it stays silent. `data`: none for a probe.
-  std::optional<delivery::AttemptResult> Answer(const otlp::Batch* data) {
+  std::optional<delivery::AttemptResult> Answer(const otlp::Batch* data, TimePoint now) {
+    now_ = now;
     if (data == nullptr) {
       ++probes;
       return faulty_probes ? Failure(Code::kInternal, "empty request") : Say(nullptr, {});
     }
     ++attempts;
-    const std::vector<uint64_t> numbers = NumbersIn(data->body.ToString());
-    return Say(data, numbers);
+    const std::string bytes = data->body.ToString();
+    const std::vector<uint64_t> numbers = NumbersIn(bytes);
+    items_ = ItemsIn(bytes);
+    auto answer = Say(data, numbers);
+    if (tell) {
+      tell(name_ + " " + InWords(items_) + ": " +
+           (answer ? std::string(ToString(answer->outcome)) + " " + answer->status.message()
+                   : "silence"));
+    }
+    return answer;
   }
 
  private:
@@ -101,6 +132,18 @@ class SimPeer {
     for (const uint64_t number : numbers) {
       ++received[number];
     }
+    backend.Take(items_, now_);
+  }
+
+  static std::string InWords(const std::vector<SimItem>& items) {
+    std::string text = std::to_string(items.size()) + " items";
+    for (size_t i = 0; i < items.size(); ++i) {
+      const bool starts = i == 0 || items[i].resource != items[i - 1].resource;
+      const bool ends = i + 1 == items.size() || items[i].resource != items[i + 1].resource;
+      text += starts ? " r" + std::to_string(items[i].resource) + ":" : "";
+      text += starts || ends ? " " + std::to_string(items[i].number) : "";
+    }
+    return text;
   }
 
   bool AnyOf(const std::set<uint64_t>& set, const std::vector<uint64_t>& numbers) const {
@@ -114,6 +157,11 @@ class SimPeer {
 
   std::optional<delivery::AttemptResult> Say(const otlp::Batch* data,
                                              const std::vector<uint64_t>& numbers) {
+    if (mode == Mode::kOk || mode == Mode::kTakesAndHangs || mode == Mode::kTakesAndFails) {
+      if (auto objection = Object(data, numbers)) {
+        return objection;
+      }
+    }
     switch (mode) {
       case Mode::kOk:
         return SayOk(data, numbers);
@@ -141,15 +189,21 @@ class SimPeer {
     return std::nullopt;
   }
 
-  delivery::AttemptResult SayOk(const otlp::Batch* data, const std::vector<uint64_t>& numbers) {
-    if (data == nullptr) {
-      return {};
-    }
-    if (data->body.size() > max_bytes) {
+  // Why it does not take the data; none: it takes it.
+  std::optional<delivery::AttemptResult> Object(const otlp::Batch* data,
+                                                const std::vector<uint64_t>& numbers) {
+    if (data != nullptr && data->body.size() > max_bytes) {
       return Failure(Code::kResourceExhausted, "received message larger than max");
     }
     if (AnyOf(poison, numbers)) {
       return Failure(Code::kInvalidArgument, "poison");
+    }
+    return backend.Object(data == nullptr ? std::vector<SimItem>{} : items_, data == nullptr, now_);
+  }
+
+  delivery::AttemptResult SayOk(const otlp::Batch* data, const std::vector<uint64_t>& numbers) {
+    if (data == nullptr) {
+      return {};
     }
     if (AnyOf(faulty, numbers) || (failure_rate > 0 && rng.Chance(failure_rate))) {
       return Failure(Code::kInternal, "stumbled");
@@ -162,6 +216,8 @@ class SimPeer {
 
   const std::string name_;
   Link link_ = Link::kUp;
+  TimePoint now_{};
+  std::vector<SimItem> items_;  // of the request that is being answered
   std::vector<SimTransport*> transports_;
 };
 

@@ -20,7 +20,12 @@ class SimTransport final : public delivery::Transport {
   SimTransport(Loop& loop, std::shared_ptr<SimPeer> peer) : loop_(loop), peer_(std::move(peer)) {
     peer_->transports_.push_back(this);
   }
-  ~SimTransport() override { std::erase(peer_->transports_, this); }
+  ~SimTransport() override {
+    std::erase(peer_->transports_, this);
+    for (const auto& [id, exchange] : exchanges_) {
+      peer_->flights.End(exchange.flight);
+    }
+  }
   SimTransport(const SimTransport&) = delete;
   SimTransport& operator=(const SimTransport&) = delete;
 
@@ -34,7 +39,11 @@ class SimTransport final : public delivery::Transport {
   }
   void Cancel(delivery::AttemptId id) override {
     auto node = exchanges_.extract(id);
-    if (!node.empty() && node.mapped().resent && node.mapped().data) {
+    if (node.empty()) {
+      return;
+    }
+    peer_->flights.End(node.mapped().flight);
+    if (node.mapped().resent && node.mapped().data) {
       peer_->deceived_items += node.mapped().data->items;  // nobody hears that it was sent twice
     }
   }
@@ -60,6 +69,7 @@ class SimTransport final : public delivery::Transport {
     bool on_wire = false;
     bool swallowed = false;  // the network lost it on the way there
     bool resent = false;
+    uint64_t flight = 0;
     Timer step;
     Timer deadline;
   };
@@ -69,6 +79,9 @@ class SimTransport final : public delivery::Transport {
     Exchange& exchange = exchanges_[id];
     exchange.data = std::move(data);
     exchange.done = std::move(done);
+    if (exchange.data && peer_->watched) {
+      exchange.flight = peer_->flights.Begin(ItemsIn(exchange.data->body.ToString()));
+    }
     if (connected_ && !doubtful_) {
       Transmit(id);
     } else if (dials_.empty()) {
@@ -90,6 +103,7 @@ class SimTransport final : public delivery::Transport {
   void Finish(delivery::AttemptId id, delivery::AttemptResult result) {
     auto node = exchanges_.extract(id);
     if (!node.empty()) {
+      peer_->flights.End(node.mapped().flight);
       result.resent = node.mapped().resent;
       node.mapped().done(std::move(result));
     }
@@ -98,10 +112,18 @@ class SimTransport final : public delivery::Transport {
   void Transmit(delivery::AttemptId id) {
     Exchange& exchange = exchanges_.at(id);
     exchange.on_wire = true;
-    exchange.step = loop_.RunAfter(peer_->latency / 2, [this, id] { Arrive(id); });
+    exchange.step = loop_.RunAfter(peer_->latency / 2 + Extra(), [this, id] { Arrive(id); });
     if (!silence_.armed()) {
       silence_ = loop_.RunAfter(kSuspectAfter, [this] { OnSilence(); });
     }
+  }
+
+  Duration Extra() {
+    if (peer_->jitter == Duration::zero()) {
+      return {};
+    }
+    return Duration(
+        static_cast<int64_t>(peer_->rng.Below(static_cast<uint64_t>(peer_->jitter.count()))));
   }
 
   void Arrive(delivery::AttemptId id) {
@@ -115,7 +137,7 @@ class SimTransport final : public delivery::Transport {
       OnReset();
       return;
     }
-    auto answer = peer_->Answer(exchange.data ? &*exchange.data : nullptr);
+    auto answer = peer_->Answer(exchange.data ? &*exchange.data : nullptr, loop_.Now());
     if (!answer) {
       return;
     }

@@ -1,0 +1,168 @@
+// What happens to the backends of a life: faults begin, and each ends after a while.
+#include "tests/sim/backend_life.h"
+
+#include <algorithm>
+
+namespace gapless::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+Duration Between(Rng& rng, Duration low, Duration high) {
+  return low +
+         Duration(static_cast<int64_t>(rng.Below(static_cast<uint64_t>((high - low).count()) + 1)));
+}
+
+}  // namespace
+
+std::vector<std::string_view> BackendLife::Kinds() const {
+  std::vector<std::string_view> kinds;
+  for (const NamedFeature& promise : kPromises) {
+    const bool happens = promise.on == &Features::read_only || promise.on == &Features::forgets ||
+                         promise.on == &Features::bad_items;
+    if (happens && features_.*promise.on) {
+      kinds.push_back(promise.name);
+    }
+  }
+  for (const NamedFeature& circumstance : kCircumstances) {
+    if (circumstance.on == &Features::reloads) {
+      break;  // what follows does not happen to backends
+    }
+    if (features_.*circumstance.on) {
+      kinds.push_back(circumstance.name);
+    }
+  }
+  return kinds;
+}
+
+void BackendLife::BeginFault() {
+  const auto kinds = Kinds();
+  if (kinds.empty()) {
+    return;
+  }
+  // Long and rare: half of the faults, or the others hide it.
+  const std::string_view kind =
+      features_.read_only && rng_.Chance(0.5) ? "read_only" : kinds[rng_.Below(kinds.size())];
+  if (kind == "bad_items") {
+    PoisonItem();
+    return;
+  }
+  const PeerGroup& peers = levels_[rng_.Below(levels_.size())].peers;
+  SimPeer& peer = *peers[rng_.Below(peers.size())];
+  if (std::ranges::find(faults_, &peer, &Fault::peer) != faults_.end() ||
+      peer.backend.state == SimBackend::State::kWrongPath) {
+    return;  // one at a time
+  }
+  const Duration lasts = kind == "read_only" ? Between(rng_, seconds(10), minutes(5))
+                         : rng_.Chance(0.5)  ? Between(rng_, milliseconds(100), seconds(5))
+                                             : Between(rng_, seconds(5), seconds(60));
+  Tell("fault: " + peer.name() + " " + std::string(kind) + " for " +
+       std::to_string(lasts / milliseconds(1)) + " ms");
+  faults_.push_back({.peer = &peer, .until = loop_.Now() + lasts});
+  BeginFaultOf(peer, kind);
+}
+
+void BackendLife::BeginFaultOf(SimPeer& peer, std::string_view kind) {
+  using Mode = SimPeer::Mode;
+  if (kind == "refused") {
+    peer.SetLink(SimPeer::Link::kRefused);
+  } else if (kind == "black_hole") {
+    peer.SetLink(SimPeer::Link::kBlackHole);
+  } else if (kind == "resets") {
+    peer.Reset();
+  } else if (kind == "unavailable") {
+    peer.mode = Mode::kUnavailable;
+  } else if (kind == "faulty") {
+    if (rng_.Chance(0.5)) {
+      peer.failure_rate = rng_.Uniform() * 0.5;
+    } else {
+      peer.mode = Mode::kFaulty;
+    }
+  } else if (kind == "hangs") {
+    peer.mode = rng_.Chance(0.5) ? Mode::kHangs : Mode::kTakesAndHangs;
+  } else if (kind == "takes_and_fails") {
+    peer.mode = Mode::kTakesAndFails;
+  } else if (kind == "throttles") {
+    peer.mode = Mode::kThrottled;
+    peer.throttle_delay = Between(rng_, milliseconds(100), seconds(30));
+  } else if (kind == "size_limit") {
+    peer.max_bytes = 300 + rng_.Below(3000);
+  } else if (kind == "slow") {
+    peer.latency = Between(rng_, milliseconds(100), seconds(8));
+  } else if (kind == "read_only") {
+    peer.backend.state =
+        rng_.Chance(0.6) ? SimBackend::State::kReadOnly429 : SimBackend::State::kReadOnly503;
+  } else if (kind == "forgets") {
+    Crash(peer);
+  }
+}
+
+// It stays away for long enough that its level falls.
+void BackendLife::Crash(SimPeer& peer) {
+  peer.Crash(loop_.Now());
+  peer.SetLink(SimPeer::Link::kRefused);
+  faults_.back().until = std::max(faults_.back().until, loop_.Now() + seconds(1));
+}
+
+void BackendLife::Mend(SimPeer& peer) {
+  peer.SetLink(SimPeer::Link::kUp);
+  peer.mode = SimPeer::Mode::kOk;
+  peer.failure_rate = 0;
+  peer.max_bytes = SIZE_MAX;
+  peer.latency = Between(rng_, milliseconds(1), milliseconds(50));
+  if (peer.backend.state != SimBackend::State::kWrongPath) {
+    peer.backend.state = SimBackend::State::kWell;
+  }
+}
+
+void BackendLife::EndFaults(TimePoint now) {
+  for (const Fault& fault : faults_) {
+    if (fault.until <= now) {
+      Tell("the fault of " + fault.peer->name() + " ends");
+      Mend(*fault.peer);
+    }
+  }
+  std::erase_if(faults_, [now](const Fault& fault) { return fault.until <= now; });
+  if (repair_at_ && *repair_at_ <= now) {
+    Repair();
+  }
+}
+
+// Somebody corrects the path.
+void BackendLife::Repair() {
+  repair_at_.reset();
+  Tell("the wrong paths are repaired");
+  for (const Level& level : levels_) {
+    for (const auto& peer : level.peers) {
+      peer->backend.state = SimBackend::State::kWell;
+    }
+  }
+}
+
+// An item of the near future that some or all backends call invalid, with all that comes with it.
+void BackendLife::PoisonItem() {
+  const uint64_t number = next_item_ + rng_.Below(100);
+  const bool everywhere = rng_.Chance(0.5);
+  for (const Level& level : levels_) {
+    for (const auto& peer : level.peers) {
+      peer->backend.invalid.insert(number);
+      if (everywhere || rng_.Chance(0.3)) {
+        peer->poison.insert(number);
+      }
+    }
+  }
+  Tell("item " + std::to_string(number) + " is invalid" + (everywhere ? " everywhere" : ""));
+  oracle_.Poisonous(number);
+}
+
+void BackendLife::Heal() {
+  Tell("all faults end");
+  EndFaults(TimePoint::max());
+  if (repair_at_) {
+    Repair();
+  }
+}
+
+}  // namespace gapless::sim
