@@ -22,9 +22,10 @@ using wire::JsonValue;
 using wire::WireType;
 using wire::Writer;
 
-// Messages inside messages, as in the scan; each takes at most two levels of JSON.
+// Messages inside messages, as in the scan.
 constexpr uint32_t kMaxDepth = 100;
-constexpr size_t kMaxJsonDepth = 2 * kMaxDepth + 2;
+// Of the text: what nobody knows may be nested deeper, and is skipped. Upstream's limit.
+constexpr size_t kMaxJsonDepth = 10'000;
 // A parser that grew beyond this is not kept.
 constexpr size_t kKeptText = size_t{1} << 20;
 
@@ -36,6 +37,46 @@ std::optional<T> ParseText(std::string_view text) {
     return std::nullopt;
   }
   return value;
+}
+
+std::string AsciiLower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return lower;
+}
+
+// Signed integers may have a plus sign, as for Go's strconv.
+template <typename T>
+std::optional<T> IntegerText(std::string_view text) {
+  if (std::is_signed_v<T> && text.size() > 1 && text[0] == '+' && text[1] != '-') {
+    text.remove_prefix(1);
+  }
+  return ParseText<T>(text);
+}
+
+// As Go's strconv.ParseFloat: any letter case, a sign, "Inf" and "Infinity".
+std::optional<double> DoubleText(std::string_view text) {
+  std::string_view digits = text;
+  const bool negative = digits.starts_with('-');
+  if (negative || digits.starts_with('+')) {
+    digits.remove_prefix(1);
+  }
+  if (digits.starts_with('-') || digits.starts_with('+')) {
+    return std::nullopt;
+  }
+  if (!digits.empty() && !(digits[0] >= '0' && digits[0] <= '9') && digits[0] != '.') {
+    const std::string word = AsciiLower(digits);
+    if (word == "nan" && text.size() == word.size()) {
+      return std::numeric_limits<double>::quiet_NaN();
+    }
+    const double infinity = std::numeric_limits<double>::infinity();
+    return word == "inf" || word == "infinity" ? std::optional(negative ? -infinity : infinity)
+                                               : std::nullopt;
+  }
+  const std::optional<double> number = ParseText<double>(digits);
+  return number && negative ? std::optional(-*number) : number;
 }
 
 // An integer given as a number, as a number with an empty fraction, or as a string.
@@ -58,7 +99,7 @@ std::optional<T> Integer(const JsonValue& value) {
       return std::in_range<T>(whole) ? std::optional(static_cast<T>(whole)) : std::nullopt;
     }
     case JsonType::kString:
-      return ParseText<T>(value.string());
+      return IntegerText<T>(value.string());
     case JsonType::kObject:
     case JsonType::kArray:
     case JsonType::kBool:
@@ -77,16 +118,7 @@ std::optional<double> Double(const JsonValue& value) {
     case JsonType::kDouble:
       return value.number();
     case JsonType::kString:
-      if (value.string() == "NaN") {
-        return std::numeric_limits<double>::quiet_NaN();
-      }
-      if (value.string() == "Infinity") {
-        return std::numeric_limits<double>::infinity();
-      }
-      if (value.string() == "-Infinity") {
-        return -std::numeric_limits<double>::infinity();
-      }
-      return ParseText<double>(value.string());
+      return DoubleText(value.string());
     case JsonType::kObject:
     case JsonType::kArray:
     case JsonType::kBool:
@@ -198,6 +230,12 @@ const FieldDef* FindKey(std::span<const FieldDef> fields, std::string_view key, 
   return nullptr;
 }
 
+// null is as good as absent, but it chooses a member of a oneof where upstream's reader lets it.
+bool IsMadeByNull(const FieldDef& def) {
+  return def.presence == Presence::kOneof &&
+         (def.kind == Kind::kString || def.kind == Kind::kMessage);
+}
+
 class Decoder {
  public:
   explicit Decoder(std::string* out) : out_(*out), writer_(out) {}
@@ -288,7 +326,11 @@ Status Decoder::Elements(const FieldDef& def, const JsonValue& value, uint32_t d
   std::string_view key;
   if (def.kind == Kind::kMessage || def.kind == Kind::kString) {
     for (JsonValue element; cursor.Next(&key, &element);) {
-      RETURN_IF_ERROR(Single(def, element, true, depth));
+      if (element.type() == JsonType::kNull) {
+        writer_.Bytes(def.number, std::string_view());  // upstream's reader makes an empty one
+      } else {
+        RETURN_IF_ERROR(Single(def, element, true, depth));
+      }
     }
     return OkStatus();
   }
@@ -323,7 +365,13 @@ Status Decoder::Object(const JsonValue& value, Message message, uint32_t depth) 
   std::string_view key;
   for (JsonValue member; cursor.Next(&key, &member);) {
     const FieldDef* def = FindKey(fields, key, &next);
-    if (!def || member.type() == JsonType::kNull) {
+    if (!def) {
+      continue;
+    }
+    if (member.type() == JsonType::kNull) {
+      if (IsMadeByNull(*def)) {
+        writer_.Bytes(def->number, std::string_view());
+      }
       continue;
     }
     RETURN_IF_ERROR(def->repeated
@@ -343,6 +391,8 @@ Result<Rope> DecodeJson(const Rope& text, Message message) {
     const auto root = parser.Parse(text, kMaxJsonDepth);
     if (!root.ok()) {
       status = root.status();
+    } else if (root->type() == JsonType::kNull) {
+      // As upstream: nothing.
     } else if (root->type() != JsonType::kObject) {
       status = InvalidArgument("expected a JSON object");
     } else {

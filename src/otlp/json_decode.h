@@ -1,9 +1,9 @@
 // OTLP/JSON in: JSON text to the serialized request.
 //
 // As lenient as upstream's reader: lowerCamelCase and snake_case names, unknown keys ignored,
-// 64-bit integers as number or string, doubles as number or string, enumerations by number or name,
-// ids in hex of any case, null as absent. Any thread; each thread keeps a parser (released after
-// large texts).
+// integers and doubles as number or string, enumerations by number or name, ids in hex of any case,
+// null as absent (in an array of messages or strings: an empty one), broken text as U+FFFD
+// (wire/json_mend.h). Any thread; each thread keeps a parser (released after large texts).
 #pragma once
 
 #include "base/bytes.h"
@@ -13,7 +13,8 @@
 namespace gapless::otlp {
 
 // INVALID_ARGUMENT, with the path of the offending key, when the text is not JSON or not this
-// message. The caller limits the size of the text; the result is not larger than the text.
+// message. The caller limits the size of the text; the result is at most
+// three times as large, and not larger than a text in proper UTF-8.
 Result<Rope> DecodeJson(const Rope& text, Signal signal);
 Result<Rope> DecodeJson(const Rope& text, Message message);
 

@@ -196,6 +196,21 @@ TEST(JsonDecodeTest, ReaderIsAsLenientAsUpstream) {
        b::BytesField(9, b::BytesField(2, b::DoubleField(4, 2)))},
       {R"("attributes":[{"value":{"bytesValue":"Zm8"}}])",
        b::BytesField(9, b::BytesField(2, b::BytesField(7, "fo")))},
+      {R"("name":"cut \ud83d")", b::BytesField(5, "cut \xef\xbf\xbd")},
+      {"\"name\":\"\xe9t\xe9\"", b::BytesField(5, "\xef\xbf\xbdt\xef\xbf\xbd")},
+      {"\"name\":\"\\\\\ttab\"", b::BytesField(5, "\\\ttab")},
+      {R"("name":"x","unknown":1e999)", b::BytesField(5, "x")},
+      {R"("attributes":[null])", b::BytesField(9, "")},
+      {R"("attributes":[{"value":{"stringValue":null}}])",
+       b::BytesField(9, b::BytesField(2, b::BytesField(1, "")))},
+      {R"("attributes":[{"value":{"arrayValue":null}}])",
+       b::BytesField(9, b::BytesField(2, b::BytesField(5, "")))},
+      {R"("attributes":[{"value":{"intValue":"+5"}}])",
+       b::BytesField(9, b::BytesField(2, b::VarintField(3, 5)))},
+      {R"("attributes":[{"value":{"doubleValue":"-inf"}}])",
+       b::BytesField(9, b::BytesField(2, b::Fixed64Field(4, 0xfff0000000000000)))},
+      {R"("attributes":[{"value":{"doubleValue":"+1.5"}}])",
+       b::BytesField(9, b::BytesField(2, b::DoubleField(4, 1.5)))},
       {R"("attributes":[{"value":{"boolValue":false}},{}])",
        b::BytesField(9, b::BytesField(2, b::VarintField(2, 0))) + b::BytesField(9, "")},
   };
@@ -224,10 +239,13 @@ TEST(JsonDecodeTest, WhatDoesNotFitIsInvalidArgumentWithItsPath) {
       {R"("startTimeUnixNano":1e300)", "startTimeUnixNano"},
       {R"("attributes":{})", "attributes: expected an array"},
       {R"("attributes":[5])", "attributes: expected an object"},
-      {R"("attributes":[null])", "attributes"},
       {R"("attributes":[{"value":{"boolValue":"true"}}])", "value: boolValue: expected true"},
       {R"("attributes":[{"value":{"bytesValue":"*"}}])", "bytesValue: expected a base64"},
       {R"("attributes":[{"value":{"doubleValue":"x"}}])", "doubleValue: expected a number"},
+      {R"("attributes":[{"value":{"doubleValue":"+-1"}}])", "doubleValue: expected a number"},
+      {R"("attributes":[{"value":{"doubleValue":1e999}}])", "doubleValue: expected a number"},
+      {R"("attributes":[{"value":{"intValue":"+-1"}}])", "intValue: expected a 64-bit integer"},
+      {R"("startTimeUnixNano":"+1")", "startTimeUnixNano"},
       {R"("status":[])", "status: expected an object"},
   };
   for (const auto& [json, message] : cases) {
@@ -236,12 +254,15 @@ TEST(JsonDecodeTest, WhatDoesNotFitIsInvalidArgumentWithItsPath) {
     EXPECT_EQ(result.status().code(), Code::kInvalidArgument);
     EXPECT_THAT(result.status().message(), ::testing::HasSubstr(message));
   }
-  for (const char* text : {"", "[]", "null", "5", "{", "{\"resourceSpans\":[{]}", "{}x"}) {
+  for (const char* text :
+       {"", "[]", "5", "{", "{\"resourceSpans\":[{]}", "x{}", "\xef\xbb\xbf{}"}) {
     EXPECT_EQ(DecodeJson(Rope::CopyOf(text), Signal::kTraces).status().code(),
               Code::kInvalidArgument)
         << text;
   }
-  EXPECT_EQ(MustDecode("{}", Signal::kTraces), "");
+  for (const char* text : {"{}", "null", "{}\r\n\t ", "{}x"}) {
+    EXPECT_EQ(MustDecode(text, Signal::kTraces), "");
+  }
 }
 
 TEST(JsonDecodeTest, NumbersInArraysArePacked) {
@@ -274,6 +295,12 @@ TEST(JsonDecodeTest, NestingIsBoundedAsInTheScan) {
   EXPECT_TRUE(Scan(Rope::CopyOf(deepest), Signal::kTraces).ok());
   EXPECT_FALSE(DecodeJson(Rope::CopyOf(NestedJson(48)), Signal::kTraces).ok());
   EXPECT_FALSE(DecodeJson(Rope::CopyOf(NestedJson(3000)), Signal::kTraces).ok());
+}
+
+TEST(JsonDecodeTest, WhatNobodyKnowsMayBeNestedDeeper) {
+  const std::string deep = std::string(5000, '[') + std::string(5000, ']');
+  EXPECT_EQ(MustDecode(SpanJson(R"("name":"x","unknown":)" + deep), Signal::kTraces),
+            InSpan(b::BytesField(5, "x")));
 }
 
 TEST(JsonDecodeTest, WhateverDecodesIsAValidRequest) {

@@ -1,11 +1,11 @@
 #include "wire/json_reader.h"
 
+#include "wire/json_mend.h"
+
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cstring>
 #include <string>
-#include <system_error>
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -36,39 +36,18 @@ T As(const Handle& handle) {
   return std::bit_cast<T>(handle);
 }
 
-bool FitsAnInteger(std::string_view digits) {
-  int64_t small = 0;
-  uint64_t large = 0;
-  const char* end = digits.data() + digits.size();
-  return std::from_chars(digits.data(), end, small).ec == std::errc() ||
-         std::from_chars(digits.data(), end, large).ec == std::errc();
-}
-
-// simdjson refuses whole numbers beyond 64 bits, which is how Go writes doubles up to 1e21. Marks
-// them as doubles by an exponent; false if there is none.
-bool MarkLargeIntegers(std::string_view text, std::string* out) {
-  bool found = false;
-  bool quoted = false;
-  for (size_t at = 0; at < text.size();) {
-    const char c = text[at];
-    if (quoted || (c != '-' && (c < '0' || c > '9'))) {
-      const size_t step = quoted && c == '\\' ? 2 : 1;
-      quoted = c == '"' ? !quoted : quoted;
-      out->append(text.substr(at, step));
-      at += step;
-      continue;
-    }
-    const size_t end = std::min(text.find_first_not_of("0123456789+-.eE", at), text.size());
-    const std::string_view number = text.substr(at, end - at);
-    out->append(number);
-    const bool whole = number.find_first_of(".eE") == std::string_view::npos;
-    if (whole && !FitsAnInteger(number)) {
-      out->append("e0");
-      found = true;
-    }
-    at = end;
+// What Go's readers take nevertheless.
+bool CanBeMended(simdjson::error_code error) {
+  switch (error) {
+    case simdjson::STRING_ERROR:
+    case simdjson::UTF8_ERROR:
+    case simdjson::UNESCAPED_CHARS:
+    case simdjson::NUMBER_ERROR:
+    case simdjson::TAPE_ERROR:  // also text behind the value
+      return true;
+    default:
+      return false;
   }
-  return found;
 }
 
 }  // namespace
@@ -176,15 +155,14 @@ Result<JsonValue> JsonParser::Parse(const Rope& text, size_t max_depth) {
   text.CopyTo(reinterpret_cast<std::byte*>(impl.buffer.get()));
   dom::element root;
   simdjson::error_code error = impl.Parse(text.size(), &root);
-  std::string marked;
-  if (error == simdjson::NUMBER_ERROR &&
-      MarkLargeIntegers({impl.buffer.get(), text.size()}, &marked)) {
-    if (!impl.Reserve(marked.size(), max_depth)) {
+  if (CanBeMended(error)) {
+    const std::string mended = MendJson({impl.buffer.get(), text.size()});
+    if (!impl.Reserve(mended.size(), max_depth)) {
       Release();
       return ResourceExhausted("JSON text is too large");
     }
-    std::memcpy(impl.buffer.get(), marked.data(), marked.size());
-    error = impl.Parse(marked.size(), &root);
+    std::memcpy(impl.buffer.get(), mended.data(), mended.size());
+    error = impl.Parse(mended.size(), &root);
   }
   if (error) {
     return InvalidArgument(fmt::format("malformed JSON: {}", simdjson::error_message(error)));

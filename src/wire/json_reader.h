@@ -1,5 +1,6 @@
 // Reads JSON (RFC 8259): the whole text is checked first (grammar, UTF-8, nesting), then walked.
 //
+// Texts that Go's readers take although they are not quite JSON are read as there (json_mend.h).
 // Values are views into their parser. Everything belongs to one thread.
 #pragma once
 

@@ -55,8 +55,8 @@ TEST(JsonReaderTest, WalksObjectsAndArraysInOrder) {
 
 TEST(JsonReaderTest, WhatIsNotOneJsonValueIsInvalidArgument) {
   JsonParser parser;
-  for (const char* bad : {"", " ", "{", "[1,]", "{\"a\":}", "{} {}", "nul", "\"\xff\"", "01",
-                          "\"\n\"", "'a'", "{\"a\":1}x", "1e999999"}) {
+  for (const char* bad : {"", " ", "{", "[1,]", "{\"a\":}", "nul", "01", "'a'", "x{}", "[1 2]",
+                          "[\"\\x\"]", "[\"\xff]", "\"\\ud83\"", "[1e999 2]"}) {
     EXPECT_EQ(parser.Parse(Rope::CopyOf(bad), 8).status().code(), Code::kInvalidArgument) << bad;
   }
 }
@@ -82,6 +82,30 @@ TEST(JsonReaderTest, WholeNumbersBeyond64BitsAreDoubles) {
   ASSERT_TRUE(elements.Next(&key, &value));
   EXPECT_EQ(value.int64(), INT64_MIN);
   EXPECT_FALSE(parser.Parse(Rope::CopyOf("[100000000000000000000,01]"), 8).ok());
+}
+
+TEST(JsonReaderTest, TextThatGoTakesIsReadAsThere) {
+  JsonParser parser;
+  const std::pair<const char*, const char*> cases[] = {
+      {R"(["cut \ud83d"])", "cut \xef\xbf\xbd"},
+      {R"(["\ude00 cut"])", "\xef\xbf\xbd cut"},
+      {"[\"latin \xe9\"]", "latin \xef\xbf\xbd"},
+      {"[\"tab\there\"]", "tab\there"},
+      {R"(["first"] ["second"])", "first"},
+      {R"(["first"]garbage)", "first"},
+      {R"([1e999])", "1e999"},
+  };
+  for (const auto& [text, string] : cases) {
+    SCOPED_TRACE(text);
+    const auto root = parser.Parse(Rope::CopyOf(text), 8);
+    ASSERT_TRUE(root.ok()) << root.status().ToString();
+    JsonCursor elements(*root);
+    std::string_view key;
+    JsonValue value;
+    ASSERT_TRUE(elements.Next(&key, &value));
+    ASSERT_EQ(value.type(), JsonType::kString);
+    EXPECT_EQ(value.string(), string);
+  }
 }
 
 TEST(JsonReaderTest, NestingIsBounded) {
