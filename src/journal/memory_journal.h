@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "base/retry_delay.h"
 #include "journal/book.h"
 #include "journal/budget.h"
 #include "journal/journal.h"
@@ -23,7 +24,7 @@ struct MemoryOptions {
   // SetBackfillMaxSize(0): memory held by records that are only owed. Bytes.
   uint64_t backfill_max_size = uint64_t{64} << 20;
   // What a client is told to wait when there is no room.
-  Duration retry_delay = std::chrono::seconds(1);
+  Duration retry_delay = kClientRetryDelay;
 };
 
 class MemoryJournal final : public Journal {

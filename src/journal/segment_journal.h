@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "base/retry_delay.h"
 #include "io/executor.h"
 #include "io/file_system.h"
 #include "io/inbox.h"
@@ -53,7 +54,7 @@ struct SegmentJournalOptions {
   std::shared_ptr<Budget> memory_budget = nullptr;
   std::shared_ptr<Budget> disk_budget = nullptr;
   // What a client is told to wait when there is no room.
-  Duration retry_delay = std::chrono::seconds(1);
+  Duration retry_delay = kClientRetryDelay;
   // For salts and the journal's ID; 0: from the operating system.
   uint64_t seed = 0;
   // RecoveryOptions::segments_at_once.

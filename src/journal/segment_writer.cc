@@ -1,5 +1,6 @@
 #include "journal/segment_writer.h"
 
+#include "base/retry_delay.h"
 #include "wire/checksum.h"
 #include "wire/compression.h"
 
@@ -22,7 +23,6 @@ constexpr size_t kFading = 4;
 constexpr uint64_t kSyncedGroup = uint64_t{1} << 20;
 constexpr uint64_t kUnsyncedGroup = uint64_t{512} << 10;
 constexpr size_t kPackMin = 512;
-constexpr Duration kRetryDelay = std::chrono::seconds(1);
 constexpr std::array<std::byte, kRecordAlignment> kZeros = {};
 
 uint64_t SizeOf(const WriteRequest& request) {
@@ -49,7 +49,7 @@ RecordHeader HeaderOf(const WriteRequest& request, uint64_t salt) {
 Status Retryable(const Status& status) {
   return status.Annotate("the journal cannot write")
       .WithRetryable(true)
-      .WithRetryAfter(kRetryDelay);
+      .WithRetryAfter(kClientRetryDelay);
 }
 
 }  // namespace

@@ -62,10 +62,10 @@ def test_too_much_memory_is_a_refusal_that_clients_repeat(make_backend, make_col
     rich = status_pb2.Status.FromString(dict(trailers)["grpc-status-details-bin"])
     retry = error_details_pb2.RetryInfo()
     assert any(detail.Unpack(retry) for detail in rich.details)
-    assert retry.retry_delay.seconds == 1
+    assert retry.retry_delay.seconds == 3
     answer = HttpClient(collector.http).export("logs", body)
     assert answer.status_code == 503
-    assert answer.headers["Retry-After"] == "1"
+    assert answer.headers["Retry-After"] == "3"
     assert not backend.received
     refused = "otelcol_processor_memory_limiter_refused_log_records"
     assert collector.metric(refused, processor="memory_limiter") == 8

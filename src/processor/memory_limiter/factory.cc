@@ -1,6 +1,7 @@
 #include "processor/memory_limiter/factory.h"
 
 #include "base/mutex.h"
+#include "base/retry_delay.h"
 #include "io/machine.h"
 #include "io/posix_file_system.h"
 #include "processor/memory_limiter/memory_limiter.h"
@@ -47,9 +48,8 @@ pipeline::ProcessorFactory Factory() {
           .create = [](pipeline::Settings settings, pipeline::ComponentConfigPtr config,
                        otlp::Signal signal) -> std::unique_ptr<pipeline::Processor> {
             const Duration interval = pipeline::ValueOf<Config>(*config).check_interval;
-            return std::make_unique<MemoryLimiter>(
-                settings, signal, WatchFor(settings, config),
-                std::max<Duration>(interval, std::chrono::seconds(1)));
+            return std::make_unique<MemoryLimiter>(settings, signal, WatchFor(settings, config),
+                                                   std::max<Duration>(interval, kClientRetryDelay));
           },
           .only_before_journals = true};
 }
