@@ -1,4 +1,5 @@
 // What comes in: room, what a full queue does, and requests whose client waits for the outcome.
+#include "base/retry_delay.h"
 #include "delivery/sending_queue.h"
 
 #include <algorithm>
@@ -6,11 +7,13 @@
 namespace gapless::delivery {
 namespace {
 
-// The delay that a client at the limit is asked to wait.
-constexpr Duration kFullRetryDelay = std::chrono::seconds(1);
+// What requests that wait for room may hold in memory; more are refused as if nobody waited.
+constexpr size_t kMaxBlockedBytes = size_t{32} << 20;
+// What such a request holds beside its body: its stream, its answer.
+constexpr size_t kBlockedOverhead = 4096;
 // When a record that is just being tried is looked at again.
 constexpr Duration kExpireAgain = std::chrono::seconds(1);
-// How late a queue that is off may notice that a client left.
+// How late a queue may notice that a client left who waits: for the outcome, or for room.
 constexpr Duration kWatchInterval = std::chrono::milliseconds(50);
 
 }  // namespace
@@ -18,7 +21,7 @@ constexpr Duration kWatchInterval = std::chrono::milliseconds(50);
 void SendingQueue::Consume(otlp::Batch batch, pipeline::Completion completion) {
   GAPLESS_DCHECK(home_.InThread());
   if (!accepting_) {
-    completion(Unavailable("shutting down").WithRetryAfter(kFullRetryDelay));
+    completion(Unavailable("shutting down").WithRetryAfter(kClientRetryDelay));
     return;
   }
   if (batch.items == 0) {
@@ -26,7 +29,7 @@ void SendingQueue::Consume(otlp::Batch batch, pipeline::Completion completion) {
     return;
   }
   if (options_.withdraw && !router_.active()) {
-    completion(Unavailable("no level is usable").WithRetryAfter(kFullRetryDelay));
+    completion(Unavailable("no level is usable").WithRetryAfter(kClientRetryDelay));
     return;
   }
   if (!blocked_.empty()) {
@@ -59,44 +62,75 @@ void SendingQueue::OnFull(otlp::Batch batch, pipeline::Completion completion) {
       return;
     }
   }
-  if (options_.queue.on_full == OnFull::kBlock && may_block_) {
-    blocked_.push_back(
-        {.batch = std::move(batch), .completion = std::move(completion), .deadline = {}});
-    const auto context = blocked_.back().batch.context;
-    if (context && context->deadline) {
-      blocked_.back().deadline = home_.RunAt(*context->deadline, [this] { ExpireBlocked(); });
-    }
-    return;
+  const size_t holds = batch.body.held_bytes() + kBlockedOverhead;
+  if (options_.queue.on_full == OnFull::kBlock && may_block_ &&
+      (blocked_.empty() || blocked_bytes_ + holds <= kMaxBlockedBytes)) {
+    return Block(std::move(batch), std::move(completion), holds);
   }
   stats_->EnqueueFailed(batch.items);
   failures_log_.Log(log_, telemetry::LogLevel::kError, home_.Now(),
                     "Exporting failed. Rejecting data.",
                     {{"error", "sending queue is full"}, {"rejected_items", batch.items}});
-  completion(Unavailable("sending queue is full").WithRetryAfter(kFullRetryDelay));
+  completion(Unavailable("sending queue is full").WithRetryAfter(kClientRetryDelay));
+}
+
+void SendingQueue::Block(otlp::Batch batch, pipeline::Completion completion, size_t holds) {
+  const auto context = batch.context;
+  blocked_bytes_ += holds;
+  blocked_.push_back({.batch = std::move(batch),
+                      .completion = std::move(completion),
+                      .deadline = {},
+                      .holds = holds});
+  if (!context) {
+    return;
+  }
+  if (context->deadline) {
+    blocked_.back().deadline = home_.RunAt(*context->deadline, [this] { ExpireBlocked(); });
+  }
+  WatchBlocked();
+}
+
+// Polled, as another thread knows who left.
+void SendingQueue::WatchBlocked() {
+  if (blocked_watch_.armed() || blocked_.empty()) {
+    return;
+  }
+  blocked_watch_ = home_.RunAfter(kWatchInterval, [this] {
+    ExpireBlocked();
+    WatchBlocked();
+  });
 }
 
 void SendingQueue::StopBlocking() {
   may_block_ = false;
+  blocked_bytes_ = 0;
   for (Blocked& blocked : std::exchange(blocked_, {})) {
-    blocked.completion(Unavailable("shutting down").WithRetryAfter(kFullRetryDelay));
+    blocked.completion(Unavailable("shutting down").WithRetryAfter(kClientRetryDelay));
   }
 }
 
-// Answers those whose client has given up waiting for room.
+// Withdraws those whose client has given up waiting for room.
 void SendingQueue::ExpireBlocked() {
-  const auto expired = [now = home_.Now()](const Blocked& blocked) {
+  std::deque<Blocked> waiting;
+  std::vector<std::pair<pipeline::Completion, Status>> gone;
+  for (Blocked& blocked : std::exchange(blocked_, {})) {
     const auto& context = blocked.batch.context;
-    return context && context->deadline && *context->deadline <= now;
-  };
-  std::vector<pipeline::Completion> late;
-  for (Blocked& blocked : blocked_) {
-    if (expired(blocked)) {
-      late.push_back(std::move(blocked.completion));
+    if (context && context->cancelled) {
+      gone.emplace_back(std::move(blocked.completion), Cancelled("the client left"));
+    } else if (context && context->deadline && *context->deadline <= home_.Now()) {
+      gone.emplace_back(std::move(blocked.completion), DeadlineExceeded("sending queue is full"));
+    } else {
+      waiting.push_back(std::move(blocked));
+      continue;
     }
+    blocked_bytes_ -= blocked.holds;
   }
-  std::erase_if(blocked_, expired);
-  for (pipeline::Completion& completion : late) {
-    completion(DeadlineExceeded("sending queue is full"));
+  blocked_ = std::move(waiting);
+  if (gone.empty()) {
+    return;
+  }
+  for (auto& [completion, status] : gone) {
+    completion(std::move(status));
   }
   AdmitBlocked();  // a smaller one behind them may fit
 }
@@ -253,7 +287,12 @@ void SendingQueue::AdmitBlocked() {
     }
     Blocked next = std::move(first);
     blocked_.pop_front();
+    blocked_bytes_ -= next.holds;
     next.deadline.Cancel();
+    if (next.batch.context && next.batch.context->cancelled) {
+      next.completion(Cancelled("the client left"));
+      continue;
+    }
     Admit(std::move(next.batch), std::move(next.completion));
   }
 }

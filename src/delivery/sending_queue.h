@@ -158,6 +158,7 @@ class SendingQueue final {
     otlp::Batch batch;
     pipeline::Completion completion;
     Timer deadline;
+    size_t holds = 0;  // bytes of memory
   };
 
   // sending_queue.cc: life.
@@ -172,6 +173,8 @@ class SendingQueue final {
   void Admit(otlp::Batch batch, pipeline::Completion completion);
   void AdmitBlocked();
   void OnFull(otlp::Batch batch, pipeline::Completion completion);
+  void Block(otlp::Batch batch, pipeline::Completion completion, size_t holds);
+  void WatchBlocked();
   void ExpireBlocked();
   void DropOldest(const otlp::Batch& batch);
   void Append(otlp::Batch batch, pipeline::Completion completion);
@@ -321,6 +324,7 @@ class SendingQueue final {
   std::unordered_map<journal::Position, OpenRecord> records_;  // that were cut
   std::unordered_map<journal::Position, Waiter> waiters_;
   std::deque<Blocked> blocked_;
+  size_t blocked_bytes_ = 0;
 
   TimePoint activated_{};
   uint64_t config_epoch_ = 0;  // probes of a former configuration are not heard
@@ -342,6 +346,7 @@ class SendingQueue final {
   Timer publish_;
   Timer shutdown_;
   Timer watch_;
+  Timer blocked_watch_;
   telemetry::Sampled failures_log_{2, std::chrono::seconds(10)};
   // Last: callbacks into a queue that is gone are ignored.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
