@@ -135,15 +135,56 @@ Result<size_t> Http1Parser::TakeHead(const Slice& bytes) {
   head_ += bytes.text().substr(0, room);
   const size_t end = head_.find(kHeadEnd, before < 3 ? 0 : before - 3);
   if (end == std::string::npos) {
+    RETURN_IF_ERROR(mode_ == Mode::kRequest ? CheckBegun() : OkStatus());
     if (head_.size() >= limits_.max_head_bytes + kHeadEnd.size()) {
       return ResourceExhausted("HTTP header is too large");
     }
     return bytes.size();
   }
+  checked_ = 0;
+  begun_ = Http1Head();
   const size_t consumed = end + kHeadEnd.size() - before;
   const std::string text = std::exchange(head_, {}).substr(0, end + kLineEnd.size());
   RETURN_IF_ERROR(HandleHead(text));
   return consumed;
+}
+
+// Whether what has come of a head can still become one.
+Status Http1Parser::CheckBegun() {
+  const std::string_view head = head_;
+  for (size_t end = head.find('\n', checked_); end != std::string_view::npos;
+       end = head.find('\n', checked_)) {
+    const std::string_view line = head.substr(checked_, end + 1 - checked_);
+    if (!line.ends_with(kLineEnd)) {
+      return Malformed("a line ends without a carriage return");
+    }
+    RETURN_IF_ERROR(checked_ == 0
+                        ? ParseRequestLine(line.substr(0, line.size() - kLineEnd.size()), begun_)
+                        : ParseFields(line, begun_));
+    checked_ = end + 1;
+  }
+  return checked_ == 0 ? CheckRequestLineBegun(head) : OkStatus();
+}
+
+Status Http1Parser::CheckRequestLineBegun(std::string_view line) const {
+  const bool too_long = line.size() > limits_.max_request_line;
+  line = line.substr(0, limits_.max_request_line);
+  const size_t space = line.find(' ');
+  std::string_view method = line.substr(0, space);
+  if (method.ends_with('\r')) {
+    method.remove_suffix(1);  // perhaps the line's end
+  }
+  if (method.size() > kMaxMethod || !IsHeaderName(method)) {
+    return Malformed("bad request line");
+  }
+  const std::string_view rest = line.substr(std::min(space, line.size()));
+  const bool visible = std::ranges::all_of(rest, [](char c) {
+    return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\r';
+  });
+  if (!visible) {
+    return Malformed("bad request line");
+  }
+  return too_long ? ResourceExhausted("HTTP request line is too long") : OkStatus();
 }
 
 Status Http1Parser::HandleHead(std::string_view text) {
@@ -180,6 +221,7 @@ Status Http1Parser::HandleHead(std::string_view text) {
 }
 
 Status Http1Parser::ParseRequestLine(std::string_view line, Http1Head& head) const {
+  RETURN_IF_ERROR(CheckRequestLineBegun(line));
   const size_t first = line.find(' ');
   const size_t last = line.rfind(' ');
   if (first == std::string_view::npos || first == last) {

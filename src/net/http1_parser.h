@@ -1,9 +1,11 @@
 // HTTP/1.1 message parser (RFC 9112), incremental, for requests and responses. Pure: no I/O, no
 // clock.
 //
-// Strict where leniency smuggles: no obs-fold, no bare CR, no space before the colon, no
-// Content-Length beside Transfer-Encoding, no repeated differing Content-Length, `chunked` only as
-// the sole transfer coding. Body bytes are handed out as slices of the input, not copied.
+// A request is checked as it comes, so that what can never become one (TLS, rubbish) fails with its
+// first wrong byte. Strict where leniency smuggles: no obs-fold, no bare CR, no space before the
+// colon, no Content-Length beside Transfer-Encoding, no repeated differing Content-Length,
+// `chunked` only as the sole transfer coding. Body bytes are handed out as slices of the input, not
+// copied.
 #pragma once
 
 #include "base/bytes.h"
@@ -20,6 +22,7 @@ namespace gapless::net {
 struct Http1Limits {
   size_t max_head_bytes = 64 * 1024;  // start line and all header fields; likewise for trailers
   size_t max_headers = 200;
+  size_t max_request_line = 16 * 1024;  // bytes; checked while the line is incomplete
 };
 
 // Start line and header fields of one message.
@@ -86,6 +89,8 @@ class Http1Parser {
   Result<size_t> Step(const Slice& bytes);
   Result<size_t> TakeHead(const Slice& bytes);
   Status HandleHead(std::string_view text);
+  Status CheckBegun();
+  Status CheckRequestLineBegun(std::string_view line) const;
   Status ParseRequestLine(std::string_view line, Http1Head& head) const;
   Status ParseStatusLine(std::string_view line, Http1Head& head) const;
   Status ParseFields(std::string_view text, Http1Head& head) const;
@@ -104,6 +109,10 @@ class Http1Parser {
   bool no_body_ = false;
   bool completed_ = false;
   std::string head_;  // a head, chunk size line or trailer that arrived in pieces
+  // Of a request's head that arrives in pieces: the bytes in whole lines that have been checked,
+  // and what stands in them.
+  size_t checked_ = 0;
+  Http1Head begun_;
   uint64_t remaining_ = 0;
 };
 

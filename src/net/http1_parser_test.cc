@@ -128,6 +128,44 @@ TEST(Http1ParserTest, RefusesWhatSmugglersSend) {
   }
 }
 
+TEST(Http1ParserTest, WhatCanNeverBecomeARequestFailsWithItsFirstWrongByte) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"", "\x16\x03\x01\x02"},  // TLS
+      {"", std::string_view("\0\0\0\4", 4)},
+      {"", "{"},
+      {"", " "},
+      {"GET", "("},
+      {"GETGETGETGETGETGETGETGETGETGETGE", "T"},
+      {"GET /", "\x01"},
+      {"GET /", "\n"},
+      {"HELLO\r", "\n"},
+      {"GET / HTTP/1.1", "\n"},
+      {"GET / HTTP/3.0\r", "\n"},
+      {"GET / HTTP/1.1\r\nHost: a", "\n"},
+      {"GET / HTTP/1.1\r\nno colon\r", "\n"},
+      {"GET / HTTP/1.1\r\nHost: a\r\n cont: b\r", "\n"},
+  };
+  for (const auto& [begin, wrong] : cases) {
+    for (const size_t piece : {size_t{1}, size_t{100}}) {
+      Collector got;
+      Http1Parser parser(Http1Parser::Mode::kRequest, {}, &got);
+      EXPECT_TRUE(FeedAll(parser, begin, piece).ok()) << begin;
+      EXPECT_FALSE(parser.Feed(Slice::CopyOf(wrong)).ok()) << begin << wrong;
+      EXPECT_TRUE(got.messages.empty());
+    }
+  }
+}
+
+TEST(Http1ParserTest, ARequestLineThatNeverEndsIsRefusedBeforeTheHeadIsFull) {
+  for (const size_t piece : {size_t{1}, size_t{1000}}) {
+    Collector got;
+    Http1Parser parser(Http1Parser::Mode::kRequest, {}, &got);
+    const std::string line = "GET /" + std::string(Http1Limits().max_request_line - 5, 'a');
+    EXPECT_TRUE(FeedAll(parser, line, piece).ok());
+    EXPECT_EQ(FeedAll(parser, "a", piece).code(), Code::kResourceExhausted);
+  }
+}
+
 TEST(Http1ParserTest, LimitsHeadSizeAndFieldCount) {
   Http1Limits limits{.max_head_bytes = 1000, .max_headers = 10};
   for (const std::string& fields : {"X: " + std::string(2000, 'a') + "\r\n", [] {
@@ -146,7 +184,8 @@ TEST(Http1ParserTest, LimitsHeadSizeAndFieldCount) {
   }
   Collector got;
   Http1Parser parser(Http1Parser::Mode::kRequest, limits, &got);
-  EXPECT_EQ(FeedAll(parser, std::string(100'000, 'A'), 100).code(), Code::kResourceExhausted)
+  EXPECT_EQ(FeedAll(parser, "GET /" + std::string(100'000, 'A'), 100).code(),
+            Code::kResourceExhausted)
       << "also without any line end";
 }
 
