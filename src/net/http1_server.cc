@@ -13,6 +13,9 @@ namespace {
 
 // A connection that stopped reading because of the budget looks again after this time.
 constexpr auto kBudgetPoll = std::chrono::milliseconds(20);
+// When the server ends, a connection between two requests is kept so long: a request that is on its
+// way is answered, and told that it was the last one.
+constexpr auto kLastRequestWait = std::chrono::seconds(1);
 
 class Http1ServerConnection final : public ServerConnection,
                                     private Http1Parser::Sink,
@@ -23,6 +26,7 @@ class Http1ServerConnection final : public ServerConnection,
 
   void OnData(Slice bytes) override;
   void OnEnd() override;
+  void OnHangup() override { TellOfLeaving(); }
   void OnWritable() override { UpdateReading(); }
   void Drain() override;
 
@@ -45,7 +49,7 @@ class Http1ServerConnection final : public ServerConnection,
   void ArmTimer(Phase phase);
   void OnTimer();
   void UpdateReading();
-  void Uncharge();
+  void TellOfLeaving();
   void Finish();
 
   const Http1ServerOptions& options_;
@@ -64,7 +68,7 @@ class Http1ServerConnection final : public ServerConnection,
   // Of the current request.
   HttpRequest request_;
   size_t max_body_bytes_ = 0;
-  size_t charged_bytes_ = 0;
+  BodyCharge charge_;
   bool keep_alive_ = true;
   bool head_method_ = false;
   bool bodyless_ = false;
@@ -89,9 +93,9 @@ Http1ServerConnection::Http1ServerConnection(const Http1ServerOptions& options, 
 Http1ServerConnection::~Http1ServerConnection() {
   *self_ = nullptr;
   finished_ = true;
-  Uncharge();
   if (responder_ && responder_->sink) {
     responder_->sink = nullptr;
+    responder_->charge = std::move(charge_);
     if (Task task = std::move(responder_->on_cancel)) {
       task();
     }
@@ -112,7 +116,18 @@ void Http1ServerConnection::OnEnd() {
   // A client that only closed its sending side still gets the answer.
   peer_ended_ = true;
   if (phase_ != Phase::kHandling) {
-    Finish();
+    return Finish();
+  }
+  TellOfLeaving();
+}
+
+// As Go's server does: whoever could wait for long with the answer need not.
+void Http1ServerConnection::TellOfLeaving() {
+  const std::shared_ptr<ResponderState> responder = responder_;
+  if (phase_ == Phase::kHandling && responder) {
+    if (Task task = std::exchange(responder->on_cancel, Task())) {
+      task();
+    }
   }
 }
 
@@ -173,7 +188,7 @@ Status Http1ServerConnection::OnHead(Http1Head head) {
   if (options_.write_timeout > Duration::zero()) {
     write_timer_ = env_.worker.RunAfter(options_.write_timeout, [this] { Finish(); });
   }
-  if (env_.budget.exhausted()) {
+  if (env_.budget->exhausted()) {
     Refuse(HttpRefusal::kOverloaded);
     return {};
   }
@@ -197,13 +212,12 @@ Status Http1ServerConnection::OnBody(Slice bytes) {
     return {};
   }
   if (bytes.size() > max_body_bytes_ - request_.body.size()) {
-    Uncharge();
+    charge_.Release();
     request_.body.Clear();
     Refuse(HttpRefusal::kBodyTooLarge);
     return {};
   }
-  charged_bytes_ += bytes.size();
-  env_.budget.Add(bytes.size());
+  charge_.Add(env_.budget, bytes.size());
   AppendToBody(request_.body, std::move(bytes));
   return {};
 }
@@ -249,7 +263,7 @@ void Http1ServerConnection::OnResponse(HttpResponse response) {
     return;
   }
   responder_ = nullptr;
-  Uncharge();
+  charge_.Release();
   keep_alive_ = keep_alive_ && !draining_ && !peer_ended_;
   WriteResponse(response);
   write_timer_.Cancel();
@@ -353,7 +367,7 @@ void Http1ServerConnection::UpdateReading() {
   }
   const bool pause = env_.stream.above_high_watermark() ||
                      (phase_ == Phase::kHandling &&
-                      (input_bytes_ >= options_.max_pipelined_bytes || env_.budget.pressed()));
+                      (input_bytes_ >= options_.max_pipelined_bytes || env_.budget->pressed()));
   if (pause && !reading_paused_) {
     env_.stream.PauseRead();
   } else if (!pause && reading_paused_) {
@@ -368,11 +382,9 @@ void Http1ServerConnection::UpdateReading() {
 void Http1ServerConnection::Drain() {
   draining_ = true;
   if (phase_ == Phase::kIdle && input_.empty()) {
-    Finish();
+    timer_ = env_.worker.RunAfter(kLastRequestWait, [this] { OnTimer(); });
   }
 }
-
-void Http1ServerConnection::Uncharge() { env_.budget.Sub(std::exchange(charged_bytes_, 0)); }
 
 void Http1ServerConnection::Finish() {
   timer_.Cancel();

@@ -25,6 +25,9 @@ constexpr size_t kFrameSlab = 64 * 1024;
 // After the first GOAWAY clients get this long to stop opening streams, if they do not answer the
 // ping before.
 constexpr auto kGoawayWait = std::chrono::seconds(1);
+// A connection as young as that gets its first request before it is told to go: the client would
+// only connect again.
+constexpr auto kFirstRequestWait = std::chrono::milliseconds(500);
 // A connection that stopped reading because of the budget looks again after this time.
 constexpr auto kBudgetPoll = std::chrono::milliseconds(20);
 // Resets by the peer: bursts and a lasting rate above what deadlines in an outage cause are
@@ -69,7 +72,7 @@ struct Exchange final : ResponseSink {
   HttpRequest request;
   size_t header_bytes = 0;
   size_t max_body_bytes = 0;
-  size_t charged_bytes = 0;  // against the budget
+  BodyCharge charge;
   TimePoint last_progress;
   bool header_too_large = false;
   bool remote_ended = false;
@@ -87,6 +90,7 @@ class Http2ServerConnection final : public ServerConnection {
 
   void OnData(Slice bytes) override;
   void OnEnd() override { Finish(); }
+  void OnHangup() override { Finish(); }
   void OnWritable() override { Flush(); }
   void Drain() override;
 
@@ -121,7 +125,6 @@ class Http2ServerConnection final : public ServerConnection {
   void Refuse(Exchange& exchange, HttpRefusal reason);
   void HandlePing(const nghttp2_frame& frame);
   void Close(int32_t id);
-  void Uncharge(Exchange& exchange);
 
   void Append(const uint8_t* data, size_t size);
   void Flush();
@@ -151,14 +154,17 @@ class Http2ServerConnection final : public ServerConnection {
   bool flush_scheduled_ = false;
   bool reading_paused_ = false;
   bool draining_ = false;
+  bool seen_request_ = false;
   bool finished_ = false;
   // Points here until the connection is destroyed.
   std::shared_ptr<Http2ServerConnection*> self_ = std::make_shared<Http2ServerConnection*>(this);
 
+  const TimePoint begun_;
   TimePoint last_received_;
   Timer idle_timer_;
   Timer age_timer_;
   Timer goaway_timer_;
+  Timer drain_timer_;  // until Drain begins
   Timer grace_timer_;
   Timer ping_timer_;
   Timer stall_timer_;
@@ -197,7 +203,8 @@ Http2ServerConnection::Http2ServerConnection(const Http2ServerOptions& options, 
       env_(std::move(env)),
       session_(NewSession(this)),
       enforcer_(options.min_ping_interval, options.permit_pings_without_stream),
-      last_received_(env_.worker.Now()) {
+      begun_(env_.worker.Now()),
+      last_received_(begun_) {
   const std::array settings = std::to_array<nghttp2_settings_entry>({
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.stream_window_bytes},
@@ -256,6 +263,10 @@ int Http2ServerConnection::OnBeginHeaders(nghttp2_session* session, const nghttp
   nghttp2_session_set_stream_user_data(session, id, exchange.get());
   self.exchanges_.emplace(id, std::move(exchange));
   self.idle_timer_.Cancel();
+  self.seen_request_ = true;
+  if (self.drain_timer_.armed()) {
+    self.drain_timer_ = self.env_.worker.RunAfter({}, [&self] { self.Drain(); });
+  }
   return 0;
 }
 
@@ -324,7 +335,7 @@ void Http2ServerConnection::HandleHead(Exchange& exchange) {
   if (exchange.header_too_large) {
     return Refuse(exchange, HttpRefusal::kHeaderTooLarge);
   }
-  if (env_.budget.exhausted()) {
+  if (env_.budget->exhausted()) {
     return Refuse(exchange, HttpRefusal::kOverloaded);
   }
   std::optional<HttpResponse> refusal =
@@ -354,7 +365,7 @@ void Http2ServerConnection::TakeChunk(int32_t id, const uint8_t* data, size_t si
   }
   Rope& body = exchange->request.body;
   if (body.size() + size > exchange->max_body_bytes) {
-    Uncharge(*exchange);
+    exchange->charge.Release();
     body.Clear();
     return Refuse(*exchange, HttpRefusal::kBodyTooLarge);
   }
@@ -362,8 +373,7 @@ void Http2ServerConnection::TakeChunk(int32_t id, const uint8_t* data, size_t si
   const auto* bytes = reinterpret_cast<const std::byte*>(data);
   AppendToBody(body, input_.Sub(static_cast<size_t>(bytes - input_.data()), size));
   exchange->last_progress = env_.worker.Now();
-  exchange->charged_bytes += size;
-  env_.budget.Add(size);
+  exchange->charge.Add(env_.budget, size);
 }
 
 void Http2ServerConnection::HandleRequestEnd(Exchange& exchange) {
@@ -386,7 +396,7 @@ void Http2ServerConnection::Respond(Exchange& exchange, HttpResponse response) {
   if (exchange.responder) {
     --unanswered_;
   }
-  Uncharge(exchange);
+  exchange.charge.Release();
   exchange.response = std::move(response);
   exchange.status = std::to_string(exchange.response.status);
   exchange.cursor.emplace(&exchange.response.body);
@@ -504,11 +514,11 @@ void Http2ServerConnection::Close(int32_t id) {
     return;
   }
   Exchange& exchange = *node.mapped();
-  Uncharge(exchange);
   if (exchange.responder && !exchange.responded) {
     --unanswered_;
     exchange.responded = true;
     exchange.responder->sink = nullptr;
+    exchange.responder->charge = std::move(exchange.charge);
     if (Task task = std::move(exchange.responder->on_cancel)) {
       task();
     }
@@ -518,10 +528,6 @@ void Http2ServerConnection::Close(int32_t id) {
   }
 }
 
-void Http2ServerConnection::Uncharge(Exchange& exchange) {
-  env_.budget.Sub(std::exchange(exchange.charged_bytes, 0));
-}
-
 void Http2ServerConnection::UpdateReading() {
   if (finished_) {
     return;
@@ -529,7 +535,7 @@ void Http2ServerConnection::UpdateReading() {
   // Whoever waits for answers can wait with sending, too; a connection without any must read on, or
   // nothing would ever end.
   const bool pause =
-      (unanswered_ > 0 && env_.budget.pressed()) || env_.stream.above_high_watermark();
+      (unanswered_ > 0 && env_.budget->pressed()) || env_.stream.above_high_watermark();
   if (pause && !reading_paused_) {
     env_.stream.PauseRead();
   } else if (!pause && reading_paused_) {
@@ -565,6 +571,11 @@ void Http2ServerConnection::EndWith(uint32_t error, std::string_view text) {
 
 void Http2ServerConnection::Drain() {
   if (draining_ || finished_) {
+    return;
+  }
+  drain_timer_.Cancel();
+  if (const Duration age = env_.worker.Now() - begun_; !seen_request_ && age < kFirstRequestWait) {
+    drain_timer_ = env_.worker.RunAfter(kFirstRequestWait - age, [this] { Drain(); });
     return;
   }
   // First a GOAWAY that refuses nothing; streams that cross it on the wire are still served (RFC

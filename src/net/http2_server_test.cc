@@ -87,7 +87,23 @@ TEST_F(Http2ServerTest, AResetCancelsTheCall) {
   handler_->calls[0].responder.OnCancel([&] { cancelled = true; });
   client.Reset(id);
   EXPECT_TRUE(client.Until([&] { return cancelled; }));
+  EXPECT_EQ(server_->server->budget().used(), 1u) << "the handler still holds the body";
   handler_->calls[0].responder.Send(TextResponse(200, "late"));
+  EXPECT_EQ(server_->server->budget().used(), 0u);
+}
+
+TEST_F(Http2ServerTest, AYoungConnectionGetsItsFirstRequestBeforeItIsToldToGo) {
+  TestHttp2Client& client = Connect();
+  ASSERT_TRUE(client.Until([&] { return server_->server->stats().connections == 1; }));
+  bool drained = false;
+  server_->listener->ClearAcceptor(server_->server.get());
+  server_->server->Drain(worker_.Now() + seconds(30), [&] { drained = true; });
+  EXPECT_FALSE(worker_.RunUntil([&] { return client.closed; }, milliseconds(50)));
+  const int32_t id = client.Post("/", "first");
+  EXPECT_EQ(client.Await(id).body, "first");
+  EXPECT_TRUE(client.Until([&] { return client.closed; }));
+  clients_.clear();
+  EXPECT_TRUE(worker_.RunUntil([&] { return drained; }, seconds(10)));
 }
 
 TEST_F(Http2ServerTest, ALostConnectionCancelsItsCalls) {

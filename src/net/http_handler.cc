@@ -1,17 +1,10 @@
 #include "net/http_handler.h"
 
+#include "base/retry_delay.h"
+
 #include <utility>
 
 namespace gapless::net {
-namespace {
-
-HttpResponse TryAgain(std::string_view text) {
-  HttpResponse response = TextResponse(503, text);
-  response.headers.Add("retry-after", "1");
-  return response;
-}
-
-}  // namespace
 
 HttpResponder& HttpResponder::operator=(HttpResponder&& other) noexcept {
   if (this != &other) {
@@ -40,7 +33,7 @@ void HttpResponder::OnCancel(Task task) {
 
 void HttpResponder::Drop() {
   if (state_) {
-    Send(TryAgain("the request was dropped"));
+    Send(TryAgainResponse("the request was dropped"));
   }
 }
 
@@ -50,6 +43,12 @@ HttpResponse TextResponse(int status, std::string_view text) {
   response.headers.Add("content-type", "text/plain; charset=utf-8");
   response.headers.Add("x-content-type-options", "nosniff");
   response.body = Rope::CopyOf(text);
+  return response;
+}
+
+HttpResponse TryAgainResponse(std::string_view text) {
+  HttpResponse response = TextResponse(503, text);
+  response.headers.Add("retry-after", std::to_string(kClientRetryDelay.count()));
   return response;
 }
 
@@ -64,7 +63,7 @@ HttpResponse HttpHandler::Refuse(const HttpRequest&, HttpRefusal reason) {
     case HttpRefusal::kHeaderTooLarge:
       return TextResponse(431, "request header too large");
     case HttpRefusal::kOverloaded:
-      return TryAgain("server is over its memory budget");
+      return TryAgainResponse("server is over its memory budget");
     case HttpRefusal::kBadRequest:
       return TextResponse(400, "bad request");
     case HttpRefusal::kTimeout:

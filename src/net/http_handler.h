@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace gapless::net {
 
@@ -32,9 +33,61 @@ class ResponseSink {
   ~ResponseSink() = default;
 };
 
+// How many bytes of request bodies a server holds: being received, or handed to the handler and not
+// answered. Thread-safe.
+class BodyBudget {
+ public:
+  explicit BodyBudget(size_t limit_bytes) : limit_(limit_bytes) {}
+  void Add(size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
+  void Sub(size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+  size_t used() const { return used_.load(std::memory_order_relaxed); }
+  // No further request may begin.
+  bool exhausted() const { return used() >= limit_; }
+  // Connections that wait for answers should stop reading.
+  bool pressed() const { return used() >= limit_ / 4 * 3; }
+
+ private:
+  const size_t limit_;
+  std::atomic<size_t> used_{0};
+};
+
+// What one request takes of a budget, given back when it is released or destroyed. Move-only.
+class BodyCharge {
+ public:
+  BodyCharge() = default;
+  BodyCharge(BodyCharge&& other) noexcept
+      : budget_(std::move(other.budget_)), bytes_(std::exchange(other.bytes_, 0)) {}
+  BodyCharge& operator=(BodyCharge&& other) noexcept {
+    if (this != &other) {
+      Release();
+      budget_ = std::move(other.budget_);
+      bytes_ = std::exchange(other.bytes_, 0);
+    }
+    return *this;
+  }
+  ~BodyCharge() { Release(); }
+
+  void Add(const std::shared_ptr<BodyBudget>& budget, size_t bytes) {
+    budget_ = budget;
+    bytes_ += bytes;
+    budget_->Add(bytes);
+  }
+  void Release() {
+    if (budget_) {
+      budget_->Sub(std::exchange(bytes_, 0));
+    }
+  }
+
+ private:
+  std::shared_ptr<BodyBudget> budget_;
+  size_t bytes_ = 0;
+};
+
 struct ResponderState {
   ResponseSink* sink = nullptr;  // null: answered or cancelled
   Task on_cancel;
+  // Of a request whose client left: whoever works on it still holds its body.
+  BodyCharge charge;
 };
 
 // The right to answer one request, once. Move-only; on the connection's worker only. Dropped
@@ -51,7 +104,9 @@ class HttpResponder {
   void Send(HttpResponse response);
   // True once the client reset the request or its connection is gone.
   bool cancelled() const { return state_ && !state_->sink; }
-  // Runs once when that happens before the answer, never after Send. Replaces an earlier callback.
+  // Runs once when that happens before the answer, never after Send; over HTTP/1.1 also when the
+  // client ends its direction, which most do when they leave: an answer is still sent. Replaces an
+  // earlier callback.
   void OnCancel(Task task);
 
  private:
@@ -95,23 +150,7 @@ class HttpHandler {
 
 // A text/plain response.
 HttpResponse TextResponse(int status, std::string_view text);
-
-// How many bytes of request bodies a server holds: being received, or handed to the handler and not
-// answered. Thread-safe.
-class BodyBudget {
- public:
-  explicit BodyBudget(size_t limit_bytes) : limit_(limit_bytes) {}
-  void Add(size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
-  void Sub(size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
-  size_t used() const { return used_.load(std::memory_order_relaxed); }
-  // No further request may begin.
-  bool exhausted() const { return used() >= limit_; }
-  // Connections that wait for answers should stop reading.
-  bool pressed() const { return used() >= limit_ / 4 * 3; }
-
- private:
-  const size_t limit_;
-  std::atomic<size_t> used_{0};
-};
+// 503 with Retry-After.
+HttpResponse TryAgainResponse(std::string_view text);
 
 }  // namespace gapless::net

@@ -1,5 +1,6 @@
 #include "net/http_server.h"
 
+#include "fmt/format.h"
 #include "net/server_connection.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@ namespace gapless::net {
 namespace {
 
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr std::string_view kTlsRecord = "\x16";  // of type handshake (RFC 8446 section 5.1)
 // After our last byte the peer gets this long to read it and close.
 constexpr auto kLinger = std::chrono::seconds(1);
 // A client that connects and says nothing is let go after this time, unless idle_timeout is set.
@@ -42,11 +44,13 @@ class HttpServer::Session final : public StreamHandler {
   void OnConnected() override;
   void OnData(Slice bytes) override;
   void OnEnd() override;
+  void OnHangup() override;
   void OnWritable() override;
   void OnClosed(Status reason) override;
 
   void Choose();
   void Begin(bool http2);
+  void Misdirected(std::string_view why);
   void Finish();
   void Remove();
 
@@ -76,11 +80,9 @@ void HttpServer::Session::OnConnected() {
   connected_ = true;
   ++server_.stats_.connections;
   timer_ = worker_.RunAfter(kFirstByteWait, [this] { Finish(); });
-  if (stream_->is_tls()) {
+  if (stream_->is_tls() && (stream_->alpn() == "h2" || server_.options_.http1)) {
     Begin(stream_->alpn() == "h2");
-  } else if (!server_.options_.http2_plain || !server_.options_.http1) {
-    Begin(!server_.options_.http1);
-  } else {
+  } else if (server_.options_.http1) {
     const Http1ServerOptions& http1 = server_.options_.http1_options;
     const Duration idle =
         http1.idle_timeout > Duration::zero() ? http1.idle_timeout : http1.read_timeout;
@@ -103,14 +105,37 @@ void HttpServer::Session::OnData(Slice bytes) {
 }
 
 void HttpServer::Session::Choose() {
+  const HttpServerOptions& options = server_.options_;
   const std::string begin = early_.Sub(0, std::min(early_.size(), kHttp2Preface.size())).ToString();
   if (begin == kHttp2Preface) {
-    Begin(true);
+    if (options.http2_plain || !options.http1) {
+      Begin(true);
+    } else {
+      Misdirected("HTTP/2 is not spoken here.");
+    }
+  } else if (begin.starts_with(kTlsRecord) && !stream_->is_tls()) {
+    Misdirected("This port takes plain connections, and the client began with TLS.");
   } else if (!kHttp2Preface.starts_with(begin)) {
-    Begin(false);
+    if (options.http1) {
+      Begin(false);
+    } else {
+      Misdirected("This port takes HTTP/2 only.");
+    }
   } else {
     timer_ = worker_.RunAfter(kPrefaceWait, [this] { Finish(); });
   }
+}
+
+// HTTP/1.1 is what all who may be here understand, or at least show to their user.
+void HttpServer::Session::Misdirected(std::string_view why) {
+  const std::string& other = server_.options_.other_port;
+  const std::string text = fmt::format("{}{}{}\n", why, other.empty() ? "" : " ", other);
+  stream_->Write(Rope::CopyOf(
+      fmt::format("HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
+                  "content-length: {}\r\nconnection: close\r\n\r\n{}",
+                  text.size(), text)));
+  early_.Clear();
+  Finish();
 }
 
 void HttpServer::Session::Begin(bool http2) {
@@ -146,6 +171,12 @@ void HttpServer::Session::OnEnd() {
     return connection_->OnEnd();
   }
   Finish();
+}
+
+void HttpServer::Session::OnHangup() {
+  if (connection_ && !finishing_) {
+    connection_->OnHangup();
+  }
 }
 
 void HttpServer::Session::OnWritable() {
@@ -214,7 +245,7 @@ HttpServer::HttpServer(std::vector<Worker*> workers, HttpServerOptions options,
     : workers_(std::move(workers)),
       options_(std::move(options)),
       handler_(std::move(handler)),
-      budget_(options_.max_inflight_body_bytes) {
+      budget_(std::make_shared<BodyBudget>(options_.max_inflight_body_bytes)) {
   for (Worker* worker : workers_) {
     shards_.push_back(std::make_unique<Shard>());
     shards_.back()->worker = worker;

@@ -1,10 +1,11 @@
 // HttpServer: connections of a listener, HTTP/1.1 and HTTP/2, with or without TLS, in front of one
 // handler.
 //
-// Over TLS, ALPN decides (h2 or http/1.1); on plain sockets the HTTP/2 preface does (prior
-// knowledge). Created and drained on the first worker; connections live on the worker that accepted
-// them. Must outlive its connections: hold it until Drain has called back, or until the workers
-// have stopped.
+// Over TLS, ALPN decides (h2 or http/1.1); without it and on plain sockets the HTTP/2 preface does
+// (prior knowledge). Whoever speaks what is not served here (the other version of HTTP, TLS) gets
+// an HTTP/1.1 answer with status 400 at once. Created and drained on the first worker; connections
+// live on the worker that accepted them. Must outlive its connections: hold it until Drain has
+// called back, or until the workers have stopped.
 #pragma once
 
 #include "net/http1_server.h"
@@ -25,6 +26,8 @@ struct HttpServerOptions {
   bool http1 = true;
   // HTTP/2 without TLS (prior knowledge). With TLS, what ALPN offers decides.
   bool http2_plain = true;
+  // A sentence for those who speak what is not served here, such as which port does. May be empty.
+  std::string other_port;
   StreamOptions stream;
   Http1ServerOptions http1_options;
   Http2ServerOptions http2_options;
@@ -54,7 +57,7 @@ class HttpServer final : public Acceptor, public std::enable_shared_from_this<Ht
   void Drain(TimePoint deadline, Task done);
 
   const HttpServerStats& stats() const { return stats_; }
-  const BodyBudget& budget() const { return budget_; }
+  const BodyBudget& budget() const { return *budget_; }
 
  private:
   class Session;
@@ -69,7 +72,7 @@ class HttpServer final : public Acceptor, public std::enable_shared_from_this<Ht
   const std::vector<Worker*> workers_;
   const HttpServerOptions options_;
   const std::shared_ptr<HttpHandler> handler_;
-  BodyBudget budget_;
+  const std::shared_ptr<BodyBudget> budget_;
   HttpServerStats stats_;
   std::vector<std::unique_ptr<Shard>> shards_;  // one per worker, touched on that worker only
 

@@ -122,5 +122,74 @@ TEST_F(HttpServerTest, AClientThatHasJustConnectedIsStillAnsweredWhenItEnds) {
   EXPECT_TRUE(control_.RunUntil([&] { return drained; }, seconds(10)));
 }
 
+// What a client that sends `bytes` to a server with `options` gets until the end.
+std::string AnswerTo(HttpServerOptions options, std::string_view bytes) {
+  struct Client final : StreamHandler {
+    void OnConnected() override {}
+    void OnData(Slice data) override { received += data.text(); }
+    void OnEnd() override { ended = true; }
+    void OnClosed(Status) override { ended = true; }
+    std::string received;
+    bool ended = false;
+  };
+  Worker worker;
+  auto handler = std::make_shared<TestHandler>();
+  handler->reply = Echo;
+  TestServer server(worker, std::move(options), handler);
+  Client client;
+  const auto stream = ConnectPlain(worker, server.listener->address(), {});
+  stream->Start(&client);
+  stream->Write(Rope::CopyOf(bytes));
+  EXPECT_TRUE(worker.RunUntil([&] { return client.ended; }, seconds(10)));
+  return client.received;
+}
+
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr std::string_view kTlsHello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+TEST(HttpServerProtocolTest, AnHttp1ClientOfAnHttp2PortIsToldAtOnceWhichPortItWants) {
+  HttpServerOptions options;
+  options.http1 = false;
+  options.other_port = "The other one is 4318.";
+  for (const std::string_view request :
+       {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n", "GET", "x"}) {
+    const std::string answer = AnswerTo(options, request);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << answer;
+    EXPECT_TRUE(answer.ends_with("The other one is 4318.\n")) << answer;
+  }
+}
+
+TEST(HttpServerProtocolTest, AnHttp2ClientOfAnHttp1PortIsToldAtOnceWhichPortItWants) {
+  HttpServerOptions options;
+  options.http2_plain = false;
+  options.other_port = "The other one is 4317.";
+  const std::string answer = AnswerTo(options, kPreface);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << answer;
+  EXPECT_TRUE(answer.ends_with("The other one is 4317.\n")) << answer;
+}
+
+TEST(HttpServerProtocolTest, ATlsClientOfAPlainPortIsAnsweredAtOnce) {
+  HttpServerOptions both;
+  HttpServerOptions http1;
+  http1.http2_plain = false;
+  HttpServerOptions http2;
+  http2.http1 = false;
+  for (const HttpServerOptions& options : {both, http1, http2}) {
+    const std::string answer = AnswerTo(options, kTlsHello);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << answer;
+    EXPECT_NE(answer.find("TLS"), std::string::npos) << answer;
+  }
+}
+
+TEST(HttpServerProtocolTest, RubbishIsAnsweredAtOnce) {
+  HttpServerOptions options;
+  options.http2_plain = false;
+  for (const std::string_view rubbish :
+       {std::string_view("\0\0\4", 3), std::string_view("hello\r\n"), std::string_view("{}"),
+        std::string_view("GET / HTTP/1.1\n")}) {
+    EXPECT_TRUE(AnswerTo(options, rubbish).starts_with("HTTP/1.1 400 ")) << rubbish;
+  }
+}
+
 }  // namespace
 }  // namespace gapless::net

@@ -18,7 +18,9 @@ class HttpService {
   // `transport`: tcp or unix and the like (Listener). Errors: UNAVAILABLE when the port is taken.
   Status Start(Worker& worker, std::string_view transport, std::string_view endpoint,
                HttpServerOptions options, std::shared_ptr<HttpHandler> handler);
-  // Answers what is in flight until `deadline`, then calls `done`. Safe without Start and twice.
+  // Answers what is in flight until `deadline`, then calls `done`; new clients hear 503 "shutting
+  // down" until the process ends or another service takes the address. Safe without Start and
+  // twice.
   void Shutdown(TimePoint deadline, std::move_only_function<void()> done);
   // With the real port. Precondition: started.
   std::string address() const { return listener_->address().ToString(); }
@@ -27,6 +29,7 @@ class HttpService {
   Worker* worker_ = nullptr;
   std::shared_ptr<Listener> listener_;
   std::shared_ptr<HttpServer> server_;
+  HttpServerOptions options_;
 };
 
 }  // namespace gapless::net

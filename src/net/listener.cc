@@ -3,10 +3,12 @@
 #include "fmt/format.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -114,6 +116,19 @@ Result<Fd> BindAny(SocketAddress& address, bool any_host, int family, int backlo
   return fd;
 }
 
+std::string Prefix(std::string_view transport, std::string_view endpoint) {
+  return fmt::format("listen {} {}", transport.empty() ? "tcp" : transport, endpoint);
+}
+
+std::optional<SocketAddress> LocalAddressOf(int fd) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof(bound);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
+    return std::nullopt;
+  }
+  return SocketAddress(reinterpret_cast<sockaddr*>(&bound), size);
+}
+
 }  // namespace
 
 ConnectionSlot::ConnectionSlot(std::shared_ptr<std::vector<std::atomic<uint32_t>>> counts,
@@ -142,29 +157,41 @@ Result<std::unique_ptr<Listener>> Listener::Open(std::vector<Worker*> workers,
                                                  std::string_view transport,
                                                  std::string_view endpoint,
                                                  const ListenerOptions& options) {
-  const std::string prefix =
-      fmt::format("listen {} {}", transport.empty() ? "tcp" : transport, endpoint);
+  ASSIGN_OR_RETURN(SocketAddress address, Resolve(transport, endpoint));
   ASSIGN_OR_RETURN(int family, FamilyOf(transport));
-  SocketAddress address;
-  bool any_host = false;
-  if (family == AF_UNIX) {
-    ASSIGN_OR_RETURN(address, SocketAddress::FromUnixPath(endpoint));
-  } else {
-    ASSIGN_OR_RETURN(HostPort where, HostPort::Parse(endpoint));
-    any_host = where.host.empty();
-    Result<SocketAddress> found = LookUp(where, family);
-    RETURN_IF_ERROR(found.status().Annotate(prefix));
-    address = *found;
-  }
+  const bool any_host = family == AF_UNSPEC && endpoint.starts_with(':');
   Result<Fd> fd = BindAny(address, any_host, family, options.backlog);
-  RETURN_IF_ERROR(fd.status().Annotate(prefix));
-  sockaddr_storage bound{};
-  socklen_t size = sizeof(bound);
-  if (getsockname(fd->get(), reinterpret_cast<sockaddr*>(&bound), &size) == 0) {
-    address = SocketAddress(reinterpret_cast<sockaddr*>(&bound), size);
-  }
-  return std::unique_ptr<Listener>(
+  RETURN_IF_ERROR(fd.status().Annotate(Prefix(transport, endpoint)));
+  address = LocalAddressOf(fd->get()).value_or(address);
+  std::unique_ptr<Listener> listener(
       new Listener(std::move(workers), *std::move(fd), address, options));
+  struct stat info{};
+  const std::string path = address.HostString();
+  if (family == AF_UNIX && !path.starts_with('@') && stat(path.c_str(), &info) == 0) {
+    listener->unlink_path_ = path;
+    listener->unlink_file_ = {info.st_dev, info.st_ino};
+  }
+  return listener;
+}
+
+Result<SocketAddress> Listener::Resolve(std::string_view transport, std::string_view endpoint) {
+  ASSIGN_OR_RETURN(int family, FamilyOf(transport));
+  if (family == AF_UNIX) {
+    return SocketAddress::FromUnixPath(endpoint);
+  }
+  ASSIGN_OR_RETURN(HostPort where, HostPort::Parse(endpoint));
+  Result<SocketAddress> found = LookUp(where, family);
+  RETURN_IF_ERROR(found.status().Annotate(Prefix(transport, endpoint)));
+  return found;
+}
+
+std::unique_ptr<Listener> Listener::Adopt(std::vector<Worker*> workers, Fd fd,
+                                          const ListenerOptions& options) {
+  const SocketAddress address = LocalAddressOf(fd.get()).value_or(SocketAddress());
+  std::unique_ptr<Listener> listener(
+      new Listener(std::move(workers), std::move(fd), address, options));
+  listener->inherited_ = true;
+  return listener;
 }
 
 Listener::Listener(std::vector<Worker*> workers, Fd fd, SocketAddress address,
@@ -175,16 +202,59 @@ Listener::Listener(std::vector<Worker*> workers, Fd fd, SocketAddress address,
       address_(address),
       counts_(std::make_shared<std::vector<std::atomic<uint32_t>>>(workers_.size())) {
   GAPLESS_CHECK(!workers_.empty());
-  if (address_.family() == AF_UNIX && !address_.HostString().starts_with('@')) {
-    unlink_path_ = address_.HostString();
-  }
 }
 
 Listener::~Listener() {
   watch_.Reset();
-  if (!unlink_path_.empty()) {
-    unlink(unlink_path_.c_str());
+  RemoveFile();
+}
+
+// Somebody else may listen at the same path by now.
+void Listener::RemoveFile() {
+  struct stat info{};
+  const std::string path = std::exchange(unlink_path_, {});
+  if (!path.empty() && stat(path.c_str(), &info) == 0 &&
+      unlink_file_ == std::pair<uint64_t, uint64_t>(info.st_dev, info.st_ino)) {
+    unlink(path.c_str());
   }
+}
+
+void Listener::TurnAway() {
+  if (address_.family() == AF_UNIX) {
+    return RemoveFile();
+  }
+  // The program sees the TCP header. A packet with SYN and without ACK is dropped.
+  constexpr uint32_t kFlags = 13;
+  constexpr uint32_t kSyn = 0x02;
+  constexpr uint32_t kAck = 0x10;
+  std::array program = std::to_array<sock_filter>({
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, kFlags},
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, kSyn | kAck},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, kSyn},
+      {BPF_RET | BPF_K, 0, 0, 0},
+      {BPF_RET | BPF_K, 0, 0, UINT32_MAX},
+  });
+  const sock_fprog filter{.len = static_cast<unsigned short>(program.size()),
+                          .filter = program.data()};
+  // A kernel that refuses resets a few who come at the wrong moment.
+  setsockopt(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+bool Listener::TakeIn() {
+  const int ignored = 0;
+  return address_.family() != AF_UNIX &&
+         setsockopt(fd_.get(), SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof ignored) == 0;
+}
+
+void Listener::AcceptAll() {
+  while (acceptor_ && AcceptOne()) {
+  }
+}
+
+Fd Listener::Release() {
+  GAPLESS_CHECK(inherited_);
+  SetAcceptor(nullptr);
+  return std::move(fd_);
 }
 
 void Listener::SetAcceptor(std::shared_ptr<Acceptor> acceptor) {

@@ -1,6 +1,9 @@
 // Listener: one bound address. Connections are accepted on the first worker and given to the worker
 // that has the fewest, so that a handful of long-lived clients spread evenly.
 //
+// The socket is opened here, or inherited from the process that started this one (socket
+// activation): that one keeps its queue of waiting connections open over our end.
+//
 // A listener outlives the server attached to it: on a reload the next server takes it over with
 // SetAcceptor while connections wait in the backlog. Everything here happens on the thread of the
 // first worker, unless noted.
@@ -15,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gapless::net {
@@ -59,13 +63,31 @@ class Listener {
                                                 std::string_view transport,
                                                 std::string_view endpoint,
                                                 const ListenerOptions& options);
-  // Closes the socket; connections in the backlog are reset.
+  // An inherited listening socket. Never removes its file, if it has one.
+  static std::unique_ptr<Listener> Adopt(std::vector<Worker*> workers, Fd fd,
+                                         const ListenerOptions& options);
+  // Where Open would listen. Blocking, for names. Errors as for Open.
+  static Result<SocketAddress> Resolve(std::string_view transport, std::string_view endpoint);
+  // Closes the socket; connections in the backlog are reset unless another process has it open. A
+  // unix socket's file is removed if it is still ours.
   ~Listener();
 
   // Who gets new connections; null: nobody, they wait in the backlog.
   void SetAcceptor(std::shared_ptr<Acceptor> acceptor);
   // SetAcceptor(nullptr) if `acceptor` is the current one.
   void ClearAcceptor(const Acceptor* acceptor);
+
+  // The end in two steps. New clients are turned away: over TCP their first packet is dropped (they
+  // repeat it after a second, and find what is there then), a unix socket's file is removed. Those
+  // who wait in the backlog can then be accepted to the last one; a moment later, as some are still
+  // on their way.
+  void TurnAway();
+  void AcceptAll();
+  // Undoes TurnAway; false if it cannot.
+  bool TakeIn();
+  // Takes an inherited socket out, without closing it.
+  Fd Release();
+  bool inherited() const { return inherited_; }
 
   Worker& control_worker() const { return *workers_[0]; }
   // With the real port.
@@ -78,6 +100,7 @@ class Listener {
            const ListenerOptions& options);
   void OnReadable();
   bool AcceptOne();
+  void RemoveFile();
   void RestFor(Duration pause);
   void UpdateWatch();
   size_t LeastLoaded() const;
@@ -86,7 +109,9 @@ class Listener {
   const ListenerOptions options_;
   Fd fd_;
   SocketAddress address_;
+  bool inherited_ = false;
   std::string unlink_path_;
+  std::pair<uint64_t, uint64_t> unlink_file_;  // device and inode
   IoWatch watch_;
   Timer rest_;
   std::shared_ptr<Acceptor> acceptor_;

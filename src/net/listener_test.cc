@@ -115,7 +115,7 @@ TEST(ListenerPoolTest, TheNextUserOfAnAddressGetsTheSameSocketWithItsBacklog) {
   const std::string endpoint = FreeEndpoint(worker);
   auto first = pool.Take({&worker}, "tcp", endpoint, {}).value();
   const Listener* socket = first.get();
-  pool.Give(std::move(first), seconds(60));
+  pool.Give(std::move(first), nullptr, seconds(60));
   Fd client =
       Dial(SocketAddress::FromNumeric("127.0.0.1", HostPort::Parse(endpoint)->port).value());
   auto second = pool.Take({&worker}, "tcp", endpoint, {}).value();
@@ -131,10 +131,164 @@ TEST(ListenerPoolTest, AListenerThatNobodyTakesIsClosedAfterAWhile) {
   const std::string endpoint = FreeEndpoint(worker);
   auto listener = pool.Take({&worker}, "tcp", endpoint, {}).value();
   std::weak_ptr<Listener> watch = listener;
-  pool.Give(std::move(listener), milliseconds(10));
+  pool.Give(std::move(listener), nullptr, milliseconds(10));
   EXPECT_FALSE(watch.expired());
   EXPECT_TRUE(worker.RunUntil([&] { return watch.expired(); }, seconds(5)));
   EXPECT_TRUE(Listener::Open({&worker}, "tcp", endpoint, {}).ok());
+}
+
+// Connects without waiting; whether it is through.
+Fd DialLater(const SocketAddress& address) {
+  Fd fd(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  EXPECT_EQ(connect(fd.get(), address.get(), address.size()), -1);
+  EXPECT_EQ(errno, EINPROGRESS);
+  return fd;
+}
+
+TEST(ListenerTest, ThoseWhoWaitAreAcceptedAndNewOnesTurnedAwayBeforeTheSocketCloses) {
+  Worker worker;
+  auto listener = Listener::Open({&worker}, "tcp", "127.0.0.1:0", {}).value();
+  const SocketAddress address = listener->address();
+  std::vector<Fd> waiting;
+  for (int i = 0; i < 100; ++i) {
+    waiting.push_back(Dial(address));
+  }
+  auto counter = std::make_shared<Counter>();
+  listener->SetAcceptor(counter);
+  listener->TurnAway();
+  const Fd late = DialLater(address);
+  listener->AcceptAll();
+  EXPECT_EQ(counter->total(), 100u);
+  ASSERT_TRUE(listener->TakeIn()) << "the reload has changed its mind";
+  Dial(address);
+  listener->AcceptAll();
+  EXPECT_EQ(counter->total(), 101u);
+}
+
+TEST(ListenerTest, ASocketFileGoesWithItsListenerUnlessItIsAnothers) {
+  Worker worker;
+  const std::string path = testing::TempDir() + "file." + std::to_string(getpid()) + ".sock";
+  auto first = Listener::Open({&worker}, "unix", path, {}).value();
+  EXPECT_EQ(access(path.c_str(), F_OK), 0);
+  first->TurnAway();
+  EXPECT_NE(access(path.c_str(), F_OK), 0);
+  auto second = Listener::Open({&worker}, "unix", path, {}).value();
+  first.reset();
+  EXPECT_EQ(access(path.c_str(), F_OK), 0) << "this one is the second's";
+  second.reset();
+  EXPECT_NE(access(path.c_str(), F_OK), 0);
+}
+
+// Answers everything.
+std::shared_ptr<HttpServer> NewFarewell(Worker& worker) {
+  struct Handler final : HttpHandler {
+    void Handle(HttpCall call) override { call.responder.Send(TextResponse(503, "farewell")); }
+  };
+  HttpServerOptions options;
+  options.http1_options.keep_alives = false;
+  return HttpServer::Create({&worker}, options, std::make_shared<Handler>());
+}
+
+std::string ReadAll(Worker& worker, const Fd& fd) {
+  std::string text;
+  EXPECT_TRUE(worker.RunUntil(
+      [&] {
+        char buffer[512];
+        const ssize_t got = recv(fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+        if (got > 0) {
+          text.append(buffer, static_cast<size_t>(got));
+        }
+        EXPECT_TRUE(got >= 0 || errno == EAGAIN) << "reset";
+        return got == 0 || (got < 0 && errno != EAGAIN);
+      },
+      seconds(10)));
+  return text;
+}
+
+TEST(ListenerPoolTest, WhoeverConnectsAfterTheEndOfAComponentIsAnswered) {
+  Worker worker;
+  ListenerPool pool;
+  constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const std::string endpoint = FreeEndpoint(worker);
+  auto listener = pool.Take({&worker}, "tcp", endpoint, {}).value();
+  const SocketAddress address = listener->address();
+  std::vector<Fd> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(Dial(address));  // some wait before, the rest come afterwards
+    ASSERT_EQ(write(clients.back().get(), kRequest.data(), kRequest.size()),
+              static_cast<ssize_t>(kRequest.size()));
+    if (i == 10) {
+      pool.Give(std::move(listener), NewFarewell(worker), seconds(60));
+    }
+  }
+  bool done = false;
+  pool.CloseAll(worker, worker.Now() + seconds(5), [&] { done = true; });
+  for (const Fd& client : clients) {
+    EXPECT_TRUE(ReadAll(worker, client).ends_with("farewell"));
+  }
+  clients.clear();
+  EXPECT_TRUE(worker.RunUntil([&] { return done; }, seconds(10)));
+  EXPECT_TRUE(Listener::Open({&worker}, "tcp", endpoint, {}).ok()) << "the socket is closed";
+}
+
+TEST(ListenerPoolTest, ASocketThatIsBeingClosedIsTakenOverAll) {
+  Worker worker;
+  ListenerPool pool;
+  const std::string endpoint = FreeEndpoint(worker);
+  auto listener = pool.Take({&worker}, "tcp", endpoint, {}).value();
+  const SocketAddress address = listener->address();
+  pool.Give(std::move(listener), NewFarewell(worker), seconds(60));
+  pool.CloseAll(worker, worker.Now() + seconds(5), [] {});
+  auto next = pool.Take({&worker}, "tcp", endpoint, {});
+  ASSERT_TRUE(next.ok()) << next.status().ToString();
+  auto counter = std::make_shared<Counter>();
+  (*next)->SetAcceptor(counter);
+  const Fd client = Dial(address);
+  EXPECT_TRUE(worker.RunUntil([&] { return counter->total() == 1; }, seconds(5)));
+}
+
+// What another process would open.
+Fd ListeningSocket(const std::string& host) {
+  const SocketAddress address = SocketAddress::FromNumeric(host, 0).value();
+  Fd fd(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const bool listens =
+      bind(fd.get(), address.get(), address.size()) == 0 && listen(fd.get(), 8) == 0;
+  return listens ? std::move(fd) : Fd();
+}
+
+TEST(ListenerPoolTest, AnInheritedSocketIsTakenAndItsClientsWaitForTheNextTaker) {
+  Worker worker;
+  const Fd parents = ListeningSocket("127.0.0.1");
+  ASSERT_TRUE(parents.valid());
+  ListenerPool pool;
+  std::vector<Fd> sockets;
+  sockets.emplace_back(dup(parents.get()));
+  pool.Inherit(std::move(sockets));
+  ASSERT_EQ(pool.inherited().size(), 1u);
+  const SocketAddress address = pool.inherited().front();
+  auto first = pool.Take({&worker}, "tcp", address.ToString(), {}).value();
+  EXPECT_TRUE(first->inherited());
+  EXPECT_TRUE(pool.inherited().empty());
+  pool.Give(std::move(first), NewFarewell(worker));
+  const Fd client = Dial(address);
+  auto next = pool.Take({&worker}, "tcp", address.ToString(), {}).value();
+  auto counter = std::make_shared<Counter>();
+  next->SetAcceptor(counter);
+  EXPECT_TRUE(worker.RunUntil([&] { return counter->total() == 1; }, seconds(5)));
+}
+
+TEST(ListenerPoolTest, AnInheritedSocketForAllAddressesServesBothFamilies) {
+  Worker worker;
+  const Fd parents = ListeningSocket("::");
+  ASSERT_TRUE(parents.valid());
+  ListenerPool pool;
+  std::vector<Fd> sockets;
+  sockets.emplace_back(dup(parents.get()));
+  sockets.emplace_back(socket(AF_INET, SOCK_STREAM, 0));  // listens nowhere
+  pool.Inherit(std::move(sockets));
+  ASSERT_EQ(pool.inherited().size(), 1u);
+  const std::string port = std::to_string(pool.inherited().front().port());
+  EXPECT_TRUE(pool.Take({&worker}, "tcp", "0.0.0.0:" + port, {}).value()->inherited());
 }
 
 TEST(ListenerPoolTest, AnAddressInUseIsNotShared) {

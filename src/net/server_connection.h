@@ -18,7 +18,7 @@ struct ServerEnv {
   size_t worker_index;
   Stream& stream;
   HttpHandler& handler;
-  BodyBudget& budget;
+  std::shared_ptr<BodyBudget> budget;
   size_t max_body_bytes;
   std::shared_ptr<const PeerInfo> peer;
   // The connection has nothing more to do: send what is written, then close. May be called inside
@@ -32,6 +32,8 @@ class ServerConnection {
   virtual ~ServerConnection() = default;
   virtual void OnData(Slice bytes) = 0;
   virtual void OnEnd() = 0;
+  // The peer has ended its direction while reading is paused, so bytes of it may still be unread.
+  virtual void OnHangup() {}
   virtual void OnWritable() = 0;
   // Takes no more requests, answers those in flight, then finishes.
   virtual void Drain() = 0;

@@ -233,6 +233,7 @@ void SocketStream::OnIo(uint32_t events) {
       }
     }
     ReadSome();
+    ReportHangup();
   }
 }
 
@@ -268,6 +269,21 @@ void SocketStream::ReadSome() {
     // come already.
     readable_ = size == room.size() || hangup_;
     handler_->OnData(ReadMemory().Take(size));
+  }
+}
+
+void SocketStream::PauseRead() {
+  read_paused_ = true;
+  if (hangup_ && !hangup_reported_) {
+    Later(&SocketStream::ReportHangup);
+  }
+}
+
+// A reader that waits for something else hears that its peer has left.
+void SocketStream::ReportHangup() {
+  if (state_ == State::kConnected && hangup_ && read_paused_ && !read_ended_ && !hangup_reported_) {
+    hangup_reported_ = true;
+    handler_->OnHangup();
   }
 }
 

@@ -25,7 +25,7 @@ class SocketStream final : public Stream {
   void Start(StreamHandler* handler) override;
   void Write(Rope bytes) override;
   void ShutdownWrite() override;
-  void PauseRead() override { read_paused_ = true; }
+  void PauseRead() override;
   void ResumeRead() override;
   void Close() override;
   size_t pending_bytes() const override { return pending_; }
@@ -57,6 +57,7 @@ class SocketStream final : public Stream {
   void Advance(size_t sent);
   void ReportWritable();
   void FinishIfBothEnded();
+  void ReportHangup();
   // Ends the stream and tells the handler, now.
   void Fail(Status reason);
   // The same on a later turn: for calls that come from the owner.
@@ -83,6 +84,7 @@ class SocketStream final : public Stream {
   bool read_paused_ = false;
   bool readable_ = false;
   bool hangup_ = false;
+  bool hangup_reported_ = false;
   bool read_ended_ = false;
   bool read_scheduled_ = false;
 

@@ -34,6 +34,9 @@ class StreamHandler {
   virtual void OnData(Slice bytes) = 0;
   // The peer will send nothing more (it may still read).
   virtual void OnEnd() = 0;
+  // The same, seen while reading is paused: bytes that came before may still be unread, and OnEnd
+  // follows when they have been read. At most once.
+  virtual void OnHangup() {}
   // pending_bytes() fell to the low watermark after it had been above the high one.
   virtual void OnWritable() {}
   // The stream is dead: connect failure, timeout, TLS failure, reset or write error; or both

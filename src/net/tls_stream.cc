@@ -22,6 +22,18 @@ constexpr size_t kCipherSlab = 128 * 1024;
 constexpr size_t kPlainSlab = 128 * 1024;
 // SSL_read needs room for a whole record, or it comes in two pieces.
 constexpr size_t kMinPlainRoom = kRecordBytes;
+// Enough to tell HTTP from a TLS record.
+constexpr size_t kFirstBytes = 5;
+// As Go's net/http says it.
+constexpr std::string_view kPlainHttpAnswer =
+    "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+// The methods of HTTP/1, and the preface of HTTP/2.
+bool LooksLikePlainHttp(std::string_view bytes) {
+  constexpr std::array kBegins = std::to_array<std::string_view>(
+      {"GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "DELET", "PRI *"});
+  return std::ranges::find(kBegins, bytes) != kBegins.end();
+}
 
 // Apart from what sockets read into: cipher text is of no use once it is decrypted, and must not be
 // kept alive by the plain text beside it.
@@ -129,6 +141,9 @@ void TlsStream::Start(StreamHandler* handler) {
 void TlsStream::OnConnected() { Handshake(); }
 
 void TlsStream::OnData(Slice bytes) {
+  if (state_ == State::kHandshake && first_bytes_.empty()) {
+    first_bytes_ = bytes.text().substr(0, kFirstBytes);
+  }
   cipher_in_.push_back(std::move(bytes));
   if (state_ == State::kHandshake) {
     Handshake();
@@ -143,6 +158,9 @@ void TlsStream::Handshake() {
   const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_, result);
   const Status failure =
       result == 1 || error == SSL_ERROR_WANT_READ ? OkStatus() : SslFailure("TLS handshake failed");
+  if (!failure.ok() && SSL_is_server(ssl_) && LooksLikePlainHttp(first_bytes_)) {
+    cipher_out_ = Rope(Slice::Static(kPlainHttpAnswer));  // in place of an alert
+  }
   FlushCipher();  // also the alert that explains a failure
   if (!failure.ok()) {
     return Fail(failure);
@@ -224,6 +242,12 @@ void TlsStream::OnEnd() {
   // cut unnoticed.
   peer_ended_ = true;
   DeliverPeerEnd();
+}
+
+void TlsStream::OnHangup() {
+  if (state_ == State::kOpen) {
+    handler_->OnHangup();
+  }
 }
 
 void TlsStream::OnWritable() {

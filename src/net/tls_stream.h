@@ -50,6 +50,7 @@ class TlsStream final : public Stream, private StreamHandler {
   void OnConnected() override;
   void OnData(Slice bytes) override;
   void OnEnd() override;
+  void OnHangup() override;
   void OnWritable() override;
   void OnClosed(Status reason) override;
 
@@ -73,6 +74,7 @@ class TlsStream final : public Stream, private StreamHandler {
   Timer handshake_timer_;
   std::shared_ptr<TlsStream*> self_ = std::make_shared<TlsStream*>(this);
 
+  std::string first_bytes_;  // of what came
   std::deque<Slice> cipher_in_;
   bool read_paused_ = false;
   bool peer_ended_ = false;  // close_notify or FIN came

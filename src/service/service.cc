@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "io/machine.h"
+#include "net/listener_pool.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -16,6 +17,8 @@ constexpr uint64_t kMuchMemory = uint64_t{64} << 20;
 constexpr Duration kLastPushTime = std::chrono::seconds(1);
 // Requests in flight are answered within this time.
 constexpr Duration kCloseTime = std::chrono::seconds(2);
+// Clients that come at the very end are answered within this time.
+constexpr Duration kFarewellTime = std::chrono::milliseconds(1500);
 // A journal that is being closed is waited for.
 constexpr Duration kClosingPatience = std::chrono::seconds(5);
 constexpr Duration kClosingLook = std::chrono::milliseconds(10);
@@ -299,8 +302,12 @@ void Service::Shutdown(Duration timeout, std::move_only_function<void(uint64_t)>
                  {{"lost_requests", left.requests}, {"lost_items", left.items}});
     }
     metrics_.Flush(kLastPushTime, [this, left, done = std::move(done)]() mutable {
-      log_.Info("Shutdown complete.");
-      done(left.items);
+      net::Worker& worker = *options_.workers.front();
+      net::ListenerPool::Process().CloseAll(worker, worker.Now() + kFarewellTime,
+                                            [this, left, done = std::move(done)]() mutable {
+                                              log_.Info("Shutdown complete.");
+                                              done(left.items);
+                                            });
     });
   });
 }

@@ -1,5 +1,6 @@
 #include "receiver/otlp/intake.h"
 
+#include "base/retry_delay.h"
 #include "otlp/json_decode.h"
 #include "otlp/scan.h"
 #include "telemetry/inventory.h"
@@ -10,9 +11,6 @@
 
 namespace gapless::otlp_receiver {
 namespace {
-
-// What a client is asked to wait where nobody knows better.
-constexpr Duration kRetryDelay = std::chrono::seconds(1);
 
 // Whether all of the content comes from the only gzip member: its trailer holds the size (RFC 1952
 // section 2.3.1). Some readers drop what follows the first member, so other bodies are not passed
@@ -69,7 +67,8 @@ Status ForClient(Status status) {
   }
   const bool repeated_by_code = Status(status.code(), "").retryable();
   const Code code = repeated_by_code ? status.code() : Code::kUnavailable;
-  return Status(code, status.message()).WithRetryAfter(status.retry_after().value_or(kRetryDelay));
+  return Status(code, status.message())
+      .WithRetryAfter(status.retry_after().value_or(kClientRetryDelay));
 }
 
 Status TooManyRequests() {
@@ -90,9 +89,10 @@ std::shared_ptr<const otlp::Metadata> MakeMetadata(const net::HttpHeaders& heade
 }
 
 Intake::Intake(const pipeline::Settings& settings, std::string_view transport,
-               const pipeline::Outputs& outputs, size_t max_bytes)
+               const pipeline::Outputs& outputs, size_t max_bytes, Mode mode)
     : outputs_(outputs),
       max_bytes_(max_bytes),
+      mode_(mode),
       too_large_(transport == "http" ? Code::kInvalidArgument : Code::kResourceExhausted) {
   constexpr auto kAccepted = telemetry::MetricsBySignal("otelcol_receiver_accepted_");
   constexpr auto kRefused = telemetry::MetricsBySignal("otelcol_receiver_refused_");
@@ -109,6 +109,9 @@ Intake::Intake(const pipeline::Settings& settings, std::string_view transport,
 }
 
 void Intake::Take(Request request, std::move_only_function<void(Status)> done) const {
+  if (mode_ == Mode::kFarewell) {
+    return done(ForClient(Unavailable("shutting down")));
+  }
   const auto index = static_cast<size_t>(request.signal);
   Result<otlp::Batch> batch = ToBatch(std::move(request), max_bytes_);
   if (!batch.ok()) {

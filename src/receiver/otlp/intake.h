@@ -45,11 +45,18 @@ Status TooManyRequests();
 std::shared_ptr<const otlp::Metadata> MakeMetadata(const net::HttpHeaders& headers,
                                                    std::string_view authority);
 
+// What an intake does with requests.
+enum class Mode : uint8_t {
+  kServe,
+  kFarewell,  // refuses them all, as the receiver has ended
+};
+
 class Intake {
  public:
-  // `transport`: "grpc" or "http", a label.
+  // `transport`: "grpc" or "http", a label. In kFarewell the outputs only say which signals there
+  // were; they may be gone.
   Intake(const pipeline::Settings& settings, std::string_view transport,
-         const pipeline::Outputs& outputs, size_t max_bytes);
+         const pipeline::Outputs& outputs, size_t max_bytes, Mode mode = Mode::kServe);
 
   bool Serves(otlp::Signal signal) const {
     return outputs_[static_cast<size_t>(signal)] != nullptr;
@@ -67,6 +74,7 @@ class Intake {
   };
   const pipeline::Outputs outputs_;
   const size_t max_bytes_;
+  const Mode mode_;
   const Code too_large_;  // what a body above the limit is, by transport
   std::array<Books, otlp::kSignals.size()> books_;
 };

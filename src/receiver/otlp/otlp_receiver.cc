@@ -4,11 +4,20 @@
 #include "net/listener_pool.h"
 #include "receiver/otlp/grpc.h"
 #include "receiver/otlp/http.h"
-#include "receiver/otlp/intake.h"
 
 #include <utility>
 
 namespace gapless::otlp_receiver {
+namespace {
+
+// What a client of the wrong protocol is told.
+std::string OtherPort(std::string_view here, std::string_view there, const net::Listener* other) {
+  const std::string where =
+      other ? fmt::format("; {} is at {}", there, other->address().ToString()) : std::string();
+  return fmt::format("{} is spoken here{}.", here, where);
+}
+
+}  // namespace
 
 OtlpReceiver::OtlpReceiver(pipeline::Settings settings, Config config,
                            const pipeline::Outputs& outputs)
@@ -21,43 +30,70 @@ OtlpReceiver::~OtlpReceiver() {
 }
 
 Status OtlpReceiver::Start() {
-  if (config_.protocols.grpc) {
-    RETURN_IF_ERROR(StartGrpc(*config_.protocols.grpc));
+  const Protocols& protocols = config_.protocols;
+  if (protocols.grpc) {
+    RETURN_IF_ERROR(Open(protocols.grpc->listen));
   }
-  if (config_.protocols.http) {
-    RETURN_IF_ERROR(StartHttp(*config_.protocols.http));
+  if (protocols.http) {
+    RETURN_IF_ERROR(Open(protocols.http->server.listen));
+  }
+  const bool both = protocols.grpc && protocols.http;
+  Server& first = servers_.front();
+  Server& last = servers_.back();
+  if (protocols.grpc) {
+    RETURN_IF_ERROR(StartGrpc(first, *protocols.grpc, both ? last.listener.get() : nullptr));
+  }
+  if (protocols.http) {
+    RETURN_IF_ERROR(StartHttp(last, *protocols.http, both ? first.listener.get() : nullptr));
   }
   return {};
 }
 
-Status OtlpReceiver::StartGrpc(const endpoint::GrpcServerConfig& grpc) {
-  ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(grpc));
-  const size_t max_bytes = endpoint::MaxMessageBytes(grpc);
-  auto intake = std::make_shared<const Intake>(settings_, "grpc", outputs_, max_bytes);
-  return Listen("GRPC", grpc.listen, std::move(options),
-                MakeGrpcHandler(std::move(intake), grpc.listen.include_metadata, max_bytes));
-}
-
-Status OtlpReceiver::StartHttp(const HttpConfig& http) {
-  ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(http.server));
-  auto intake = std::make_shared<const Intake>(settings_, "http", outputs_,
-                                               endpoint::MaxBodyBytes(http.server));
-  return Listen("HTTP", http.server.listen, std::move(options),
-                MakeHttpHandler(std::move(intake), http));
-}
-
-Status OtlpReceiver::Listen(std::string_view what, const endpoint::ListenConfig& listen,
-                            net::HttpServerOptions options,
-                            std::shared_ptr<net::HttpHandler> handler) {
+Status OtlpReceiver::Open(const endpoint::ListenConfig& listen) {
   ASSIGN_OR_RETURN(
       std::shared_ptr<net::Listener> listener,
       net::ListenerPool::Process().Take(settings_.workers, listen.transport, listen.endpoint, {}));
-  auto server = net::HttpServer::Create(settings_.workers, std::move(options), std::move(handler));
-  listener->SetAcceptor(server);
-  settings_.log.Info(fmt::format("Starting {} server", what),
-                     {{"endpoint", listener->address().ToString()}});
-  servers_.push_back({std::move(listener), std::move(server)});
+  servers_.push_back({.listener = std::move(listener), .server = {}, .farewell = {}});
   return {};
+}
+
+Status OtlpReceiver::StartGrpc(Server& server, const endpoint::GrpcServerConfig& grpc,
+                               const net::Listener* http) {
+  ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(grpc));
+  options.other_port = OtherPort("OTLP over gRPC", "OTLP over HTTP", http);
+  const size_t max_bytes = endpoint::MaxMessageBytes(grpc);
+  Serve(server, "GRPC", std::move(options), [&](Mode mode) {
+    auto intake = std::make_shared<const Intake>(settings_, "grpc", outputs_, max_bytes, mode);
+    return MakeGrpcHandler(std::move(intake), grpc.listen.include_metadata, max_bytes);
+  });
+  return {};
+}
+
+Status OtlpReceiver::StartHttp(Server& server, const HttpConfig& http, const net::Listener* grpc) {
+  ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(http.server));
+  options.other_port = OtherPort("OTLP over HTTP", "OTLP over gRPC", grpc);
+  Serve(server, "HTTP", std::move(options), [&](Mode mode) {
+    auto intake = std::make_shared<const Intake>(settings_, "http", outputs_,
+                                                 endpoint::MaxBodyBytes(http.server), mode);
+    return MakeHttpHandler(std::move(intake), http);
+  });
+  return {};
+}
+
+void OtlpReceiver::Serve(Server& server, std::string_view what, net::HttpServerOptions options,
+                         const MakeHandler& make) const {
+  const std::vector<net::Worker*>& workers = settings_.workers;
+  server.server = net::HttpServer::Create(workers, options, make(Mode::kServe));
+  options.http1_options.keep_alives = false;
+  server.farewell = net::HttpServer::Create(workers, std::move(options), make(Mode::kFarewell));
+  server.listener->SetAcceptor(server.server);
+  const std::string message = fmt::format("Starting {} server", what);
+  const std::string address = server.listener->address().ToString();
+  if (server.listener->inherited()) {
+    settings_.log.Info(message, {{"endpoint", address}, {"socket", "inherited"}});
+  } else {
+    settings_.log.Info(message, {{"endpoint", address}});
+  }
 }
 
 std::vector<net::SocketAddress> OtlpReceiver::addresses() const {
@@ -78,12 +114,22 @@ void OtlpReceiver::Shutdown(TimePoint deadline, std::move_only_function<void()> 
     std::vector<std::shared_ptr<net::HttpServer>> servers;
     std::move_only_function<void()> done;
   };
+  // One that could not start is only given back.
+  std::erase_if(servers, [](Server& server) {
+    if (!server.server) {
+      net::ListenerPool::Process().Give(std::move(server.listener), nullptr);
+    }
+    return !server.server;
+  });
+  if (servers.empty()) {
+    return done();
+  }
   auto ending = std::make_shared<Ending>();
   ending->left = servers.size();
   ending->done = std::move(done);
   for (Server& server : servers) {
     server.listener->ClearAcceptor(server.server.get());
-    net::ListenerPool::Process().Give(std::move(server.listener));
+    net::ListenerPool::Process().Give(std::move(server.listener), std::move(server.farewell));
     ending->servers.push_back(server.server);
     server.server->Drain(deadline, [ending] {
       if (--ending->left == 0) {

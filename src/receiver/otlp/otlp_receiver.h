@@ -1,14 +1,17 @@
 // The otlp receiver: listens for OTLP over gRPC and HTTP and hands what arrives to the pipelines.
 //
 // Control worker's thread; requests are served on all workers. Listening sockets come from
-// net::ListenerPool, so that a receiver that replaces this one on a reload takes them over.
+// net::ListenerPool, so that a receiver that replaces this one on a reload takes them over. Until
+// then, and until the process ends, new clients hear that the receiver is shutting down.
 #pragma once
 
 #include "net/http_server.h"
 #include "pipeline/component.h"
 #include "pipeline/factory.h"
 #include "receiver/otlp/config.h"
+#include "receiver/otlp/intake.h"
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -32,12 +35,17 @@ class OtlpReceiver final : public pipeline::Component {
   struct Server {
     std::shared_ptr<net::Listener> listener;
     std::shared_ptr<net::HttpServer> server;
+    std::shared_ptr<net::HttpServer> farewell;  // serves after `server`
   };
+  using MakeHandler = std::function<std::shared_ptr<net::HttpHandler>(Mode)>;
 
-  Status StartGrpc(const endpoint::GrpcServerConfig& grpc);
-  Status StartHttp(const HttpConfig& http);
-  Status Listen(std::string_view what, const endpoint::ListenConfig& listen,
-                net::HttpServerOptions options, std::shared_ptr<net::HttpHandler> handler);
+  // Takes the socket, before anything is served.
+  Status Open(const endpoint::ListenConfig& listen);
+  Status StartGrpc(Server& server, const endpoint::GrpcServerConfig& grpc,
+                   const net::Listener* http);
+  Status StartHttp(Server& server, const HttpConfig& http, const net::Listener* grpc);
+  void Serve(Server& server, std::string_view what, net::HttpServerOptions options,
+             const MakeHandler& make) const;
 
   const pipeline::Settings settings_;
   const Config config_;

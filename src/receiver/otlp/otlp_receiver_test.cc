@@ -3,6 +3,7 @@
 #include "config/yaml.h"
 #include "net/client_channel.h"
 #include "net/grpc_client.h"
+#include "net/listener_pool.h"
 #include "otlp/scan.h"
 #include "otlp/service.h"
 #include "receiver/otlp/cors.h"
@@ -236,11 +237,11 @@ TEST_F(OtlpReceiverTest, ARefusalForLackOfMemoryAsksTheClientToWait) {
   EXPECT_EQ(answer.status, 14u);
   const std::optional<Status> details = otlp::DecodeStatus(AsBytes(answer.details));
   ASSERT_TRUE(details);
-  EXPECT_EQ(details->retry_after(), seconds(1));
+  EXPECT_EQ(details->retry_after(), seconds(3));
   const net::HttpResponse http =
       MakeHttpHandler(intake, {})->Refuse(request, net::HttpRefusal::kOverloaded);
   EXPECT_EQ(http.status, 503);
-  EXPECT_EQ(http.headers.Find("retry-after"), "1");
+  EXPECT_EQ(http.headers.Find("retry-after"), "3");
 }
 
 TEST_F(OtlpReceiverTest, RefusesWhatItCannotReadWithoutAskingThePipeline) {
@@ -366,6 +367,61 @@ TEST_F(OtlpReceiverTest, TheNextReceiverTakesTheSocketsOver) {
   ASSERT_TRUE(worker_.RunUntil([&] { return stopped; }, seconds(10)));
   receiver_ = std::move(next);
   EXPECT_EQ(Export({.message = Rope::CopyOf(Traces(1))}).status, 0u);
+}
+
+TEST_F(OtlpReceiverTest, NewClientsOfAReceiverThatEndedHearThatItIsShuttingDown) {
+  std::vector<std::string> endpoints;
+  {
+    auto grpc = net::Listener::Open(workers_, "tcp", "127.0.0.1:0", {}).value();
+    auto http = net::Listener::Open(workers_, "tcp", "127.0.0.1:0", {}).value();
+    endpoints = {grpc->address().ToString(), http->address().ToString()};
+  }
+  Start("protocols: {grpc: {endpoint: '" + endpoints[0] + "'}, http: {endpoint: '" + endpoints[1] +
+        "'}}");
+  net::ClientChannel& grpc = Channel(0, net::ClientProtocol::kHttp2);
+  net::ClientChannel& http = Channel(1, net::ClientProtocol::kHttp1);
+  bool stopped = false;
+  receiver_->Shutdown(worker_.Now() + seconds(5), [&] { stopped = true; });
+  ASSERT_TRUE(worker_.RunUntil([&] { return stopped; }, seconds(10)));
+  receiver_.reset();
+  const net::GrpcAnswer refused = net::ReadGrpcAnswer(
+      Ask(grpc, net::MakeGrpcRequest(
+                    {.path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+                     .authority = "test:1",
+                     .message = Rope::CopyOf(Traces(1))})),
+      1000);
+  EXPECT_EQ(refused.status, 14u);
+  EXPECT_EQ(refused.message, "shutting down");
+  const std::optional<Status> details = otlp::DecodeStatus(AsBytes(refused.details));
+  ASSERT_TRUE(details);
+  EXPECT_EQ(details->retry_after(), seconds(3));
+  const net::HttpResponse response =
+      Ask(http, {.method = "POST",
+                 .authority = "a",
+                 .target = "/v1/traces",
+                 .headers = {{"content-type", "application/x-protobuf"}},
+                 .body = Rope::CopyOf(Traces(1))});
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.headers.Find("retry-after"), "3");
+  EXPECT_NE(response.body.ToString().find("shutting down"), std::string::npos);
+  EXPECT_TRUE(traces_.batches.empty());
+  channels_.clear();
+  bool closed = false;
+  net::ListenerPool::Process().CloseAll(worker_, worker_.Now() + seconds(5),
+                                        [&] { closed = true; });
+  EXPECT_TRUE(worker_.RunUntil([&] { return closed; }, seconds(10)));
+  EXPECT_TRUE(net::Listener::Open(workers_, "tcp", endpoints[0], {}).ok());
+}
+
+TEST_F(OtlpReceiverTest, WhoeverMixesThePortsUpIsToldTheRightOne) {
+  Start();
+  const auto addresses = receiver_->addresses();
+  const net::HttpResponse at_grpc = Ask(Channel(0, net::ClientProtocol::kHttp1),
+                                        {.method = "POST", .authority = "a", .target = "/"});
+  EXPECT_EQ(at_grpc.status, 400);
+  EXPECT_NE(at_grpc.body.ToString().find("OTLP over HTTP is at " + addresses[1].ToString()),
+            std::string::npos)
+      << at_grpc.body.ToString();
 }
 
 TEST_F(OtlpReceiverTest, ATakenPortIsAnErrorAtStart) {
