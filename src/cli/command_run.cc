@@ -4,8 +4,10 @@
 #include "cli/default_config.h"
 #include "cli/fetch.h"
 #include "cli/file_watch.h"
+#include "cli/inherited_sockets.h"
 #include "cli/pid_file.h"
 #include "cli/signals.h"
+#include "net/listener_pool.h"
 #include "service/service.h"
 
 #include <algorithm>
@@ -95,6 +97,11 @@ int Process::Run() {
     if (Status status = service_->Start(); !status.ok()) {
       exit_status_ = Fail(status);
       workers_.front()->Stop();
+      return;
+    }
+    for (const net::SocketAddress& unused : net::ListenerPool::Process().inherited()) {
+      service_->log().Warn("No component of the configuration listens on an inherited socket",
+                           {{"endpoint", unused.ToString()}});
     }
   });
   control.Run();
@@ -181,6 +188,11 @@ int RunCommand(RunOptions options) {
   if (with_default) {
     options.resolve.configs = {DefaultConfig()};
   }
+  auto sockets = TakeInheritedSockets();
+  if (!sockets.ok()) {
+    return Fail(sockets.status());
+  }
+  net::ListenerPool::Process().Inherit(*std::move(sockets));
   auto signals = SignalWatch::Open({SIGTERM, SIGINT, SIGHUP});
   if (!signals.ok()) {
     return Fail(signals.status());

@@ -13,6 +13,7 @@ from pathlib import Path
 import requests
 import yaml
 
+from harness.activation import activation
 from harness.loopback import loopback_address
 from harness.wait import wait_until
 
@@ -76,9 +77,10 @@ def merge(base, extra):
 
 class Collector:
     """Starts with the given YAML text, or several (each its own --config), completed by a receiver
-    on a loopback address of its own and a metrics reader, unless bare=True."""
+    on a loopback address of its own and a metrics reader, unless bare=True. sockets: listening ones
+    that each of its processes inherits (activation.py)."""
 
-    def __init__(self, *texts, args=(), env=None, bare=False, wait=True, host=None):
+    def __init__(self, *texts, args=(), env=None, bare=False, wait=True, host=None, sockets=()):
         self.host = host or loopback_address()
         self.folder = Path(tempfile.mkdtemp(prefix="gapless-collector-"))
         self.log_path = self.folder / "log"
@@ -90,6 +92,7 @@ class Collector:
         for index, text in enumerate(texts):
             self.configs.append(self.write_config(f"config{index}", text))
         self._args = [*args]
+        self._sockets = [*sockets]
         self.process = None
         self.status = None
         self.start(wait)
@@ -128,11 +131,11 @@ class Collector:
 
     def program(self):
         """The words before the arguments; a derived class may run something else."""
-        return [str(binary())]
+        return activation(self._sockets, [str(binary())]) if self._sockets else [str(binary())]
 
     def inherited(self):
         """Descriptors that the process gets, too."""
-        return ()
+        return [held.fileno() for held in self._sockets]
 
     def command(self):
         configs = [word for path in self.configs for word in ("--config", str(path))]
