@@ -77,5 +77,27 @@ TEST(BlockedTest, RequestsThatBlockHoldSoMuchMemoryAndNoMore) {
   EXPECT_FALSE(bench.answers[next].has_value()) << "there is room for waiting again";
 }
 
+TEST(BlockedTest, AClientThatLeavesBeforeItsResultIsLetGoAndItsRecordStays) {
+  BenchSettings settings = Full();
+  settings.ack = Ack::kSettled;
+  QueueBench bench(settings);
+  bench.peers[0]->mode = SimPeer::Mode::kHangs;
+  const size_t gone = bench.Put(1, minutes(1));
+  const size_t patient = bench.Put(1, minutes(1));
+  bench.Run(milliseconds(200));
+  bench.contexts[gone]->cancelled = true;
+  bench.Run(milliseconds(100));
+  ASSERT_TRUE(bench.answers[gone].has_value());
+  EXPECT_EQ(bench.answers[gone]->code(), Code::kCancelled);
+  EXPECT_FALSE(bench.answers[patient].has_value());
+  EXPECT_EQ(bench.ledger().pending.items, 2U);
+  bench.peers[0]->mode = SimPeer::Mode::kOk;
+  bench.Run(minutes(2));
+  EXPECT_EQ(bench.answers[gone]->code(), Code::kCancelled) << "answered once";
+  EXPECT_TRUE(bench.answers[patient]->ok());
+  EXPECT_EQ(bench.ledger().delivered.items, 2U);
+  EXPECT_TRUE(bench.ledger().Balanced());
+}
+
 }  // namespace
 }  // namespace gapless::delivery

@@ -193,7 +193,7 @@ void SendingQueue::AwaitSettlement(journal::Position position, const otlp::Batch
       Withdraw(position, DeadlineExceeded("the client's deadline passed"));
     });
   }
-  if (options_.withdraw) {
+  if (batch.context) {
     WatchClients();
   }
   if (const Duration longest = LongestSeries(); !options_.withdraw && longest > Duration::zero()) {
@@ -201,7 +201,8 @@ void SendingQueue::AwaitSettlement(journal::Position position, const otlp::Batch
   }
 }
 
-// Queue off: a client that left takes its record along. Polled, as another thread knows of it.
+// A client that left takes its record along where the queue is off; otherwise the record stays, and
+// only the receiver no longer holds the request. Polled, as another thread knows of it.
 void SendingQueue::WatchClients() {
   if (watch_.armed()) {
     return;
@@ -214,7 +215,13 @@ void SendingQueue::WatchClients() {
       }
     }
     for (const journal::Position position : gone) {
-      Withdraw(position, Cancelled("the client left"));
+      if (options_.withdraw) {
+        Withdraw(position, Cancelled("the client left"));
+      } else if (const auto waiter = waiters_.find(position); waiter != waiters_.end()) {
+        waiter->second.context = nullptr;
+        std::exchange(waiter->second.completion,
+                      pipeline::Completion([](const Status&) {}))(Cancelled("the client left"));
+      }
     }
     if (!waiters_.empty()) {
       WatchClients();

@@ -30,6 +30,9 @@ constexpr auto kGoawayWait = std::chrono::seconds(1);
 constexpr auto kFirstRequestWait = std::chrono::milliseconds(500);
 // A connection that stopped reading because of the budget looks again after this time.
 constexpr auto kBudgetPoll = std::chrono::milliseconds(20);
+// It reads a little after so long: clients that give up say so here, and their requests are what
+// takes the budget.
+constexpr auto kLongestPause = std::chrono::milliseconds(500);
 // Resets by the peer: bursts and a lasting rate above what deadlines in an outage cause are
 // attacks.
 constexpr uint64_t kResetBurst = 2000;
@@ -153,6 +156,7 @@ class Http2ServerConnection final : public ServerConnection {
   bool busy_ = false;  // inside nghttp2, or in a callback that flushes at its end
   bool flush_scheduled_ = false;
   bool reading_paused_ = false;
+  TimePoint paused_at_;
   bool draining_ = false;
   bool seen_request_ = false;
   bool finished_ = false;
@@ -534,10 +538,13 @@ void Http2ServerConnection::UpdateReading() {
   }
   // Whoever waits for answers can wait with sending, too; a connection without any must read on, or
   // nothing would ever end.
+  const TimePoint now = env_.worker.Now();
+  const bool waited = reading_paused_ && now - paused_at_ >= kLongestPause;
   const bool pause =
-      (unanswered_ > 0 && env_.budget->pressed()) || env_.stream.above_high_watermark();
+      (unanswered_ > 0 && env_.budget->pressed() && !waited) || env_.stream.above_high_watermark();
   if (pause && !reading_paused_) {
     env_.stream.PauseRead();
+    paused_at_ = now;
   } else if (!pause && reading_paused_) {
     env_.stream.ResumeRead();
   }

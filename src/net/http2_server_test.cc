@@ -92,6 +92,21 @@ TEST_F(Http2ServerTest, AResetCancelsTheCall) {
   EXPECT_EQ(server_->server->budget().used(), 0u);
 }
 
+TEST_F(Http2ServerTest, AResetIsHeardThoughTheBudgetIsUsedUp) {
+  handler_->reply = nullptr;
+  options_.max_inflight_body_bytes = 100;
+  TestHttp2Client& client = Connect();
+  const int32_t id = client.Post("/1", std::string(100, 'a'));
+  ASSERT_TRUE(client.Until([&] { return handler_->calls.size() == 1; }));
+  bool cancelled = false;
+  handler_->calls[0].responder.OnCancel([&] { cancelled = true; });
+  client.Reset(id);
+  EXPECT_TRUE(client.Until([&] { return cancelled; }));
+  EXPECT_EQ(server_->server->budget().used(), 100u);
+  handler_->calls.clear();
+  EXPECT_EQ(server_->server->budget().used(), 0u);
+}
+
 TEST_F(Http2ServerTest, AYoungConnectionGetsItsFirstRequestBeforeItIsToldToGo) {
   TestHttp2Client& client = Connect();
   ASSERT_TRUE(client.Until([&] { return server_->server->stats().connections == 1; }));

@@ -105,6 +105,12 @@ void OwnMetrics::Flush(Duration limit, std::move_only_function<void()> done) {
   one_less();
 }
 
+void OwnMetrics::StopAll() {
+  for (Reader& reader : std::exchange(readers_, {})) {
+    Stop(reader);
+  }
+}
+
 std::vector<std::string> OwnMetrics::addresses() const {
   std::vector<std::string> addresses;
   for (const Reader& reader : readers_) {

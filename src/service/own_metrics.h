@@ -32,6 +32,8 @@ class OwnMetrics {
   Status Configure(const MetricsConfig& config, const telemetry::Labels& resource);
   // A last push of those that push; `done` when all have been answered, or after `limit`.
   void Flush(Duration limit, std::move_only_function<void()> done);
+  // The process ends: nothing is served or pushed any more.
+  void StopAll();
 
   // Where metrics are served, with real ports. For tests.
   std::vector<std::string> addresses() const;

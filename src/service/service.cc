@@ -303,6 +303,10 @@ void Service::Shutdown(Duration timeout, std::move_only_function<void(uint64_t)>
     }
     metrics_.Flush(kLastPushTime, [this, left, done = std::move(done)]() mutable {
       net::Worker& worker = *options_.workers.front();
+      metrics_.StopAll();
+      if (const auto admin = std::exchange(admin_, nullptr)) {
+        admin->Shutdown(worker.Now() + kFarewellTime, [] {});
+      }
       net::ListenerPool::Process().CloseAll(worker, worker.Now() + kFarewellTime,
                                             [this, left, done = std::move(done)]() mutable {
                                               log_.Info("Shutdown complete.");

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness.activation import listening
-from harness.collector import ROOT
+from harness.collector import ROOT, run_cli
 from harness.configs import durable, pass_through
 from harness.items import PATHS, make_body
 from harness.load import HttpClient, Load
@@ -117,11 +117,16 @@ def test_a_socket_that_no_component_wants_is_told(make_backend, make_collector, 
     assert collector.stop() == 0
 
 
-def test_the_units_of_the_guide_hold_the_ports_of_its_configuration():
+def test_the_units_of_the_guide_hold_the_ports_of_its_configuration(tmp_path):
     text = GUIDE.read_text()
     blocks = re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)
     units = "".join(body for language, body in blocks if language == "ini")
-    config = yaml.safe_load(next(body for language, body in blocks if language == "yaml"))
+    (configuration,) = (body for language, body in blocks if language == "yaml")
+    file = tmp_path / "config.yaml"
+    file.write_text(configuration.replace("/var/lib/gapless", str(tmp_path)))
+    validated = run_cli("validate", "--config", file)
+    assert validated.returncode == 0, validated.stderr
+    config = yaml.safe_load(configuration)
     protocols = config["receivers"]["otlp"]["protocols"]
     assert re.findall(r"ListenStream=(\S+)", units) == [
         protocols[name]["endpoint"] for name in ("grpc", "http")]
