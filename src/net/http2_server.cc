@@ -133,6 +133,7 @@ class Http2ServerConnection final : public ServerConnection {
   void Flush();
   void ScheduleFlush();
   void Finish();
+  void SayGoodbye();
   void FinalGoaway();
   void EndWith(uint32_t error, std::string_view text);
   void UpdateReading();
@@ -168,7 +169,7 @@ class Http2ServerConnection final : public ServerConnection {
   Timer idle_timer_;
   Timer age_timer_;
   Timer goaway_timer_;
-  Timer drain_timer_;  // until Drain begins
+  Timer drain_timer_;  // until the first GOAWAY of a young connection
   Timer grace_timer_;
   Timer ping_timer_;
   Timer stall_timer_;
@@ -269,7 +270,7 @@ int Http2ServerConnection::OnBeginHeaders(nghttp2_session* session, const nghttp
   self.idle_timer_.Cancel();
   self.seen_request_ = true;
   if (self.drain_timer_.armed()) {
-    self.drain_timer_ = self.env_.worker.RunAfter({}, [&self] { self.Drain(); });
+    self.drain_timer_ = self.env_.worker.RunAfter({}, [&self] { self.SayGoodbye(); });
   }
   return 0;
 }
@@ -580,11 +581,19 @@ void Http2ServerConnection::Drain() {
   if (draining_ || finished_) {
     return;
   }
-  drain_timer_.Cancel();
-  if (const Duration age = env_.worker.Now() - begun_; !seen_request_ && age < kFirstRequestWait) {
-    drain_timer_ = env_.worker.RunAfter(kFirstRequestWait - age, [this] { Drain(); });
+  const Duration age = env_.worker.Now() - begun_;
+  if (!seen_request_ && age < kFirstRequestWait) {
+    drain_timer_ = env_.worker.RunAfter(kFirstRequestWait - age, [this] { SayGoodbye(); });
+  } else {
+    SayGoodbye();
+  }
+}
+
+void Http2ServerConnection::SayGoodbye() {
+  if (draining_ || finished_) {
     return;
   }
+  drain_timer_.Cancel();
   // First a GOAWAY that refuses nothing; streams that cross it on the wire are still served (RFC
   // 9113 section 6.8).
   draining_ = true;
@@ -619,13 +628,13 @@ void Http2ServerConnection::StartTimers() {
   if (options_.max_connection_age > Duration::zero()) {
     const double jitter = 0.9 + 0.2 * Rng(RandomSeed()).Uniform();
     const auto age = std::chrono::duration_cast<Duration>(options_.max_connection_age * jitter);
-    age_timer_ = env_.worker.RunAfter(age, [this] { Drain(); });
+    age_timer_ = env_.worker.RunAfter(age, [this] { SayGoodbye(); });
   }
 }
 
 void Http2ServerConnection::ArmIdle() {
   if (options_.max_connection_idle > Duration::zero()) {
-    idle_timer_ = env_.worker.RunAfter(options_.max_connection_idle, [this] { Drain(); });
+    idle_timer_ = env_.worker.RunAfter(options_.max_connection_idle, [this] { SayGoodbye(); });
   }
 }
 
