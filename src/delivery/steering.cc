@@ -45,6 +45,7 @@ void SendingQueue::Act(const RouterAction& action) {
   switch (action.kind) {
     case RouterAction::Kind::kTransition:
       LogTransition(action);
+      RepeatConfirmed(action);
       if (action.after == LevelState::kHealthy && *action.level < backfills_.size()) {
         backfills_[*action.level]->Wake();
       }
