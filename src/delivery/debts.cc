@@ -99,19 +99,21 @@ void SendingQueue::NoteDebt(OpenRecord& record, const UnitPart& part,
   }
 }
 
-// What the level confirmed shortly before it fell goes to the level that takes its place, which may
-// never have been away, and is owed to the fallen one too; to this alone where there is no other.
-void SendingQueue::RepeatConfirmed(const RouterAction& action) {
-  const size_t fallen = *action.level;
+// What the level confirmed shortly before it was gone goes to the level that takes its place, which
+// may never have been away, and is owed to the gone one too; to this alone where there is no other.
+// What was confirmed before an earlier call has been owed by it.
+void SendingQueue::RepeatConfirmed(size_t fallen) {
   const Duration overlap = OverlapOf(options_.queue);
-  const bool fell = action.before == LevelState::kHealthy && action.after == LevelState::kDown &&
-                    IsLossOfTransport(action.reason);
-  if (!fell || overlap <= Duration::zero() || fallen >= backfills_.size()) {
+  const bool healthy = router_.state(fallen) == LevelState::kHealthy;
+  if (healthy || overlap <= Duration::zero() || fallen >= backfills_.size()) {
     return;
   }
   const std::optional<size_t> next = router_.active() == fallen ? std::nullopt : router_.active();
-  const journal::RetainedQuery confirmed{.since = home_.WallNow() - overlap,
+  const WallTime now = home_.WallNow();
+  WallTime& repeated = levels_[fallen].repeated;
+  const journal::RetainedQuery confirmed{.since = std::max(now - overlap, repeated),
                                          .by = backfills_[fallen]->reader()};
+  repeated = now;
   if (next) {
     journal::RetainedQuery missing = confirmed;
     missing.not_by = backfills_[*next]->reader();

@@ -124,6 +124,27 @@ TEST(OverlapTest, ALevelThatFailsByItselfHasLostNothing) {
   EXPECT_EQ(bench.Duplicates(), 0U);
 }
 
+TEST(OverlapTest, ALevelThatFellForAnotherReasonMayDieAfterwards) {
+  QueueBench bench(Retaining({1, 1}, /*backfill=*/true));
+  bench.Load(50, milliseconds(100));
+  bench.peers[0]->mode = SimPeer::Mode::kFaulty;
+  bench.Load(20, milliseconds(100));
+  ASSERT_EQ(bench.active(), 1U);
+  ASSERT_EQ(bench.Duplicates(), 0U);
+  Kill(*bench.peers[0], 50);
+  bench.Load(50, milliseconds(100));
+  EXPECT_EQ(bench.Missing(), 0U);
+}
+
+TEST(OverlapTest, WhatIsSentAgainIsSentOncePerFall) {
+  QueueBench bench(Retaining({1, 1}, /*backfill=*/true));
+  bench.Load(50, milliseconds(100));
+  Kill(*bench.peers[0], 0);
+  bench.Load(10, milliseconds(1000));
+  EXPECT_EQ(bench.peers[1]->Duplicates(), 0U);
+  EXPECT_EQ(bench.queue->status().possible_duplicates, 100U);
+}
+
 // As a proxy answers in front of a backend that was killed.
 TEST(OverlapTest, UnavailableMayMeanThatItDied) {
   QueueBench bench(Retaining({1, 1}, /*backfill=*/true));

@@ -138,6 +138,7 @@ class SendingQueue final {
     std::vector<std::unique_ptr<PathClient>> paths;
     uint64_t successes = 0;
     uint64_t delivered_items = 0;
+    WallTime repeated{};  // RepeatConfirmed
     size_t loading = 0;
   };
   // What is booked of a record so far.
@@ -212,7 +213,7 @@ class SendingQueue final {
   void NoteDebt(OpenRecord& record, const UnitPart& part,
                 const std::vector<journal::ReaderId>& owed, std::optional<size_t> by);
   void SettleRecord(journal::Position position, const OpenRecord& record);
-  void RepeatConfirmed(const RouterAction& action);
+  void RepeatConfirmed(size_t fallen);
   void Repeat(size_t to, const journal::RetainedQuery& query, size_t fallen);
   void OnLateOfSettled(std::optional<size_t> level, uint64_t unit_id, bool delivered);
   void CountDuplicates(uint64_t items);
