@@ -1,5 +1,6 @@
 #include "cli/failover_commands.h"
 
+#include "base/duration_text.h"
 #include "cli/duration_flag.h"
 #include "endpoint/query.h"
 
@@ -49,6 +50,7 @@ FailoverCommands::FailoverCommands(CLI::App& app) : app_(app) {
     command->add_option("--signal", signal_, "traces, metrics or logs; default: all.");
   }
   AddDrill();
+  AddReplay();
   add_endpoint(*app.add_subcommand("reload", "Have a running one read its configuration again."));
 }
 
@@ -67,7 +69,26 @@ void FailoverCommands::AddDrill() {
   AddDuration(*drill, "--wait", drill_.patience, "For the way back, after it (default 2m).");
 }
 
+void FailoverCommands::AddReplay() {
+  CLI::App* replay = app_.add_subcommand(
+      "replay",
+      "Have a running one send again what it delivered lately, to repair a backend that lost it.");
+  replay->add_option("--admin", endpoint_, "Where it serves its admin API.")->capture_default_str();
+  replay->add_option("--to", to_, "The exporter that gets it, as in exporters.")->required();
+  AddDuration(*replay, "--since", since_, "How far back (10m); retention may reach less far.")
+      ->required();
+  replay->add_option("--signal", signal_, "traces, metrics or logs; default: all.");
+}
+
 std::optional<int> FailoverCommands::Run() const {
+  if (app_.got_subcommand("replay")) {
+    std::string target =
+        fmt::format("/replay?to={}&since={}", endpoint::PercentEncode(to_), FormatDuration(since_));
+    if (!signal_.empty()) {
+      target += "&signal=" + endpoint::PercentEncode(signal_);
+    }
+    return PrintAdminAnswer({.endpoint = endpoint_, .method = "POST", .target = target});
+  }
   if (app_.got_subcommand("drill")) {
     return DrillCommand(drill_);
   }

@@ -1,4 +1,5 @@
-// The sub-commands that operate a running gapless through its admin API: failover, drill, reload.
+// The sub-commands that operate a running gapless through its admin API: failover, drill, replay,
+// reload.
 #pragma once
 
 #include "cli/admin_client.h"
@@ -25,10 +26,13 @@ class FailoverCommands {
 
  private:
   void AddDrill();
+  void AddReplay();
 
   CLI::App& app_;
   CLI::App* failover_ = nullptr;
   DrillOptions drill_;
+  std::string to_;
+  Duration since_{};
   std::string endpoint_{kDefaultAdmin};
   std::string connector_;
   std::string level_;

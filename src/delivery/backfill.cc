@@ -210,9 +210,9 @@ void Backfill::OnLoaded(uint64_t unit_id, ReadBatches batches) {
   Unit& unit = it->second;
   Assembled made = Assemble(unit.parts, std::move(batches));
   // Given up by the journal meanwhile, or damaged: it has counted them.
-  debts_.Settle(made.unread);
+  debts_.Settle(made.unread, /*delivered=*/false);
   for (const auto& [part, status] : made.damaged) {
-    debts_.Settle({part});
+    debts_.Settle({part}, /*delivered=*/false);
     CountGivenUp(part.count, "damaged");
   }
   unit.loading = false;

@@ -70,7 +70,7 @@ UnitParts DebtBook::Take(const std::optional<BatchSettings>& batch) {
   return parts;
 }
 
-void DebtBook::Settle(const std::vector<UnitPart>& parts) {
+void DebtBook::Settle(const std::vector<UnitPart>& parts, bool delivered) {
   for (const UnitPart& part : parts) {
     const auto it = left_.find(part.position);
     if (it == left_.end()) {
@@ -79,7 +79,7 @@ void DebtBook::Settle(const std::vector<UnitPart>& parts) {
     it->second -= std::min(it->second, part.count);
     if (it->second == 0) {
       left_.erase(it);
-      journal_.SettleDebt(reader_, part.position);
+      journal_.SettleDebt(reader_, part.position, delivered);
     }
   }
 }
@@ -100,7 +100,7 @@ uint64_t DebtBook::ExpireBefore(WallTime limit) {
       break;
     }
     items += info->items;
-    journal_.SettleDebt(reader_, info->position);
+    journal_.SettleDebt(reader_, info->position, /*delivered=*/false);
   }
   return items;
 }
@@ -114,7 +114,7 @@ uint64_t DebtBook::Forget() {
   uint64_t items = 0;
   while (const auto info = journal_.NextOwed(reader_, 0)) {
     items += info->items;
-    journal_.SettleDebt(reader_, info->position);
+    journal_.SettleDebt(reader_, info->position, /*delivered=*/false);
   }
   left_.clear();
   return items;

@@ -39,14 +39,16 @@ class DebtBook {
   // The records of the next unit, oldest first: one, or with `batch` as many as belong together.
   // They are on their way then. None: nothing is owed, or all of it is under way or held back.
   UnitParts Take(const std::optional<BatchSettings>& batch);
-  // These items are delivered or given up; a record with its last item.
-  void Settle(const std::vector<UnitPart>& parts);
+  // These items are delivered, or else given up; a record with its last item.
+  void Settle(const std::vector<UnitPart>& parts, bool delivered);
 
   // Held back: an attempt from before may still bring it there. Counted; ReleaseHold once each.
   void Hold(journal::Position position) { ++held_back_[position]; }
   void ReleaseHold(journal::Position position);
   // Settles the whole record: it arrived after all.
-  void Arrived(journal::Position position) { journal_.SettleDebt(reader_, position); }
+  void Arrived(journal::Position position) {
+    journal_.SettleDebt(reader_, position, /*delivered=*/true);
+  }
 
   // Gives up what arrived before `limit` and is not on its way, at most so many records that a turn
   // of the loop stays short. Returns its items.

@@ -77,8 +77,8 @@ TEST_F(DebtBookTest, GivesTheOldestFirstAndEachOnce) {
   EXPECT_EQ(TakePositions(), std::vector<Position>{2});
   EXPECT_TRUE(TakePositions().empty());
   EXPECT_FALSE(book_.empty());
-  book_.Settle(taken_[0]);
-  book_.Settle(taken_[1]);
+  book_.Settle(taken_[0], /*delivered=*/true);
+  book_.Settle(taken_[1], /*delivered=*/true);
   EXPECT_TRUE(book_.empty());
   EXPECT_EQ(journal_.stats().owed.requests, 0U);
 }
@@ -100,9 +100,9 @@ TEST_F(DebtBookTest, MergesRecordsOfTheSameMetadataUpToTheSizes) {
 TEST_F(DebtBookTest, ARecordIsPaidWithItsLastPiece) {
   Owe(10);
   ASSERT_EQ(TakePositions(), std::vector<Position>{1});
-  book_.Settle({{.position = 1, .first = 0, .count = 4, .whole = false}});
+  book_.Settle({{.position = 1, .first = 0, .count = 4, .whole = false}}, /*delivered=*/true);
   EXPECT_FALSE(book_.empty());
-  book_.Settle({{.position = 1, .first = 4, .count = 6, .whole = false}});
+  book_.Settle({{.position = 1, .first = 4, .count = 6, .whole = false}}, /*delivered=*/true);
   EXPECT_TRUE(book_.empty());
 }
 
@@ -136,7 +136,7 @@ TEST_F(DebtBookTest, OldDebtsAreGivenUpButNotWhatIsOnItsWay) {
   const WallTime limit = loop_.WallNow() - hours(3);
   ASSERT_EQ(TakePositions(), std::vector<Position>{1});
   EXPECT_EQ(book_.ExpireBefore(limit), 0U);
-  book_.Settle(taken_[0]);
+  book_.Settle(taken_[0], /*delivered=*/true);
   EXPECT_EQ(book_.ExpireBefore(limit), 0U);
   EXPECT_EQ(book_.ExpireBefore(loop_.WallNow()), 3U);
   EXPECT_TRUE(book_.empty());
@@ -163,7 +163,7 @@ TEST_F(DebtBookTest, EveryDebtIsGivenOutExactlyOnce) {
     const auto batch = rng.Chance(0.5) ? std::optional(Merge(1 + rng.Below(10))) : std::nullopt;
     for (const UnitPart& part : book_.Take(batch)) {
       given.insert(part.position);
-      book_.Settle({part});
+      book_.Settle({part}, /*delivered=*/true);
     }
   };
   for (int step = 0; step < 3000; ++step) {

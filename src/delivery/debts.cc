@@ -1,17 +1,21 @@
 // Debts of the queue: what a level is owed that another one took in its place. They are paid by
 // backfill.h.
+#include "delivery/overlap.h"
 #include "delivery/sending_queue.h"
 
 #include <algorithm>
 
 namespace gapless::delivery {
 
-// One backfill per level; of those that stay the state is kept.
+// One backfill per level; of those that stay the state is kept. Where records are retained there is
+// one even if nothing is owed for an outage: what is sent again goes the same way.
 void SendingQueue::BuildBackfills() {
   std::vector<std::unique_ptr<Backfill>> old = std::move(backfills_);
   backfills_.clear();
-  for (size_t i = 0; options_.queue.backfill && i < options_.levels.size(); ++i) {
-    Backfill::Options options{.settings = *options_.queue.backfill,
+  const journal::RetentionLimits retention = RetentionOf(options_.queue, *journal_);
+  const bool wanted = options_.queue.backfill || retention.on();
+  for (size_t i = 0; wanted && i < options_.levels.size(); ++i) {
+    Backfill::Options options{.settings = options_.queue.backfill.value_or(BackfillSettings()),
                               .batch = BacklogOptionsOf(options_).batch,
                               .fall = options_.router.fall,
                               .ordered = options_.order == Order::kFifo,
@@ -39,6 +43,7 @@ void SendingQueue::BuildBackfills() {
   if (options_.queue.backfill) {
     journal_->SetBackfillMaxSize(options_.queue.backfill->max_size);
   }
+  journal_->SetRetention(retention);
   for (const auto& gone : old) {
     if (gone) {
       gone->Forget();
@@ -57,7 +62,7 @@ void SendingQueue::PumpBackfills() {
 // What is owed once `by` has settled the unit; none: a level that left the configuration.
 // Attempts of it that still run on such a level are waited for.
 std::vector<journal::ReaderId> SendingQueue::OwedOf(const Unit& unit, std::optional<size_t> by) {
-  if (backfills_.empty()) {
+  if (!options_.queue.backfill) {
     return {};
   }
   std::vector<journal::ReaderId> readers;
@@ -86,9 +91,67 @@ void SendingQueue::NoteDebt(OpenRecord& record, const UnitPart& part,
       record.owed.push_back(reader);
     }
   }
-  if (!part.whole && by && *by < backfills_.size()) {
-    record.held.emplace_back(backfills_[*by]->reader(), part.count);
+  if (by && *by < backfills_.size()) {
+    record.settlement.by |= journal::ReaderBit(backfills_[*by]->reader());
+    if (!part.whole) {
+      record.held.emplace_back(backfills_[*by]->reader(), part.count);
+    }
   }
+}
+
+// What the level confirmed shortly before it was gone goes to the level that takes its place, which
+// may never have been away, and is owed to the gone one too; to this alone where there is no other.
+// What was confirmed before an earlier call has been owed by it.
+void SendingQueue::RepeatConfirmed(size_t fallen) {
+  const Duration overlap = OverlapOf(options_.queue);
+  const bool healthy = router_.state(fallen) == LevelState::kHealthy;
+  if (healthy || overlap <= Duration::zero() || fallen >= backfills_.size()) {
+    return;
+  }
+  const std::optional<size_t> next = router_.active() == fallen ? std::nullopt : router_.active();
+  const WallTime now = home_.WallNow();
+  WallTime& repeated = levels_[fallen].repeated;
+  const journal::RetainedQuery confirmed{.since = std::max(now - overlap, repeated),
+                                         .by = backfills_[fallen]->reader()};
+  repeated = now;
+  if (next) {
+    journal::RetainedQuery missing = confirmed;
+    missing.not_by = backfills_[*next]->reader();
+    Repeat(*next, missing, fallen);
+  }
+  if (options_.queue.backfill || !next) {
+    Repeat(fallen, confirmed, fallen);
+  }
+}
+
+void SendingQueue::Repeat(size_t to, const journal::RetainedQuery& query, size_t fallen) {
+  const Again again = OweAgain(*journal_, backfills_[to]->reader(), query);
+  if (!again.first) {
+    return;
+  }
+  CountDuplicates(again.amount.items);
+  stats_->Repeated(to, again.amount.items);
+  log_.Warn("what the level confirmed shortly before it fell counts as not confirmed",
+            {{"level", fallen},
+             {"destination", options_.levels[fallen].name},
+             {"items", again.amount.items},
+             {"sent_again_to", options_.levels[to].name}});
+  backfills_[to]->Add(*again.first);
+  backfills_[to]->Wake();
+}
+
+journal::Amount SendingQueue::Replay(size_t level, WallTime since) {
+  if (level >= backfills_.size()) {
+    return {};
+  }
+  const Again again = OweAgain(*journal_, backfills_[level]->reader(), {.since = since});
+  if (again.first) {
+    CountDuplicates(again.amount.items);
+    stats_->Repeated(level, again.amount.items);
+    backfills_[level]->Add(*again.first);
+    backfills_[level]->Wake();
+  }
+  return again.amount;
 }
 
 void SendingQueue::SettleRecord(journal::Position position, const OpenRecord& record) {

@@ -90,6 +90,8 @@ QueueStats::QueueStats(telemetry::Registry& registry, Identity identity)
   pending_items_ = registry_.GetGauge(Metric("gapless_journal_pending_items"), journal);
   pending_bytes_ = registry_.GetGauge(Metric("gapless_journal_pending_bytes"), journal);
   pending_requests_ = registry_.GetGauge(Metric("gapless_journal_pending_requests"), journal);
+  retained_items_ = registry_.GetGauge(Metric("gapless_journal_retained_items"), journal);
+  retained_bytes_ = registry_.GetGauge(Metric("gapless_journal_retained_bytes"), journal);
   if (!identity_.is_failover) {
     return;
   }
@@ -211,13 +213,26 @@ void QueueStats::PossibleDuplicates(uint64_t items) {
   }
 }
 
+void QueueStats::Repeated(size_t to_level, uint64_t items) {
+  const telemetry::Labels labels = {{"journal", identity_.name},
+                                    {"signal", std::string(otlp::Names(identity_.signal).name)},
+                                    {"to_level", levels_[to_level].name}};
+  registry_.GetCounter(Metric("gapless_journal_repeated_items"), labels).Add(items);
+}
+
 void QueueStats::Backfilled(size_t to_level, uint64_t items) {
+  if (!identity_.is_failover) {
+    return;
+  }
   telemetry::Labels labels = Base();
   labels.emplace_back("to_level", levels_[to_level].name);
   registry_.GetCounter(Metric("otelcol_connector_failover_backfilled_items"), labels).Add(items);
 }
 
 void QueueStats::BackfillGivenUp(std::string_view reason, uint64_t items) {
+  if (!identity_.is_failover) {
+    return;
+  }
   telemetry::Labels labels = Base();
   labels.emplace_back("reason", reason);
   registry_.GetCounter(Metric("otelcol_connector_failover_backfill_given_up_items"), labels)
@@ -266,6 +281,8 @@ void QueueStats::Publish(const QueueStatus& status, const Admission& admission, 
   pending_items_.Set(static_cast<double>(status.ledger.pending.items));
   pending_bytes_.Set(static_cast<double>(status.ledger.pending.bytes));
   pending_requests_.Set(static_cast<double>(status.ledger.pending.requests));
+  retained_items_.Set(static_cast<double>(status.journal.retained.items));
+  retained_bytes_.Set(static_cast<double>(status.journal.retained.bytes));
   if (identity_.is_failover) {
     PublishFailover(status, now);
   }

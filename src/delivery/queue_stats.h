@@ -51,6 +51,8 @@ class QueueStats {
   void HandedOver(std::optional<size_t> to_level, uint64_t items);
   void PossibleDuplicates(uint64_t items);
   void Backfilled(size_t to_level, uint64_t items);
+  // Confirmed items that are sent (again) to this level.
+  void Repeated(size_t to_level, uint64_t items);
   void BackfillGivenUp(std::string_view reason, uint64_t items);
   void Probed(size_t level, OutcomeClass outcome);
   // A unit was formed as a batch processor asks for: enough was there, or its timer ran out.
@@ -96,6 +98,8 @@ class QueueStats {
   telemetry::Gauge pending_items_;
   telemetry::Gauge pending_bytes_;
   telemetry::Gauge pending_requests_;
+  telemetry::Gauge retained_items_;
+  telemetry::Gauge retained_bytes_;
   journal::Ledger published_;
   uint64_t published_no_room_;
   WallTime last_publish_{};

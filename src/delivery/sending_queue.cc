@@ -87,7 +87,7 @@ void SendingQueue::OnReadable() {
   if (!publish_.armed()) {
     publish_ = home_.RunAfter(kPublishInterval, [this] {
       stats_->Publish(status(), admission_, home_.WallNow());
-      if (!empty() || !router_.active()) {
+      if (!empty() || !router_.active() || journal_->stats().retained.requests > 0) {
         OnReadable();
       }
     });
@@ -173,6 +173,9 @@ void SendingQueue::CheckDrained() {
   const bool durable = journal_->tier() != "memory";
   const bool owing = !backfills_.empty() && journal_->stats().owed.requests > 0;
   const bool done = retiring_ ? empty() && !owing : durable ? !IsSending() : empty();
+  if (done && retiring_) {
+    journal_->SetRetention({});  // nobody asks for it any more
+  }
   if (done) {
     shutdown_ = home_.RunAfter(Duration::zero(), [this] { FinishShutdown(); });
     closing_ = true;

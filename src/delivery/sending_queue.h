@@ -122,6 +122,11 @@ class SendingQueue final {
   // first. A good one ends the level's hold.
   void Probe(size_t level, AttemptCallback done);
 
+  // Sends what was delivered since then, to whatever level, and is still retained, to this level
+  // (again): behind live data, as backfill. Returns what that is; retention may reach less far back
+  // (JournalStats::retained_since).
+  journal::Amount Replay(size_t level, WallTime since);
+
   QueueStatus status() const;
   bool empty() const { return journal_->stats().pending.requests == 0; }
   const SendingQueueOptions& options() const { return options_; }
@@ -133,6 +138,7 @@ class SendingQueue final {
     std::vector<std::unique_ptr<PathClient>> paths;
     uint64_t successes = 0;
     uint64_t delivered_items = 0;
+    WallTime repeated{};  // RepeatConfirmed
     size_t loading = 0;
   };
   // What is booked of a record so far.
@@ -210,6 +216,8 @@ class SendingQueue final {
   void NoteDebt(OpenRecord& record, const UnitPart& part,
                 const std::vector<journal::ReaderId>& owed, std::optional<size_t> by);
   void SettleRecord(journal::Position position, const OpenRecord& record);
+  void RepeatConfirmed(size_t fallen);
+  void Repeat(size_t to, const journal::RetainedQuery& query, size_t fallen);
   void OnLateOfSettled(std::optional<size_t> level, uint64_t unit_id, bool delivered);
   void CountDuplicates(uint64_t items);
 

@@ -59,6 +59,15 @@ struct BackfillSettings {
   bool operator==(const BackfillSettings&) const = default;
 };
 
+// Records that a level has confirmed stay readable for a while, so that what a backend loses with
+// its last seconds can be sent again. A key of the failover connector.
+struct RetainSettings {
+  Duration time = std::chrono::seconds(30);  // 0: off
+  uint64_t max_size = uint64_t{64} << 20;    // bytes, the oldest go first; 0: off
+
+  bool operator==(const RetainSettings&) const = default;
+};
+
 // A health page of a backend and what its answers mean. A key of the failover connector.
 struct HealthCheckSettings {
   std::string url;
@@ -81,7 +90,13 @@ struct QueueSettings {
   std::optional<BatchSettings> batch;
   OnFull on_full = OnFull::kReject;
   OnExpiry on_expiry = OnExpiry::kKeep;
-  std::optional<BackfillSettings> backfill = std::nullopt;  // failover connectors only
+  // Failover connectors only.
+  std::optional<BackfillSettings> backfill = std::nullopt;
+  // Unset: RetainSettings() in a durable queue, off in memory.
+  std::optional<RetainSettings> retain = std::nullopt;
+  // Of what a level confirmed so long before it was gone nothing counts as confirmed.
+  // Unset: 15 s with backfill, else 0.
+  std::optional<Duration> overlap = std::nullopt;
 
   bool operator==(const QueueSettings&) const = default;
 };

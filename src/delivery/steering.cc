@@ -1,4 +1,5 @@
 // The router's actions carried out: what is logged, probes, trials.
+#include "delivery/overlap.h"
 #include "delivery/path_client.h"
 #include "delivery/sending_queue.h"
 
@@ -35,6 +36,9 @@ void SendingQueue::Feed(const RouterEvent& event) {
   for (const RouterAction& action : router_.Step(event, home_.Now())) {
     Act(action);
   }
+  if (event.kind == RouterEvent::Kind::kDialFailed) {
+    RepeatConfirmed(event.level);  // also a level that fell before, for another reason
+  }
   if (std::string state = router_.Save(); state != journal_->user_state()) {
     journal_->SetUserState(std::move(state));
   }
@@ -45,6 +49,9 @@ void SendingQueue::Act(const RouterAction& action) {
   switch (action.kind) {
     case RouterAction::Kind::kTransition:
       LogTransition(action);
+      if (IsLossOfTransport(action.reason)) {
+        RepeatConfirmed(*action.level);
+      }
       if (action.after == LevelState::kHealthy && *action.level < backfills_.size()) {
         backfills_[*action.level]->Wake();
       }

@@ -71,6 +71,15 @@ bool Book::SettleDebt(ReaderId reader, Position position, const Amount& amount) 
   return true;
 }
 
+bool Book::Owe(ReaderId reader, Position position, const Amount& amount) {
+  const bool owed = debts_.IsOwed(position);
+  if (!debts_.Add(reader, position)) {
+    return false;
+  }
+  owed_ += owed ? Amount{} : amount;
+  return true;
+}
+
 void Book::GiveUpDebt(Position position, const Amount& amount) {
   GAPLESS_CHECK(debts_.IsOwed(position));
   debts_.GiveUp(position);

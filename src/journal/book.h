@@ -28,6 +28,8 @@ class Book {
   bool Drop(Position position, const Amount& amount, DropReason reason);
   // Returns true if this was the last debt: the record is released.
   bool SettleDebt(ReaderId reader, Position position, const Amount& amount);
+  // A record that is not pending is owed once more. False if it is owed to this reader already.
+  bool Owe(ReaderId reader, Position position, const Amount& amount);
   // All debts of this record; counted. Precondition: it is owed.
   void GiveUpDebt(Position position, const Amount& amount);
 

@@ -20,6 +20,7 @@ constexpr size_t kBodyAt = 40;
 constexpr size_t kSlotSizeMax = size_t{1} << 30;
 constexpr uint64_t kSlotReserve = 64 * 1024;
 constexpr uint32_t kUnsynced = 1;
+constexpr uint32_t kHasRetained = 2;
 
 void PutAmount(std::string* out, const Amount& amount) {
   PutNumber(out, amount.requests);
@@ -61,9 +62,40 @@ void PutText(std::string* out, std::string_view text) {
   out->append(text);
 }
 
+void PutRetained(std::string* out, const std::deque<Retention::Group>& groups) {
+  auto first = groups.end();
+  for (size_t intervals = 0; first != groups.begin(); --first) {
+    intervals += std::prev(first)->positions.intervals().size();
+    if (intervals > kRetainedIntervalsMax) {
+      break;
+    }
+  }
+  PutNumber(out, static_cast<uint32_t>(groups.end() - first));
+  for (; first != groups.end(); ++first) {
+    PutNumber(out, int64_t{first->first.time_since_epoch().count()});
+    PutNumber(out, int64_t{first->last.time_since_epoch().count()});
+    PutNumber(out, first->by);
+    PutIntervals(out, first->positions);
+  }
+}
+
+std::deque<Retention::Group> TakeRetained(NumberReader* reader) {
+  std::deque<Retention::Group> groups;
+  const uint32_t count = reader->Take<uint32_t>();
+  for (uint32_t i = 0; i < count && reader->ok(); ++i) {
+    Retention::Group& group = groups.emplace_back();
+    group.first = WallTime(Duration(reader->Take<int64_t>()));
+    group.last = WallTime(Duration(reader->Take<int64_t>()));
+    group.by = reader->Take<uint64_t>();
+    group.positions = TakeIntervals(reader);
+  }
+  return groups;
+}
+
 std::string EncodeBody(const Checkpoint& checkpoint) {
   std::string out;
-  PutNumber(&out, checkpoint.unsynced ? kUnsynced : uint32_t{0});
+  PutNumber(&out, (checkpoint.unsynced ? kUnsynced : 0) |
+                      (checkpoint.retained.empty() ? 0 : kHasRetained));
   PutNumber(&out, checkpoint.counted);
   PutNumber(&out, checkpoint.head);
   PutAmount(&out, checkpoint.ledger.accepted);
@@ -82,26 +114,36 @@ std::string EncodeBody(const Checkpoint& checkpoint) {
     PutIntervals(&out, reader.owed);
   }
   PutText(&out, checkpoint.user_state);
+  if (!checkpoint.retained.empty()) {
+    PutRetained(&out, checkpoint.retained);
+  }
   return out;
 }
 
-// A record is pending or owed, not both, and lies below `counted`.
+// A record is pending, or else owed or retained or both, and lies below `counted`.
 bool Consistent(const Checkpoint& checkpoint) {
   const auto below = [&](const IntervalSet& set) {
     return set.empty() || set.intervals().rbegin()->second <= checkpoint.counted;
   };
   return checkpoint.counted <= kPositionMax && checkpoint.head <= kPositionMax &&
          below(checkpoint.pending) &&
-         std::ranges::all_of(checkpoint.debts.readers(), [&](const Debts::Reader& reader) {
-           return below(reader.owed) &&
-                  IntervalSet::Intersection(reader.owed, checkpoint.pending).empty();
+         std::ranges::all_of(
+             checkpoint.debts.readers(),
+             [&](const Debts::Reader& reader) {
+               return below(reader.owed) &&
+                      IntervalSet::Intersection(reader.owed, checkpoint.pending).empty();
+             }) &&
+         std::ranges::all_of(checkpoint.retained, [&](const Retention::Group& group) {
+           return below(group.positions) &&
+                  IntervalSet::Intersection(group.positions, checkpoint.pending).empty();
          });
 }
 
 // False if the body is not well-formed.
 bool DecodeBody(std::string_view body, Checkpoint* checkpoint) {
   NumberReader reader(body);
-  checkpoint->unsynced = (reader.Take<uint32_t>() & kUnsynced) != 0;
+  const uint32_t flags = reader.Take<uint32_t>();
+  checkpoint->unsynced = (flags & kUnsynced) != 0;
   checkpoint->counted = reader.Take<uint64_t>();
   checkpoint->head = reader.Take<uint64_t>();
   checkpoint->ledger.accepted = TakeAmount(&reader);
@@ -123,6 +165,9 @@ bool DecodeBody(std::string_view body, Checkpoint* checkpoint) {
     checkpoint->debts.Restore(name, TakeIntervals(&reader));
   }
   checkpoint->user_state = reader.TakeBytes(reader.Take<uint32_t>());
+  if ((flags & kHasRetained) != 0) {
+    checkpoint->retained = TakeRetained(&reader);
+  }
   return reader.ok() && reader.left() == 0 && Consistent(*checkpoint);
 }
 

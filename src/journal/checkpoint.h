@@ -4,9 +4,11 @@
 
 #include "io/file_system.h"
 #include "journal/book.h"
+#include "journal/retention.h"
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,8 +25,11 @@ struct Checkpoint {
   Amount given_up;
   IntervalSet pending;  // below `counted`
   Debts debts;
+  // Of many intervals only those of the latest groups are written.
+  std::deque<Retention::Group> retained;
   std::string user_state;
 };
+inline constexpr size_t kRetainedIntervalsMax = 4096;
 
 std::string EncodeCheckpoint(const Checkpoint& checkpoint);
 // Errors: NOT_FOUND for an empty slot, FAILED_PRECONDITION for a newer format, DATA_LOSS else.

@@ -22,9 +22,9 @@ void Debts::Restore(std::string_view name, IntervalSet owed) {
   readers_.push_back({.name = std::string(name), .owed = std::move(owed), .registered = false});
 }
 
-void Debts::Add(ReaderId reader, Position position) {
+bool Debts::Add(ReaderId reader, Position position) {
   GAPLESS_CHECK(reader < readers_.size());
-  readers_[reader].owed.Add(position);
+  return readers_[reader].owed.Add(position);
 }
 
 bool Debts::Settle(ReaderId reader, Position position) {

@@ -28,7 +28,8 @@ class Debts {
   void Restore(std::string_view name, IntervalSet owed);
 
   // Precondition for IDs: given by Register.
-  void Add(ReaderId reader, Position position);
+  // True if it is a new one.
+  bool Add(ReaderId reader, Position position);
   // True if the debt existed.
   bool Settle(ReaderId reader, Position position);
   // Nobody gets it any more.

@@ -32,6 +32,9 @@ using Position = uint64_t;
 // A reader to whom debts can be owed; index of a name given to RegisterReader.
 using ReaderId = uint32_t;
 
+// A set of readers is a mask; beyond 64 of them in the life of a journal some share a bit.
+constexpr uint64_t ReaderBit(ReaderId reader) { return uint64_t{1} << (reader % 64); }
+
 enum class DropReason : uint8_t {
   kRejected,        // every configured level rejected it as invalid
   kPoison,          // its whole back-off series failed on every level while others succeeded
@@ -75,6 +78,8 @@ struct Settlement {
   uint32_t delivered = 0;
   uint32_t filtered = 0;
   std::array<uint32_t, kDropReasons> dropped = {};
+  // Who confirmed what was delivered: ReaderBit of each, for retention.
+  uint64_t by = 0;
 };
 
 struct RecordInfo {
@@ -86,12 +91,30 @@ struct RecordInfo {
   std::shared_ptr<const otlp::Metadata> metadata;
 };
 
+// How long confirmed records stay readable. Off unless both are set.
+struct RetentionLimits {
+  Duration time{};
+  uint64_t bytes = 0;  // of all of them, with what the index of a record takes
+
+  bool on() const { return time > Duration::zero() && bytes > 0; }
+};
+
+// Which retained records.
+struct RetainedQuery {
+  WallTime since;                                 // confirmed then or later
+  std::optional<ReaderId> by = std::nullopt;      // by this reader; none: by whomever
+  std::optional<ReaderId> not_by = std::nullopt;  // and not by this one
+};
+
 struct JournalStats {
   Amount pending;
   Amount owed;                     // settled, held only as debts
   Amount debts_given_up;           // beyond a limit, or for want of space; since the beginning
   std::optional<WallTime> oldest;  // arrival of the oldest pending record
-  uint64_t memory_bytes = 0;       // memory really held
+  Amount retained;                 // confirmed and owed to nobody, still readable
+  // Every record confirmed since then is still readable; none: retention is off.
+  std::optional<WallTime> retained_since;
+  uint64_t memory_bytes = 0;  // memory really held
   uint64_t disk_bytes = 0;
 };
 
@@ -113,10 +136,10 @@ class Journal {
   // The first pending, safe record at or after `from`; none if there is none yet.
   virtual std::optional<RecordInfo> NextPending(Position from) const = 0;
   // The batches of these records, in this order, as they were appended (without their context once
-  // they came from disk). Pending and owed records; NOT_FOUND for others. Fires once, perhaps
-  // inside the call. DATA_LOSS: the record is damaged, or the disk did not give it back for half a
-  // minute; the journal has booked it as dropped{damaged} and settled it. Rising positions are read
-  // fastest.
+  // they came from disk). Pending, owed and retained records; NOT_FOUND for others. Fires once,
+  // perhaps inside the call. DATA_LOSS: the record is damaged, or the disk did not give it back for
+  // half a minute; the journal has booked it as dropped{damaged} and settled it. Rising positions
+  // are read fastest.
   virtual void Read(std::vector<Position> positions, ReadCallback done) = 0;
   // Each pending record is settled exactly once; a position that is not pending is ignored. `owed`
   // names the readers that shall still get it (backfill). Debts beyond their own limit are given
@@ -128,13 +151,26 @@ class Journal {
   // of levels.
   virtual ReaderId RegisterReader(std::string_view name) = 0;
   virtual std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const = 0;
-  virtual void SettleDebt(ReaderId reader, Position position) = 0;
+  // `delivered`: the reader has it now; else it was given up.
+  virtual void SettleDebt(ReaderId reader, Position position, bool delivered) = 0;
   // Bytes that records may take which are held only as debts; 0: the default of the implementation.
   // The oldest are given up beyond it.
   virtual void SetBackfillMaxSize(uint64_t bytes) = 0;
   // To call once after a start, when every reader of the configuration is registered: what is owed
   // to a name of an earlier configuration is given up.
   virtual void ForgetUnregisteredReaders() = 0;
+
+  // Retention: a record of which something was delivered, or a debt paid, stays readable until it
+  // is older than `time` or the oldest beyond `bytes`. It never stands in the way of new data: its
+  // space is given up first, before debts, and before anybody is refused. A durable journal keeps
+  // what it can over a restart. New limits have their effect at once; off: all is released. Until
+  // the first call nothing new is retained.
+  virtual void SetRetention(const RetentionLimits& limits) = 0;
+  // Rising.
+  virtual std::vector<Position> Retained(const RetainedQuery& query) const = 0;
+  // The record is owed to the reader (again). Returns what it counts; nothing if it is owed to this
+  // reader already, or pending, or not readable any more.
+  virtual Amount OweRetained(ReaderId reader, Position position) = 0;
 
   // The position that the next append will get at the earliest: everything pending now lies below.
   virtual Position head() const = 0;

@@ -175,11 +175,11 @@ TEST_P(JournalContractTest, AnOwedRecordStaysReadableUntilItsLastReaderHasIt) {
   EXPECT_EQ(journal().stats().owed, (Amount{1, 7, 4}));
   EXPECT_EQ(journal().ledger().pending, Amount{});
   EXPECT_EQ(harness_->Read(*position)->body.ToString(), "debt");
-  journal().SettleDebt(a, *position);
+  journal().SettleDebt(a, *position, true);
   EXPECT_TRUE(harness_->Owed(a).empty());
   EXPECT_EQ(harness_->Owed(b), std::vector<Position>{*position});
   EXPECT_TRUE(harness_->Read(*position).ok());
-  journal().SettleDebt(b, *position);
+  journal().SettleDebt(b, *position, true);
   EXPECT_EQ(journal().stats().owed, Amount{});
   EXPECT_FALSE(harness_->Read(*position).ok());
 }
@@ -203,6 +203,89 @@ TEST_P(JournalContractTest, DebtsBeyondTheirSizeAreGivenUpOldestFirst) {
   EXPECT_EQ(journal().stats().owed.requests, 4U) << "the default has room";
   journal().Settle(*harness_->Append(MakeBatch(body, 1)), {.delivered = 1}, {reader});
   EXPECT_EQ(journal().stats().owed.requests, 5U);
+}
+
+TEST_P(JournalContractTest, AConfirmedRecordStaysReadableForItsTime) {
+  journal().SetRetention({.time = std::chrono::seconds(30), .bytes = 1 << 20});
+  const auto position = harness_->Append(MakeBatch("kept", 3));
+  journal().Settle(*position, Delivered(3), {});
+  EXPECT_TRUE(harness_->Pending().empty());
+  EXPECT_TRUE(journal().ledger().Balanced());
+  EXPECT_EQ(journal().ledger().delivered, (Amount{1, 3, 4}));
+  EXPECT_EQ(journal().stats().retained, (Amount{1, 3, 4}));
+  EXPECT_EQ(harness_->Read(*position)->body.ToString(), "kept");
+  harness_->loop().AdvanceBy(std::chrono::seconds(29));
+  EXPECT_EQ(harness_->Retained(), std::vector<Position>{*position});
+  harness_->loop().AdvanceBy(std::chrono::seconds(2));
+  EXPECT_TRUE(harness_->Retained().empty());
+  EXPECT_EQ(journal().stats().retained, Amount{});
+  EXPECT_EQ(harness_->Read(*position).status().code(), Code::kNotFound);
+}
+
+TEST_P(JournalContractTest, WhatWasDroppedOrFilteredIsNotRetained) {
+  journal().SetRetention({.time = std::chrono::seconds(30), .bytes = 1 << 20});
+  const auto filtered = harness_->Append(MakeBatch("filtered", 3));
+  journal().Settle(*filtered, {.filtered = 3}, {});
+  Settlement rejected;
+  rejected.dropped[static_cast<size_t>(DropReason::kRejected)] = 1;
+  journal().Settle(*harness_->Append(MakeBatch("rejected")), rejected, {});
+  EXPECT_TRUE(harness_->Retained().empty());
+  EXPECT_EQ(harness_->Read(*filtered).status().code(), Code::kNotFound);
+}
+
+TEST_P(JournalContractTest, BeyondTheirSizeTheOldestRetainedRecordsGo) {
+  journal().SetRetention({.time = std::chrono::hours(1), .bytes = 60'000});
+  std::vector<Position> positions;
+  Rng rng(1);
+  for (int i = 0; i < 20; ++i) {
+    std::string body(9'000, ' ');
+    std::ranges::generate(body, [&] { return static_cast<char>(rng.Below(256)); });
+    positions.push_back(*harness_->Append(MakeBatch(body)));
+    journal().Settle(positions.back(), Delivered(1), {});
+    harness_->loop().AdvanceBy(std::chrono::minutes(1));
+  }
+  const std::vector<Position> kept = harness_->Retained();
+  EXPECT_GE(kept.size(), 4U);
+  EXPECT_LE(kept.size(), 6U);
+  EXPECT_EQ(kept.back(), positions.back());
+  EXPECT_GT(*journal().stats().retained_since, WallTime{});
+  journal().SetRetention({});
+  EXPECT_TRUE(harness_->Retained().empty());
+  EXPECT_FALSE(journal().stats().retained_since);
+  EXPECT_FALSE(harness_->Read(positions.back()).ok());
+}
+
+TEST_P(JournalContractTest, ARetainedRecordCanBeOwedAgain) {
+  journal().SetRetention({.time = std::chrono::seconds(30), .bytes = 1 << 20});
+  const ReaderId a = journal().RegisterReader("otlp/a");
+  const ReaderId b = journal().RegisterReader("otlp/b");
+  const auto first = harness_->Append(MakeBatch("first", 2));
+  const auto second = harness_->Append(MakeBatch("second", 5));
+  const auto pending = harness_->Append(MakeBatch("pending", 1));
+  journal().Settle(*first, {.delivered = 2, .by = ReaderBit(a)}, {});
+  journal().Settle(*second, {.delivered = 5, .by = ReaderBit(b)}, {});
+  EXPECT_EQ(journal().Retained({.since = {}, .by = a}), std::vector<Position>{*first});
+  EXPECT_EQ(journal().Retained({.since = {}, .not_by = a}), std::vector<Position>{*second});
+
+  EXPECT_EQ(journal().OweRetained(b, *first), (Amount{1, 2, 5}));
+  EXPECT_EQ(journal().OweRetained(b, *first), Amount{}) << "it is owed already";
+  EXPECT_EQ(journal().OweRetained(a, *first), (Amount{1, 2, 5}));
+  EXPECT_EQ(journal().OweRetained(a, *pending), Amount{});
+  EXPECT_EQ(journal().OweRetained(a, *pending + 100), Amount{});
+  EXPECT_EQ(harness_->Owed(b), std::vector<Position>{*first});
+  EXPECT_EQ(journal().stats().owed, (Amount{1, 2, 5}));
+  EXPECT_EQ(journal().stats().retained, (Amount{1, 5, 6}));
+
+  harness_->loop().AdvanceBy(std::chrono::seconds(40));
+  EXPECT_EQ(harness_->Read(*first)->body.ToString(), "first") << "owed: it stays beyond its time";
+  journal().SettleDebt(a, *first, false);
+  journal().SettleDebt(b, *first, true);
+  EXPECT_EQ(journal().stats().owed, Amount{});
+  EXPECT_EQ(journal().Retained({.since = {}, .by = b}), std::vector<Position>{*first});
+  EXPECT_TRUE(journal().Retained({.since = {}, .by = a}).empty()) << "it was given up";
+  harness_->loop().AdvanceBy(std::chrono::seconds(40));
+  EXPECT_FALSE(harness_->Read(*first).ok());
+  EXPECT_TRUE(harness_->Read(*pending).ok());
 }
 
 TEST_P(JournalContractTest, ANewReaderOwesNothingOlderThanItself) {
@@ -252,7 +335,11 @@ struct ModelRecord {
 
 class Model {
  public:
-  Model(JournalHarness& harness, uint64_t seed) : harness_(harness), rng_(seed) { Register(); }
+  // Odd seeds: confirmed records are retained, which must change nothing else.
+  Model(JournalHarness& harness, uint64_t seed)
+      : harness_(harness), rng_(seed), retains_(seed % 2 == 1) {
+    Register();
+  }
 
   void Step() {
     const uint64_t choice = rng_.Below(100);
@@ -262,8 +349,10 @@ class Model {
       Settle();
     } else if (choice < 78) {
       Read();
-    } else if (choice < 92) {
+    } else if (choice < 90) {
       SettleDebt();
+    } else if (choice < 92) {
+      OweAgain();
     } else if (choice < 96) {
       harness_.loop().AdvanceBy(std::chrono::milliseconds(rng_.Below(300)));
     } else if (choice < 98) {
@@ -283,6 +372,9 @@ class Model {
       readers_.push_back(journal().RegisterReader(name));
     }
     journal().ForgetUnregisteredReaders();
+    if (retains_) {
+      journal().SetRetention({.time = std::chrono::seconds(3), .bytes = 20'000});
+    }
   }
 
   void Append() {
@@ -371,7 +463,20 @@ class Model {
     }
     const ReaderId reader = *records_[*position].owed.begin();
     records_[*position].owed.erase(reader);
-    journal().SettleDebt(reader, *position);
+    journal().SettleDebt(reader, *position, rng_.Chance(0.5));
+  }
+
+  void OweAgain() {
+    for (const Position position : harness_.Retained()) {
+      ModelRecord& record = records_.at(position);
+      const ReaderId reader = readers_[rng_.Below(readers_.size())];
+      ASSERT_TRUE(harness_.Read(position)->body.ToString() == record.body) << position;
+      const bool owed = record.owed.insert(reader).second;
+      ASSERT_EQ(journal().OweRetained(reader, position).requests, owed ? 1U : 0U);
+      if (rng_.Chance(0.3)) {
+        break;
+      }
+    }
   }
 
   void Reopen(bool crash) {
@@ -415,6 +520,9 @@ class Model {
     ASSERT_EQ(ledger.pending, pending_amount);
     ASSERT_EQ(journal().stats().pending, pending_amount);
     ASSERT_EQ(journal().stats().owed, owed_amount);
+    for (const Position position : harness_.Retained()) {
+      ASSERT_FALSE(records_.at(position).pending);
+    }
     if (!records_.empty()) {
       ASSERT_GT(journal().head(), records_.rbegin()->first);
     }
@@ -422,6 +530,7 @@ class Model {
 
   JournalHarness& harness_;
   Rng rng_;
+  const bool retains_;
   std::vector<ReaderId> readers_;
   std::map<Position, ModelRecord> records_;
   Ledger expected_;

@@ -67,6 +67,8 @@ class JournalHarness {
     }
     return positions;
   }
+  // Everything that is retained and that nobody else needs.
+  std::vector<Position> Retained() { return journal().Retained({.since = {}}); }
   std::vector<Position> Owed(ReaderId reader) {
     std::vector<Position> positions;
     for (auto info = journal().NextOwed(reader, 0); info;

@@ -32,16 +32,25 @@ void MemoryJournal::Append(otlp::Batch batch, AppendCallback done) {
 
 bool MemoryJournal::Charge(uint64_t bytes) {
   while (account_ && !account_->TryCharge(bytes)) {
-    if (!book_.debts().Oldest()) {
+    if (const auto held = retention_.Pop()) {
+      LetGo(*held);
+    } else if (book_.debts().Oldest()) {
+      GiveUpOldestDebt();
+    } else {
       return false;
     }
-    GiveUpOldestDebt();
   }
   charged_ += bytes;
   return true;
 }
 
-void MemoryJournal::Release(Position position, const Record& record) {
+void MemoryJournal::Release(Position position, Record& record) {
+  if (record.holds > 0) {
+    record.retained = true;
+    retained_ += Book::AmountOf(record.batch);
+    retained_charged_ += record.charged;
+    return;
+  }
   charged_ -= record.charged;
   if (account_) {
     account_->Release(record.charged);
@@ -51,7 +60,7 @@ void MemoryJournal::Release(Position position, const Record& record) {
 
 void MemoryJournal::GiveUpOldestDebt() {
   const Position position = *book_.debts().Oldest();
-  const Record& record = *records_.Find(position);
+  Record& record = *records_.Find(position);
   book_.GiveUpDebt(position, Book::AmountOf(record.batch));
   owed_charged_ -= record.charged;
   Release(position, record);
@@ -97,9 +106,13 @@ void MemoryJournal::Settle(Position position, const Settlement& settlement,
   if (!book_.IsPending(position)) {
     return;
   }
-  const Record& record = *records_.Find(position);
+  Record& record = *records_.Find(position);
+  if (settlement.delivered > 0) {
+    Note(position, settlement.by);
+  }
   if (book_.Settle(position, Book::AmountOf(record.batch), settlement, owed)) {
     Release(position, record);
+    LimitRetained();
     return;
   }
   owed_charged_ += record.charged;
@@ -126,11 +139,81 @@ std::optional<RecordInfo> MemoryJournal::NextOwed(ReaderId reader, Position from
   return position ? std::optional(InfoOf(*position)) : std::nullopt;
 }
 
-void MemoryJournal::SettleDebt(ReaderId reader, Position position) {
-  const Record* record = records_.Find(position);
+void MemoryJournal::SettleDebt(ReaderId reader, Position position, bool delivered) {
+  Record* record = records_.Find(position);
+  if (record && delivered && book_.IsOwed(position)) {
+    Note(position, ReaderBit(reader));
+  }
   if (record && book_.SettleDebt(reader, position, Book::AmountOf(record->batch))) {
     owed_charged_ -= record->charged;
     Release(position, *record);
+    LimitRetained();
+  }
+}
+
+void MemoryJournal::SetRetention(const RetentionLimits& limits) {
+  retention_.SetTime(limits.on() ? limits.time : Duration::zero(), home_.WallNow());
+  retention_bytes_ = limits.on() ? limits.bytes : 0;
+  LimitRetained();
+  ReleaseDue();
+}
+
+std::vector<Position> MemoryJournal::Retained(const RetainedQuery& query) const {
+  return ToPositions(retention_.Find(query));
+}
+
+Amount MemoryJournal::OweRetained(ReaderId reader, Position position) {
+  Record* record = records_.Find(position);
+  if (!record || book_.IsPending(position)) {
+    return {};
+  }
+  const Amount amount = Book::AmountOf(record->batch);
+  if (!book_.Owe(reader, position, amount)) {
+    return {};
+  }
+  if (std::exchange(record->retained, false)) {
+    retained_ -= amount;
+    retained_charged_ -= record->charged;
+    owed_charged_ += record->charged;
+    LimitDebts();
+  }
+  return amount;
+}
+
+void MemoryJournal::Note(Position position, uint64_t by) {
+  if (retention_.on() && retention_.Note(position, by, home_.WallNow())) {
+    ++records_.Find(position)->holds;
+    if (!retention_timer_.armed()) {
+      ReleaseDue();
+    }
+  }
+}
+
+// One hold less.
+void MemoryJournal::LetGo(Position position) {
+  Record& record = *records_.Find(position);
+  if (--record.holds == 0 && record.retained) {
+    retained_ -= Book::AmountOf(record.batch);
+    retained_charged_ -= record.charged;
+    Release(position, record);
+  }
+}
+
+void MemoryJournal::LimitRetained() {
+  while (retained_charged_ > retention_bytes_) {
+    LetGo(*retention_.Pop());
+  }
+}
+
+// What is due, a part per turn.
+void MemoryJournal::ReleaseDue() {
+  std::optional<Position> held;
+  for (size_t i = 0; i < kReleasedPerTurn && (held = retention_.PopDue(home_.WallNow())); ++i) {
+    LetGo(*held);
+  }
+  if (const auto due = retention_.due()) {
+    retention_timer_ = home_.RunAfter(held ? Duration::zero() : UntilDue(*due, home_.WallNow()),
+                                      [this] { ReleaseDue(); });
   }
 }
 
@@ -139,6 +222,8 @@ JournalStats MemoryJournal::stats() const {
                      .owed = book_.owed(),
                      .debts_given_up = book_.given_up(),
                      .oldest = std::nullopt,
+                     .retained = retained_,
+                     .retained_since = retention_.complete_since(),
                      .memory_bytes = charged_};
   if (const auto first = NextPending(0)) {
     stats.oldest = first->arrival;
@@ -146,6 +231,9 @@ JournalStats MemoryJournal::stats() const {
   return stats;
 }
 
-void MemoryJournal::Close(std::move_only_function<void()> done) { done(); }
+void MemoryJournal::Close(std::move_only_function<void()> done) {
+  retention_timer_.Cancel();
+  done();
+}
 
 }  // namespace gapless::journal

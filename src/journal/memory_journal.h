@@ -11,6 +11,7 @@
 #include "journal/budget.h"
 #include "journal/journal.h"
 #include "journal/position_table.h"
+#include "journal/retention.h"
 
 #include <cstdint>
 #include <memory>
@@ -42,9 +43,12 @@ class MemoryJournal final : public Journal {
               const std::vector<ReaderId>& owed) override;
   ReaderId RegisterReader(std::string_view name) override;
   std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const override;
-  void SettleDebt(ReaderId reader, Position position) override;
+  void SettleDebt(ReaderId reader, Position position, bool delivered) override;
   void SetBackfillMaxSize(uint64_t bytes) override;
   void ForgetUnregisteredReaders() override {}
+  void SetRetention(const RetentionLimits& limits) override;
+  std::vector<Position> Retained(const RetainedQuery& query) const override;
+  Amount OweRetained(ReaderId reader, Position position) override;
   Position head() const override { return next_; }
   const Ledger& ledger() const override { return book_.ledger(); }
   JournalStats stats() const override;
@@ -58,12 +62,18 @@ class MemoryJournal final : public Journal {
     otlp::Batch batch;
     WallTime arrival;
     uint64_t charged = 0;
+    uint32_t holds = 0;     // of retention
+    bool retained = false;  // nothing else needs it
   };
 
   void LimitDebts();
   bool Charge(uint64_t bytes);
-  void Release(Position position, const Record& record);
+  void Release(Position position, Record& record);
   void GiveUpOldestDebt();
+  void Note(Position position, uint64_t by);
+  void LetGo(Position position);
+  void LimitRetained();
+  void ReleaseDue();
   RecordInfo InfoOf(Position position) const;
 
   MemoryOptions options_;
@@ -75,6 +85,11 @@ class MemoryJournal final : public Journal {
   uint64_t charged_ = 0;
   uint64_t owed_charged_ = 0;
   uint64_t backfill_max_size_ = 0;
+  Retention retention_;
+  uint64_t retention_bytes_ = 0;
+  Amount retained_;
+  uint64_t retained_charged_ = 0;
+  Timer retention_timer_;
   std::string user_state_;
   std::move_only_function<void()> listener_;
 };

@@ -226,12 +226,38 @@ TEST(CheckpointTest, ComesBackAsItWasWritten) {
   owed.AddRange(1, 3);
   checkpoint.debts.Restore("otlp/primary", owed);
   checkpoint.user_state = "level 1";
+  IntervalSet retained;
+  retained.AddRange(10, 15);
+  checkpoint.retained.push_back({.first = WallTime(Duration(5)),
+                                 .last = WallTime(Duration(9)),
+                                 .by = 3,
+                                 .positions = retained});
   const auto read = DecodeCheckpoint(EncodeCheckpoint(checkpoint));
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(EncodeCheckpoint(*read), EncodeCheckpoint(checkpoint));
   EXPECT_EQ(read->pending, checkpoint.pending);
   EXPECT_EQ(read->ledger.dropped[3], (Amount{1, 2, 5}));
   EXPECT_EQ(read->user_state, "level 1");
+  ASSERT_EQ(read->retained.size(), 1U);
+  EXPECT_EQ(read->retained[0].last, WallTime(Duration(9)));
+  EXPECT_EQ(read->retained[0].by, 3U);
+  EXPECT_EQ(read->retained[0].positions, retained);
+}
+
+TEST(CheckpointTest, OfMuchThatIsRetainedTheLatestIsWritten) {
+  Checkpoint checkpoint{.journal_id = 5, .sequence = 9, .counted = 1'000'000};
+  for (int group = 0; group < 10; ++group) {
+    IntervalSet positions;
+    for (uint64_t i = 0; i < 1000; ++i) {
+      positions.Add(static_cast<uint64_t>(group) * 10'000 + 2 * i + 1);
+    }
+    checkpoint.retained.push_back({.first = {}, .last = {}, .by = 1, .positions = positions});
+  }
+  const std::string bytes = EncodeCheckpoint(checkpoint);
+  EXPECT_LT(bytes.size(), 16 * kRetainedIntervalsMax + 1000);
+  const auto read = DecodeCheckpoint(bytes);
+  ASSERT_EQ(read->retained.size(), 4U);
+  EXPECT_EQ(read->retained.back().positions, checkpoint.retained.back().positions);
 }
 
 TEST(CheckpointTest, EveryFlippedByteAndEveryCutIsNoticed) {
@@ -260,6 +286,9 @@ TEST(CheckpointTest, WhatContradictsItselfIsDamaged) {
   owed.Add(5);
   both.debts.Restore("otlp/a", owed);
   EXPECT_FALSE(DecodeCheckpoint(EncodeCheckpoint(both)).ok());
+  Checkpoint retained = checkpoint;
+  retained.retained.push_back({.first = {}, .last = {}, .by = 0, .positions = owed});
+  EXPECT_FALSE(DecodeCheckpoint(EncodeCheckpoint(retained)).ok());
 }
 
 TEST(CheckpointTest, AFailedWriteLeavesTheOtherSlot) {

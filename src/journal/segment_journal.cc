@@ -130,6 +130,7 @@ void SegmentJournal::AdoptRecovered(Recovered& recovered) {
     segment.sealed = true;
     disk_bytes_ += found.size;
   }
+  retention_.Restore(std::move(recovered.retained));
   for (auto& [position, record] : recovered.records) {
     Segment& segment = segments_.at(record.segment);
     const uint64_t size = record.header.total_size();
@@ -142,7 +143,7 @@ void SegmentJournal::AdoptRecovered(Recovered& recovered) {
                              .lanes = record.header.lanes,
                              .metadata = std::move(record.metadata)});
     AddToSegment(segment, position, size, (record.header.flags & kFlagMoved) != 0);
-    owed_bytes_ += book_.IsPending(position) ? 0 : size;
+    owed_bytes_ += book_.IsOwed(position) ? size : 0;
     charged_ += kIndexBytes;
   }
   if (memory_account_) {
@@ -150,6 +151,14 @@ void SegmentJournal::AdoptRecovered(Recovered& recovered) {
   }
   for (const auto& [position, record] : recovered.records) {
     Hold(index_.Find(position)->metadata.get());
+  }
+  for (const Retention::Group& group : retention_.groups()) {
+    for (const Position position : ToPositions(group.positions)) {
+      Entry& entry = *index_.Find(position);
+      if (entry.holds++ == 0 && !book_.IsOwed(position)) {
+        CountRetained(entry, true);
+      }
+    }
   }
   if (!segments_.empty()) {
     MarkDirty();
@@ -169,6 +178,9 @@ Status SegmentJournal::Admit(const otlp::Batch& batch, uint64_t charge) {
     return ResourceExhausted("the disk does not keep up").WithRetryAfter(options_.retry_delay);
   }
   while (!Charge(charge)) {
+    if (LetGoOldest()) {
+      continue;
+    }
     if (cached_.empty()) {
       return ResourceExhausted("the journal has no memory left")
           .WithRetryAfter(options_.retry_delay);
@@ -180,6 +192,10 @@ Status SegmentJournal::Admit(const otlp::Batch& batch, uint64_t charge) {
 }
 
 void SegmentJournal::Append(otlp::Batch batch, AppendCallback done) {
+  AppendOnce(std::move(batch), std::move(done), /*again=*/false);
+}
+
+void SegmentJournal::AppendOnce(otlp::Batch batch, AppendCallback done, bool again) {
   CopyOutOfWastedSlabs(batch);
   batch.context.reset();
   batch.lanes = batch.lanes != 0 ? batch.lanes : otlp::kAllLanes;
@@ -201,7 +217,8 @@ void SegmentJournal::Append(otlp::Batch batch, AppendCallback done) {
                         .batch = batch,
                         .arrival_ns = arrival,
                         .charged = held,
-                        .done = std::move(done)});
+                        .done = std::move(done),
+                        .again = again});
   WriteRequest request = {.position = position,
                           .arrival_ns = arrival,
                           .metadata = std::move(metadata),
@@ -265,6 +282,10 @@ void SegmentJournal::OnWritten(GroupResult result) {
   bool readable = false;
   Status failure;
   for (const Written& written : result.written) {
+    failure = written.status.ok() || written.moved ? failure : written.status;
+  }
+  const bool wait = MakeRoom(failure, !result.opened.empty());
+  for (const Written& written : result.written) {
     if (written.moved) {
       OnRecordMoved(written);
       continue;
@@ -276,25 +297,24 @@ void SegmentJournal::OnWritten(GroupResult result) {
     if (written.status.ok()) {
       readable = true;
       answers.emplace_back(std::move(record.done), written.position);
+    } else if (wait && !record.again) {
+      again_.push_back({.batch = std::move(record.batch), .done = std::move(record.done)});
     } else {
-      failure = written.status;
       answers.emplace_back(std::move(record.done), written.status);
     }
   }
   for (const uint64_t sequence : result.sealed) {
     segments_.at(sequence).sealed = true;
   }
-  const bool near_limit =
-      options_.max_size > 0 && disk_bytes_ + SegmentSizeFor(options_) > options_.max_size;
-  if (failure.code() == Code::kResourceExhausted || (near_limit && !result.opened.empty())) {
-    GiveUpDebts(SegmentSizeFor(options_));
-  }
-  if (!failure.ok()) {
+  if (!failure.ok() && !wait) {
     disk_log_.Log(options_.log, telemetry::LogLevel::kError, home_.Now(),
                   "the journal cannot store",
                   {{"directory", options_.directory}, {"error", failure}});
   }
   MarkDirty();
+  if (wait) {
+    WriteCheckpoint();
+  }
   const std::weak_ptr<bool> alive = alive_;
   for (auto& [done, answer] : answers) {
     done(std::move(answer));
@@ -305,6 +325,25 @@ void SegmentJournal::OnWritten(GroupResult result) {
   if (!alive.expired()) {
     ContinueClose();
   }
+}
+
+// Space for the next segment: of what is retained long before it is needed, of debts when it is.
+bool SegmentJournal::MakeRoom(const Status& failure, bool opened) {
+  const uint64_t segment = SegmentSizeFor(options_);
+  const bool refused = failure.code() == Code::kResourceExhausted;
+  const auto lacks_room_for = [&](uint64_t segments) {
+    return options_.max_size > 0 && opened && disk_bytes_ + segments * segment > options_.max_size;
+  };
+  if (refused && GiveUpRetained(UINT64_MAX)) {
+    return true;
+  }
+  if (lacks_room_for(2) && GiveUpRetained(segment)) {
+    return false;
+  }
+  if (refused || lacks_room_for(1)) {
+    GiveUpDebts(segment);
+  }
+  return false;
 }
 
 void SegmentJournal::OnRecordWritten(const Written& written, InFlight& record) {
@@ -423,6 +462,8 @@ JournalStats SegmentJournal::stats() const {
                      .owed = book_.owed(),
                      .debts_given_up = book_.given_up(),
                      .oldest = std::nullopt,
+                     .retained = retained_,
+                     .retained_since = retention_.complete_since(),
                      .memory_bytes = charged_,
                      .disk_bytes = disk_bytes_};
   if (const auto first = NextPending(0)) {

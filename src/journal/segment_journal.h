@@ -16,6 +16,7 @@
 #include "journal/journal.h"
 #include "journal/position_table.h"
 #include "journal/read_ahead.h"
+#include "journal/retention.h"
 #include "journal/segment_recovery.h"
 #include "journal/segment_writer.h"
 #include "telemetry/log.h"
@@ -84,9 +85,13 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
               const std::vector<ReaderId>& owed) override;
   ReaderId RegisterReader(std::string_view name) override;
   std::optional<RecordInfo> NextOwed(ReaderId reader, Position from) const override;
-  void SettleDebt(ReaderId reader, Position position) override;
+  void SettleDebt(ReaderId reader, Position position, bool delivered) override;
   void SetBackfillMaxSize(uint64_t bytes) override;
   void ForgetUnregisteredReaders() override;
+  // At most a quarter of max_size is retained.
+  void SetRetention(const RetentionLimits& limits) override;
+  std::vector<Position> Retained(const RetainedQuery& query) const override;
+  Amount OweRetained(ReaderId reader, Position position) override;
   Position head() const override { return next_position_; }
   const Ledger& ledger() const override { return book_.ledger(); }
   JournalStats stats() const override;
@@ -110,9 +115,10 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
     std::shared_ptr<io::File> file;
     std::string path;
     uint64_t capacity = 0;
-    uint64_t live_records = 0;
+    uint64_t live_records = 0;  // pending or owed
     uint64_t live_bytes = 0;
-    Position first = UINT64_MAX;  // of the records that were not moved here
+    uint64_t retained_records = 0;  // that nobody else needs
+    Position first = UINT64_MAX;    // of the records that were not moved here
     Position last = 0;
     std::vector<Position> moved_here;
     bool sealed = false;
@@ -128,6 +134,8 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
     uint64_t raw_size = 0;
     int64_t arrival_ns = 0;
     uint32_t items = 0;
+    uint32_t holds : 31 = 0;    // of retention
+    bool retained : 1 = false;  // nothing else needs it
     uint64_t lanes = 0;
     std::shared_ptr<const otlp::Metadata> metadata;
   };
@@ -136,6 +144,11 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
     otlp::Batch batch;
     int64_t arrival_ns = 0;
     uint64_t charged = 0;
+    AppendCallback done;
+    bool again = false;
+  };
+  struct Again {
+    otlp::Batch batch;
     AppendCallback done;
   };
   struct Cached {
@@ -148,12 +161,16 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   void AdoptRecovered(Recovered& recovered);
 
   // Appending (segment_journal.cc).
+  // `again`: once there was no room for it, and space was freed since.
+  void AppendOnce(otlp::Batch batch, AppendCallback done, bool again);
   Status Admit(const otlp::Batch& batch, uint64_t charge);
   void WakeWriter();
   static void WriteNext(SegmentJournal* journal, Loop& home, io::Executor& writer,
                         const std::shared_ptr<WriterSide>& side, const std::weak_ptr<bool>& alive);
   void OnWritten(GroupResult result);
   void OnRecordWritten(const Written& written, InFlight& record);
+  // False: what is retained made no room.
+  bool MakeRoom(const Status& failure, bool opened);
   void Cache(Position position, otlp::Batch batch, uint64_t charged);
   void Uncache(Position position);
   void DropCached(std::map<Position, Cached>::iterator it);
@@ -173,6 +190,17 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   void LimitDebts();
   void GiveUpOldestDebt();
   void GiveUpDebts(uint64_t bytes);
+
+  // Retention (segment_retention.cc).
+  void Note(Position position, uint64_t by);
+  void CountRetained(Entry& entry, bool retained);
+  bool LetGoOldest();
+  void EndHold(Position position);
+  void LimitRetained();
+  void ReleaseDue();
+  // False: nothing is retained that could make room.
+  bool GiveUpRetained(uint64_t bytes);
+  void AppendAgain();
 
   // ReadAhead::Host (segment_records.cc).
   std::optional<Result<otlp::Batch>> AtOnce(Position position) override;
@@ -222,6 +250,12 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   uint64_t owed_bytes_ = 0;
   uint64_t given_up_until_ = 0;  // the checkpoint that brings back the space of the last given up
   uint64_t backfill_max_size_ = 0;
+  Retention retention_;
+  uint64_t retention_bytes_ = UINT64_MAX;
+  Amount retained_;
+  uint64_t retained_bytes_ = 0;  // on disk, and of the index
+  uint64_t retained_until_ = 0;  // as given_up_until_
+  std::vector<Again> again_;
   uint64_t disk_bytes_ = 0;
   std::string user_state_;
   std::move_only_function<void()> listener_;
@@ -232,6 +266,7 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
   uint64_t next_checkpoint_ = 1;
   Timer checkpoint_timer_;
   Timer compaction_timer_;
+  Timer retention_timer_;
   telemetry::Sampled disk_log_{1, std::chrono::seconds(10)};
   uint64_t compacting_ = 0;  // sequence; 0: none
   size_t moves_in_flight_ = 0;

@@ -56,8 +56,12 @@ void SegmentJournal::Settle(Position position, const Settlement& settlement,
   }
   const Entry& entry = *index_.Find(position);
   const uint64_t size = entry.size;
+  if (settlement.delivered > 0) {
+    Note(position, settlement.by);
+  }
   if (book_.Settle(position, AmountOf(entry), settlement, owed)) {
     Release(position);
+    LimitRetained();
   } else {
     owed_bytes_ += size;
     Uncache(position);  // it is wanted again after the outage
@@ -82,15 +86,19 @@ ReaderId SegmentJournal::RegisterReader(std::string_view name) {
   return book_.mutable_debts().Register(name);
 }
 
-void SegmentJournal::SettleDebt(ReaderId reader, Position position) {
+void SegmentJournal::SettleDebt(ReaderId reader, Position position, bool delivered) {
   const Entry* entry = index_.Find(position);
   if (!entry) {
     return;
   }
   const uint64_t size = entry->size;
+  if (delivered && book_.IsOwed(position)) {
+    Note(position, ReaderBit(reader));
+  }
   if (book_.SettleDebt(reader, position, AmountOf(*entry))) {
     owed_bytes_ -= size;
     Release(position);
+    LimitRetained();
   }
   MarkDirty();
 }
@@ -124,8 +132,14 @@ void SegmentJournal::AddToSegment(Segment& segment, Position position, uint64_t 
   }
 }
 
+// Nobody needs it any more but, perhaps, retention.
 void SegmentJournal::Release(Position position) {
   Entry& entry = *index_.Find(position);
+  if (entry.holds > 0) {
+    Uncache(position);
+    CountRetained(entry, true);
+    return;
+  }
   --entry.segment->live_records;
   entry.segment->live_bytes -= entry.size;
   Uncache(position);
@@ -213,7 +227,8 @@ bool SegmentJournal::IsCurrent(const ReadWindow& window, const ReadItem& item) {
 void SegmentJournal::OnDamaged(const ReadWindow& window, const ReadItem& item,
                                const Status& status) {
   const Position position = item.position;
-  const Entry& entry = *index_.Find(position);
+  Entry& entry = *index_.Find(position);
+  entry.holds = 0;
   options_.log.Error(
       "a record of the journal is damaged",
       {{"file", window.path}, {"offset", item.offset}, {"position", position}, {"error", status}});

@@ -76,6 +76,7 @@ class Recovery {
   io::FileSystem& fs_;
   Recovered out_;
   Checkpoint checkpoint_;
+  IntervalSet retained_;
   std::unordered_map<std::string, std::shared_ptr<const otlp::Metadata>> metadata_;
   // Holes in the positions of a damaged place at or above `counted`.
   IntervalSet unknown_;
@@ -132,6 +133,13 @@ Status Recovery::LoadCheckpoint() {
   }
   if (found.best) {
     checkpoint_ = std::move(*found.best);
+  }
+  for (const Retention::Group& group : checkpoint_.retained) {
+    for (const auto& [begin, end] : group.positions.intervals()) {
+      if (!options_.read_only) {
+        retained_.AddRange(begin, end);
+      }
+    }
   }
   out_.user_state = checkpoint_.user_state;
   out_.checkpoint_sequence = checkpoint_.sequence;
@@ -278,7 +286,7 @@ void Recovery::Keep(const RecoveredSegment& segment, const ScanItem& item) {
   const Position position = item.header.position;
   out_.next_position = std::max(out_.next_position, position + 1);
   const bool held = position >= checkpoint_.counted || checkpoint_.pending.Contains(position) ||
-                    checkpoint_.debts.IsOwed(position);
+                    checkpoint_.debts.IsOwed(position) || retained_.Contains(position);
   if (held && !IsBadCopy(segment, item)) {
     // Nearly always the highest so far: then the place is known.
     const bool last = out_.records.empty() || out_.records.rbegin()->first < position;
@@ -330,6 +338,12 @@ void Recovery::Account() {
     }
   }
   checkpoint_.debts.KeepOnly(present);
+  for (Retention::Group& group : checkpoint_.retained) {
+    group.positions = IntervalSet::Intersection(group.positions, present);
+  }
+  if (!options_.read_only) {
+    out_.retained = std::move(checkpoint_.retained);
+  }
   Amount lost = checkpoint_.ledger.pending;
   lost -= found;
   out_.book.Restore(checkpoint_.ledger, checkpoint_.pending, std::move(checkpoint_.debts),

@@ -6,11 +6,13 @@
 
 #include "io/file_system.h"
 #include "journal/book.h"
+#include "journal/retention.h"
 #include "journal/segment_format.h"
 #include "journal/segment_scan.h"
 #include "telemetry/log.h"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -53,7 +55,8 @@ struct Recovered {
   uint64_t next_sequence = 1;
   uint64_t next_file = 1;
   std::map<uint64_t, RecoveredSegment> segments;  // by sequence
-  std::map<Position, RecoveredRecord> records;    // pending or owed
+  std::map<Position, RecoveredRecord> records;    // pending, owed or retained
+  std::deque<Retention::Group> retained;          // not if read_only
   uint64_t damaged_places = 0;
   std::vector<DamagedPlace> damage;  // the first of them
   // What the checkpoint says; its sequence is 0 if there is none.

@@ -38,13 +38,15 @@ std::string SegmentJournal::Snapshot() const {
                            .given_up = book_.given_up(),
                            .pending = book_.pending(),
                            .debts = book_.debts(),
+                           .retained = retention_.groups(),
                            .user_state = user_state_});
 }
 
 std::vector<uint64_t> SegmentJournal::ReleasableSegments() const {
   std::vector<uint64_t> sequences;
   for (const auto& [sequence, segment] : segments_) {
-    if (segment.sealed && segment.live_records == 0 && sequence != compacting_) {
+    if (segment.sealed && segment.live_records == 0 && segment.retained_records == 0 &&
+        sequence != compacting_) {
       sequences.push_back(sequence);
     }
   }
@@ -94,6 +96,11 @@ void SegmentJournal::OnCheckpoint(const Status& status, const std::vector<uint64
                   {{"directory", options_.directory}, {"error", status}});
     dirty_ = true;
   }
+  if (!again_.empty() && status.ok() && next_checkpoint_ <= retained_until_) {
+    WriteCheckpoint();  // this one did not yet name what was given up
+    return;
+  }
+  AppendAgain();
   if (closing_) {
     ContinueClose();
   } else if (dirty_ && !checkpoint_timer_.armed()) {
@@ -122,7 +129,7 @@ std::vector<ReadItem> SegmentJournal::HeldRecordsOf(const Segment& segment) cons
   std::vector<ReadItem> items;
   for (const Position position : positions) {
     const Entry* entry = index_.Find(position);
-    if (entry && entry->segment == &segment) {
+    if (entry && entry->segment == &segment && !entry->retained) {
       items.push_back({.position = position,
                        .offset = entry->offset,
                        .size = entry->size,
@@ -191,7 +198,7 @@ void SegmentJournal::OnCompactionRead(const ReadWindow& window, std::vector<Read
     ReadRecord& record = records[i];
     const ReadItem& item = window.items[i];
     const Entry* entry = index_.Find(item.position);
-    if (!entry || entry->segment != &segment || closing_) {
+    if (!entry || entry->segment != &segment || entry->retained || closing_) {
       continue;
     }
     if (!record.batch.ok()) {
@@ -233,17 +240,26 @@ void SegmentJournal::OnRecordMoved(const Written& written) {
     return;
   }
   Segment& to = segments_.at(written.segment);
+  const bool retained = entry->retained;
+  if (retained) {
+    CountRetained(*entry, false);
+  }
   --from.live_records;
   from.live_bytes -= entry->size;
   AddToSegment(to, written.position, written.size, true);
   entry->segment = &to;
   entry->offset = written.offset;
   entry->size = written.size;
+  if (retained) {
+    CountRetained(*entry, true);
+  }
 }
 
 void SegmentJournal::Close(std::move_only_function<void()> done) {
   closing_ = true;
+  retention_timer_.Cancel();
   close_done_ = std::move(done);
+  AppendAgain();  // each hears that the journal is closing
   ContinueClose();
 }
 

@@ -15,6 +15,7 @@ using net::HttpResponder;
 using net::HttpResponse;
 
 constexpr std::string_view kFailoverPath = "/failover/";
+constexpr std::string_view kReplayPath = "/replay";
 constexpr Duration kDrillMax = std::chrono::hours(1);
 constexpr std::string_view kUsage =
     "GET  /status\n"
@@ -22,6 +23,7 @@ constexpr std::string_view kUsage =
     "POST /failover/switch|drain|force?connector=ID&level=LEVEL[&signal=SIGNAL]\n"
     "POST /failover/auto|probe?connector=ID[&level=LEVEL][&signal=SIGNAL]\n"
     "POST /failover/drill?connector=ID&outage=refuse|blackhole|slow|5xx&for=30s[&level=LEVEL]\n"
+    "POST /replay?to=EXPORTER&since=10m[&signal=SIGNAL]\n"
     "POST /-/reload\n";
 
 // How the client wants its answer.
@@ -58,6 +60,29 @@ Status ReadDrill(std::string_view query, OperatorWish& wish) {
   return OkStatus();
 }
 
+Result<std::optional<otlp::Signal>> ReadSignal(std::string_view query) {
+  const auto name = QueryValue(query, "signal");
+  const auto signal = name ? otlp::ParseSignal(*name) : std::nullopt;
+  if (name && !signal) {
+    return InvalidArgument(
+        fmt::format("unknown signal \"{}\": expected traces, metrics or logs", *name));
+  }
+  return signal;
+}
+
+Result<ReplayWish> ReadReplay(std::string_view query) {
+  ReplayWish wish{.to = QueryValue(query, "to").value_or(""), .since = {}, .signal = std::nullopt};
+  if (wish.to.empty()) {
+    return InvalidArgument("to=EXPORTER is missing");
+  }
+  ASSIGN_OR_RETURN(wish.since, config::ParseDuration(QueryValue(query, "since").value_or("")));
+  if (wish.since <= Duration::zero()) {
+    return InvalidArgument("since= must be a duration such as 10m");
+  }
+  ASSIGN_OR_RETURN(wish.signal, ReadSignal(query));
+  return wish;
+}
+
 Result<OperatorWish> ReadWish(std::string_view verb, std::string_view query) {
   const auto parsed = ParseOperatorVerb(verb);
   if (!parsed) {
@@ -73,13 +98,7 @@ Result<OperatorWish> ReadWish(std::string_view verb, std::string_view query) {
   if (wish.connector.empty()) {
     return InvalidArgument("connector=ID is missing");
   }
-  if (const auto signal = QueryValue(query, "signal")) {
-    wish.signal = otlp::ParseSignal(*signal);
-    if (!wish.signal) {
-      return InvalidArgument(
-          fmt::format("unknown signal \"{}\": expected traces, metrics or logs", *signal));
-    }
-  }
+  ASSIGN_OR_RETURN(wish.signal, ReadSignal(query));
   const bool needs_level = wish.verb == OperatorVerb::kSwitch ||
                            wish.verb == OperatorVerb::kDrain || wish.verb == OperatorVerb::kForce;
   if (!wish.level && needs_level) {
@@ -100,8 +119,8 @@ class AdminHandler final : public net::HttpHandler {
     const auto accept = request.headers.Find("accept");
     const Form form{.text = accept && accept->starts_with("text/plain")};
     const std::string_view path = request.path();
-    const bool changes =
-        path == "/-/reload" || (path.starts_with(kFailoverPath) && path != "/failover/status");
+    const bool changes = path == "/-/reload" || path == kReplayPath ||
+                         (path.starts_with(kFailoverPath) && path != "/failover/status");
     if (request.headers.Has("origin")) {
       call.responder.Send(form.Failure(403, InvalidArgument("not for browsers")));
     } else if (request.method != (changes ? "POST" : "GET")) {
@@ -111,6 +130,8 @@ class AdminHandler final : public net::HttpHandler {
       call.responder.Send(std::move(response));
     } else if (path == "/-/reload") {
       Reload(form, std::move(call.responder));
+    } else if (path == kReplayPath) {
+      call.responder.Send(Replay(form, request));
     } else if (changes) {
       Operate(form, request, std::move(call.responder));
     } else {
@@ -141,6 +162,15 @@ class AdminHandler final : public net::HttpHandler {
             responder.Send(form.Failure(400, report.status()));
           }
         });
+  }
+
+  HttpResponse Replay(const Form& form, const net::HttpRequest& request) {
+    const auto wish = ReadReplay(request.query());
+    const auto answer = wish.ok() ? actions_.Replay(*wish) : wish.status();
+    if (!answer.ok()) {
+      return form.Failure(HttpStatusOf(answer.status()), answer.status());
+    }
+    return form.Make(200, form.text ? ReplayText(*answer) : ReplayJson(*answer));
   }
 
   void Operate(const Form& form, const net::HttpRequest& request, HttpResponder responder) {

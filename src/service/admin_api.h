@@ -4,6 +4,7 @@
 //   GET  /failover/status[?connector=]    the failover connectors
 //   POST /failover/VERB?connector=ID[&signal=][&level=]   VERB: switch, drain, force, auto, probe,
 //                                         drill (&outage= &for=)
+//   POST /replay?to=EXPORTER&since=10m[&signal=]   what was delivered is sent again
 //   POST /-/reload                        reads the configuration again
 //
 // Answers are JSON, or text for people with `Accept: text/plain`. Requests of browsers (with an
@@ -31,6 +32,8 @@ class AdminActions {
   // Errors: NOT_FOUND, INVALID_ARGUMENT.
   virtual void Operate(const OperatorWish& wish,
                        std::move_only_function<void(const Result<OperatorAnswer>&)> done) = 0;
+  // Errors: NOT_FOUND.
+  virtual Result<ReplayAnswer> Replay(const ReplayWish& wish) = 0;
 };
 
 // `actions` outlives the handler.

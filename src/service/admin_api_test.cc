@@ -26,6 +26,19 @@ class FakeActions final : public AdminActions {
     done(answer);
   }
 
+  Result<ReplayAnswer> Replay(const ReplayWish& wish) override {
+    replays.push_back(wish);
+    return replay;
+  }
+
+  std::vector<ReplayWish> replays;
+  Result<ReplayAnswer> replay =
+      ReplayAnswer{.asked = std::chrono::minutes(10),
+                   .queues = {{.owner = "failover/a",
+                               .signal = otlp::Signal::kLogs,
+                               .level = "otlp/b",
+                               .amount = {.requests = 2, .items = 30, .bytes = 400},
+                               .reach = std::chrono::seconds(90)}}};
   int reloads = 0;
   Result<ReloadReport> reload = ReloadReport{.kept = {"receiver otlp"},
                                              .changed = {},
@@ -110,8 +123,32 @@ TEST_F(AdminApiTest, ABadConfigurationIsA400WithEveryError) {
               HasSubstr(R"("errors":["invalid configuration:","a.yaml:1:2: x","a.yaml:3:4: y"])"));
 }
 
+TEST_F(AdminApiTest, AReplayTellsWhatIsSentAndHowFarBackItReaches) {
+  const auto text = Ask("POST", "/replay?to=otlp%2Fb&since=10m&signal=logs", text_);
+  EXPECT_EQ(text.status, 200);
+  EXPECT_EQ(Body(text),
+            "logs of failover/a: 2 requests, 30 items, 400 bytes are sent to otlp/b\n"
+            "  retention reaches back 1m30s only, of 10m0s\n");
+  ASSERT_EQ(actions_.replays.size(), 1U);
+  EXPECT_EQ(actions_.replays[0].to, "otlp/b");
+  EXPECT_EQ(actions_.replays[0].since, std::chrono::minutes(10));
+  EXPECT_EQ(actions_.replays[0].signal, otlp::Signal::kLogs);
+  EXPECT_EQ(Body(Ask("POST", "/replay?to=otlp/b&since=10m")),
+            R"({"asked_seconds":600,"queues":[{"queue":"failover/a","signal":"logs",)"
+            R"("to":"otlp/b","requests":2,"items":30,"bytes":400,"reach_seconds":90}]})"
+            "\n");
+  for (const char* wrong : {"/replay?since=10m", "/replay?to=a", "/replay?to=a&since=-1s",
+                            "/replay?to=a&since=10m&signal=x"}) {
+    EXPECT_EQ(Ask("POST", wrong).status, 400) << wrong;
+  }
+  actions_.replay = NotFound("nothing is sent to \"x\"");
+  EXPECT_EQ(Ask("POST", "/replay?to=x&since=10m").status, 404);
+  EXPECT_EQ(actions_.replays.size(), 3U);
+}
+
 TEST_F(AdminApiTest, WhatChangesWantsPost) {
-  for (const char* path : {"/-/reload", "/failover/drain?connector=failover/a&level=0"}) {
+  for (const char* path :
+       {"/-/reload", "/replay?to=a&since=1m", "/failover/drain?connector=failover/a&level=0"}) {
     const auto response = Ask("GET", path);
     EXPECT_EQ(response.status, 405) << path;
     EXPECT_EQ(response.headers.Find("allow"), "POST");

@@ -227,6 +227,45 @@ std::string AnswerText(const OperatorAnswer& answer) {
   return text;
 }
 
+std::string ReplayJson(const ReplayAnswer& answer) {
+  std::string text;
+  JsonWriter json(&text);
+  json.BeginObject();
+  Real(json, "asked_seconds", Seconds(answer.asked));
+  json.Key("queues");
+  json.BeginArray();
+  for (const ReplayAnswer::Queue& queue : answer.queues) {
+    json.BeginObject();
+    Text(json, "queue", queue.owner);
+    Text(json, "signal", otlp::Names(queue.signal).name);
+    Text(json, "to", queue.level);
+    Number(json, "requests", queue.amount.requests);
+    Number(json, "items", queue.amount.items);
+    Number(json, "bytes", queue.amount.bytes);
+    Real(json, "reach_seconds", Seconds(queue.reach.value_or(Duration::zero())));
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+  return text + "\n";
+}
+
+std::string ReplayText(const ReplayAnswer& answer) {
+  std::string text;
+  for (const ReplayAnswer::Queue& queue : answer.queues) {
+    text += fmt::format("{} of {}: {} requests, {} items, {} bytes are sent to {}\n",
+                        otlp::Names(queue.signal).name, queue.owner, queue.amount.requests,
+                        queue.amount.items, queue.amount.bytes, queue.level);
+    if (!queue.reach) {
+      text += "  nothing is retained: `retain` is off\n";
+    } else if (*queue.reach < answer.asked) {
+      text += fmt::format("  retention reaches back {} only, of {}\n", Rounded(*queue.reach),
+                          Rounded(answer.asked));
+    }
+  }
+  return text;
+}
+
 std::string ErrorJson(const Status& error) {
   std::vector<std::string> lines;
   std::string_view rest = error.message();

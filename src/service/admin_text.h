@@ -21,6 +21,9 @@ std::string ReloadText(const ReloadReport& report);
 std::string AnswerJson(const OperatorAnswer& answer);
 std::string AnswerText(const OperatorAnswer& answer);
 
+std::string ReplayJson(const ReplayAnswer& answer);
+std::string ReplayText(const ReplayAnswer& answer);
+
 // The lines of a message that names several problems, each an entry of `errors`.
 std::string ErrorJson(const Status& error);
 

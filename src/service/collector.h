@@ -69,6 +69,9 @@ class Collector {
   void Operate(const OperatorWish& wish,
                std::move_only_function<void(const Result<OperatorAnswer>&)> done);
 
+  // At once; what is sent follows behind live data. Errors: NOT_FOUND (no such exporter).
+  Result<ReplayAnswer> Replay(const ReplayWish& wish);
+
   std::vector<delivery::QueueStatus> status() const;
   // Reads every queue and publishes the whole for status(); not once Shutdown has begun.
   void PublishStatus();

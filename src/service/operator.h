@@ -3,6 +3,7 @@
 
 #include "delivery/drill_transport.h"
 #include "delivery/router.h"
+#include "journal/journal.h"
 #include "otlp/signal.h"
 
 #include <optional>
@@ -45,6 +46,26 @@ struct OperatorAnswer {
     std::string error;
   };
   std::vector<Level> levels;
+};
+
+// Delivered records that are still retained are sent to this exporter (again).
+struct ReplayWish {
+  std::string to;  // the ID of an exporter, or the name of a level
+  Duration since{};
+  std::optional<otlp::Signal> signal;  // none: every signal
+};
+
+struct ReplayAnswer {
+  Duration asked{};
+  struct Queue {
+    std::string owner;  // an exporter or a connector
+    otlp::Signal signal = otlp::Signal::kTraces;
+    std::string level;
+    journal::Amount amount;
+    // How far back everything is retained; none: nothing is.
+    std::optional<Duration> reach;
+  };
+  std::vector<Queue> queues;
 };
 
 // The level that `text` means, or why there is none: INVALID_ARGUMENT.

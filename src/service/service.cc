@@ -284,6 +284,10 @@ void Service::Operate(const OperatorWish& wish,
   collector_->Operate(wish, std::move(done));
 }
 
+Result<ReplayAnswer> Service::Replay(const ReplayWish& wish) {
+  return stopping_ ? Unavailable("the process is leaving") : collector_->Replay(wish);
+}
+
 void Service::Shutdown(Duration timeout, std::move_only_function<void(uint64_t)> done) {
   log_.Info("Starting shutdown...");
   stopping_ = true;

@@ -70,6 +70,7 @@ class Service final : private AdminActions {
   std::shared_ptr<const pipeline::ServiceStatus> Read() override;
   void Operate(const OperatorWish& wish,
                std::move_only_function<void(const Result<OperatorAnswer>&)> done) override;
+  Result<ReplayAnswer> Replay(const ReplayWish& wish) override;
 
   const ServiceOptions options_;
   const std::string instance_id_;

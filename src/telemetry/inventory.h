@@ -27,7 +27,7 @@ inline constexpr std::array kByteBounds = {
 inline constexpr std::array kSecondBounds = {0.00001, 0.0001, 0.001, 0.005, 0.01, 0.025, 0.05,
                                              0.1,     0.25,   0.5,   1.0,   2.5,  5.0,   10.0};
 
-inline constexpr std::array<MetricDef, 78> kInventory = {{
+inline constexpr std::array<MetricDef, 81> kInventory = {{
     // Receivers.
     MetricDef{.name = "otelcol_receiver_accepted_spans",
               .kind = MetricKind::kCounter,
@@ -417,6 +417,22 @@ inline constexpr std::array<MetricDef, 78> kInventory = {{
               .unit = "{request}",
               .labels = "journal, signal",
               .help = "Requests that wait for a destination."},
+    MetricDef{.name = "gapless_journal_retained_items",
+              .kind = MetricKind::kGauge,
+              .unit = "{item}",
+              .labels = "journal, signal",
+              .help = "Delivered items that stay readable for a while."},
+    MetricDef{.name = "gapless_journal_retained_bytes",
+              .kind = MetricKind::kGauge,
+              .unit = "By",
+              .labels = "journal, signal",
+              .help = "Delivered bytes that stay readable for a while."},
+    MetricDef{.name = "gapless_journal_repeated_items",
+              .kind = MetricKind::kCounter,
+              .unit = "{item}",
+              .labels = "journal, signal, to_level",
+              .help = "Delivered items that a level gets (again): it, or another, fell right after "
+                      "confirming them, or somebody asked for them."},
     MetricDef{.name = "gapless_storage_unclaimed_items",
               .kind = MetricKind::kGauge,
               .unit = "{item}",

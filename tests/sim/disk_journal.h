@@ -57,11 +57,20 @@ class DiskJournal final : public journal::Journal {
                                               journal::Position from) const override {
     return disk_->NextOwed(reader, from);
   }
-  void SettleDebt(journal::ReaderId reader, journal::Position position) override {
-    disk_->SettleDebt(reader, position);
+  void SettleDebt(journal::ReaderId reader, journal::Position position, bool delivered) override {
+    disk_->SettleDebt(reader, position, delivered);
   }
   void SetBackfillMaxSize(uint64_t bytes) override { disk_->SetBackfillMaxSize(bytes); }
   void ForgetUnregisteredReaders() override { disk_->ForgetUnregisteredReaders(); }
+  void SetRetention(const journal::RetentionLimits& limits) override {
+    disk_->SetRetention(limits);
+  }
+  std::vector<journal::Position> Retained(const journal::RetainedQuery& query) const override {
+    return disk_->Retained(query);
+  }
+  journal::Amount OweRetained(journal::ReaderId reader, journal::Position position) override {
+    return disk_->OweRetained(reader, position);
+  }
   journal::Position head() const override { return disk_->head(); }
   const journal::Ledger& ledger() const override { return disk_->ledger(); }
   journal::JournalStats stats() const override { return disk_->stats(); }

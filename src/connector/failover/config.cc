@@ -71,6 +71,34 @@ void CheckHealthKeys(const Config& config, Checker& checker) {
   }
 }
 
+// None: not written, so that the queue decides.
+std::optional<delivery::RetainSettings> RetainOf(const Config& config) {
+  if (!config.retain) {
+    return config.retain.present
+               ? std::optional(delivery::RetainSettings{.time = {}, .max_size = 0})
+               : std::nullopt;
+  }
+  return delivery::RetainSettings{.time = config.retain->time,
+                                  .max_size = config.retain->max_size.bytes};
+}
+
+void CheckRetention(const Config& config, Checker& checker) {
+  if (config.retain && config.retain->time < Duration::zero()) {
+    checker.Fail("retain::time", "time must not be negative");
+  }
+  if (!config.overlap) {
+    return;
+  }
+  const auto retain = RetainOf(config).value_or(delivery::RetainSettings());
+  const bool off = retain.time <= Duration::zero() || retain.max_size == 0;
+  if (*config.overlap < Duration::zero()) {
+    checker.Fail("overlap", "overlap must not be negative");
+  } else if (*config.overlap > (off ? Duration::zero() : retain.time)) {
+    checker.Fail("overlap", off ? "what is not retained cannot be sent again: `retain` is off"
+                                : "overlap must not be longer than retain::time");
+  }
+}
+
 void Check(const Config& config, Checker& checker) {
   const Node& levels = config.priority_levels;
   if (!levels.is_list() || levels.list().empty()) {
@@ -101,6 +129,7 @@ void Check(const Config& config, Checker& checker) {
   if (config.backfill && config.backfill->max_age < Duration::zero()) {
     checker.Fail("backfill::max_age", "max_age must not be negative");
   }
+  CheckRetention(config, checker);
   CheckDeadLetter(config.dead_letter, checker);
   CheckHealthKeys(config, checker);
   if (config.condition && !config.condition->error) {
@@ -108,6 +137,15 @@ void Check(const Config& config, Checker& checker) {
   } else if (config.condition && config.condition->error->contains.empty()) {
     checker.Fail("condition::error", "`contains` must not be empty");
   }
+}
+
+const Table<RetainConfig>& RetainTable() {
+  static const Table<RetainConfig> retain = {
+      Field("time", &RetainConfig::time, "How long; 0: not at all."),
+      Field("max_size", &RetainConfig::max_size,
+            "Bytes, the oldest released beyond; 0: not at all."),
+  };
+  return retain;
 }
 
 }  // namespace
@@ -167,6 +205,12 @@ const Table<Config>& ConfigTable() {
           Field("backfill", &Config::backfill, backfill,
                 "A level that is back also gets what lower levels took meanwhile; off unless "
                 "present."),
+          Field("retain", &Config::retain, RetainTable(),
+                "Delivered records stay readable for a while; absent: so in a durable queue, off "
+                "in memory."),
+          Field("overlap", &Config::overlap,
+                "What a level confirmed so long before it was gone is sent again; "
+                "default 15s with backfill, else 0."),
           Field("dead_letter", &Config::dead_letter,
                 "An exporter that gets what every level rejected; default none."),
           Field(
@@ -198,6 +242,8 @@ delivery::FailoverPlan ToPlan(const Config& config) {
                                    .max_size = config.backfill->max_size.bytes,
                                    .rate = config.backfill->rate.bytes_per_second};
   }
+  plan.queue.retain = RetainOf(config);
+  plan.queue.overlap = config.overlap;
   if (!config.dead_letter.is_null()) {
     plan.dead_letter = {.id = config.dead_letter.text(), .mark = config.dead_letter.mark()};
   }

@@ -25,6 +25,11 @@ struct BackfillConfig {
   config::ByteRate rate{uint64_t{8} << 20};
 };
 
+struct RetainConfig {
+  Duration time = std::chrono::seconds(30);
+  config::ByteSize max_size{uint64_t{64} << 20};
+};
+
 struct HealthConfig {
   std::string http;
   Duration interval = std::chrono::seconds(30);
@@ -48,6 +53,8 @@ struct Config {
   Duration overflow_after = std::chrono::seconds(30);
   std::optional<delivery::Order> order;
   config::Section<BackfillConfig> backfill;
+  config::Section<RetainConfig> retain;
+  std::optional<Duration> overlap;
   config::Node dead_letter;
   std::map<std::string, HealthConfig> health_check;  // by entry of priority_levels
 };

@@ -48,6 +48,25 @@ TEST(FailoverConfigTest, BackfillReadsAgesSizesAndRates) {
   EXPECT_NE(Complaint("backfill: {rat: 1}").find("rate"), std::string::npos);
 }
 
+TEST(FailoverConfigTest, RetentionIsTheQueuesDecisionUnlessWritten) {
+  EXPECT_FALSE(ToPlan(ReadText("").config).queue.retain.has_value());
+  EXPECT_FALSE(ToPlan(ReadText("").config).queue.overlap.has_value());
+  EXPECT_EQ(*ToPlan(ReadText("retain:").config).queue.retain, delivery::RetainSettings());
+  EXPECT_EQ(ToPlan(ReadText("retain: {enabled: false}").config).queue.retain->time, Duration());
+  const Read read = ReadText("retain: {time: 10m, max_size: 1GiB}\noverlap: 20s");
+  EXPECT_TRUE(read.errors.ok()) << read.errors.ToString();
+  EXPECT_EQ(*ToPlan(read.config).queue.retain,
+            (delivery::RetainSettings{.time = seconds(600), .max_size = uint64_t{1} << 30}));
+  EXPECT_EQ(ToPlan(read.config).queue.overlap, seconds(20));
+  EXPECT_NE(Complaint("retain: {time: -1s}").find("must not be negative"), std::string::npos);
+  EXPECT_NE(Complaint("overlap: -1s").find("must not be negative"), std::string::npos);
+  EXPECT_NE(Complaint("overlap: 31s").find("must not be longer than retain::time"),
+            std::string::npos);
+  EXPECT_NE(Complaint("overlap: 1s\nretain: {time: 0s}").find("`retain` is off"),
+            std::string::npos);
+  EXPECT_EQ(Complaint("overlap: 0s\nretain: {enabled: false}"), "");
+}
+
 TEST(FailoverConfigTest, DeadLetterKeepsItsPlace) {
   const auto plan = ToPlan(ReadText("dead_letter: file/rejected").config);
   ASSERT_TRUE(plan.dead_letter.has_value());

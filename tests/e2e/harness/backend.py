@@ -98,6 +98,12 @@ class Backend:
         self._process.join()
         return now
 
+    def kill_and_forget(self, seconds):
+        """Dies as a store that writes behind: what it took in these last seconds is gone.
+        Returns its identities."""
+        now = self.kill()
+        return set(count_ids(self._reader.forget(now - seconds)))
+
     def close(self):
         """The process stays, its server is gone: dials are refused."""
         now = time.monotonic()

@@ -60,6 +60,13 @@ class RecordReader:
         self._at += at
         return self._all
 
+    def forget(self, since):
+        """What came since then is taken out and returned: a backend that dies takes along what it
+        had answered with OK and not yet written."""
+        lost = [request for request in self.read() if request.at >= since]
+        self._all = [request for request in self._all if request.at < since]
+        return lost
+
 
 def count_ids(received, signal=None):
     """How often each identity was received."""
