@@ -31,7 +31,8 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
   Unit& unit = it->second;
   const bool proved = router_.proved(level);
   if (result.outcome == OutcomeClass::kOk) {
-    ++levels_[level].successes;
+    // Of several paths one proves nothing: the unit itself would count as one of the others.
+    levels_[level].successes += levels_[level].paths.size() == 1 ? 1 : 0;
     if (level < backfills_.size()) {
       backfills_[level]->OnLiveSuccess();
     }
@@ -222,7 +223,9 @@ void SendingQueue::OnUnitDelivered(Unit& unit, const AttemptResult& result) {
     sent = std::max<uint64_t>(sent, path.sent_items);
     refused = std::min(refused, path.refused_items);
   }
-  levels_[*unit.level].delivered_items += sent;
+  LevelRuntime& level = levels_[*unit.level];
+  level.successes += level.paths.size() > 1 ? 1 : 0;
+  level.delivered_items += sent;
   CountDuplicates(unit.items * (unit.copies + (result.resent ? 1 : 0)));
   BookUnit(unit, unit.items - std::min<uint64_t>(sent, unit.items), refused, unit.level);
   Erase(unit.id);
@@ -420,6 +423,9 @@ void SendingQueue::OnTrialEnd(Unit& unit, size_t path, DeliveryEnd end,
         .level = level,
         .outcome = end == DeliveryEnd::kRejected ? OutcomeClass::kRejected : result.outcome,
         .error = result.status.message()});
+  if (end == DeliveryEnd::kDelivered) {
+    BringBack(level);
+  }
   Dispatch();
 }
 

@@ -13,8 +13,8 @@
 
 namespace gapless::sim {
 
-// The items `first`, `first` + 1, … as one request; `padding`: more bytes in each item. Each request
-// is of a resource of its own, as far as there are lanes.
+// The items `first`, `first` + 1, … as one request; `padding`: more bytes in each item. Each
+// request is of a resource of its own, as far as there are lanes.
 inline otlp::Batch NumberedBatch(uint64_t first, uint32_t count, size_t padding = 0) {
   namespace b = testing::otlp_builder;
   std::string records;
