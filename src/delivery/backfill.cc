@@ -230,6 +230,11 @@ void Backfill::OnLoaded(uint64_t unit_id, ReadBatches batches) {
 }
 
 void Backfill::Send(Unit& unit) {
+  if ((unit.lanes & BusyLanes()) != 0) {
+    Release(unit);
+    Wait(unit, /*front=*/true);  // taken while it was read
+    return;
+  }
   pacer_.Spend(unit.batch.raw_size, loop_.Now());
   unit.paths.assign(paths_.size(), {});
   const uint64_t id = unit.id;

@@ -35,19 +35,10 @@ void Backfill::OnAttempt(uint64_t unit_id, const AttemptResult& result) {
     track.successes_before = successes_;
   }
   track.others_succeeded = successes_ > track.successes_before;
-  // One that holds up its lanes may be the reason why no other succeeds.
-  const bool suspected =
-      (track.others_succeeded || unit.lanes != 0) && track.failures >= options_.fall;
-  if (!suspected || result.outcome != OutcomeClass::kFaulty) {
-    return;
-  }
-  if (unit.parts.size() > 1) {
+  const bool suspected = track.others_succeeded && track.failures >= options_.fall;
+  if (suspected && result.outcome == OutcomeClass::kFaulty && unit.parts.size() > 1) {
     Release(unit);
     CutInTwo(unit);
-  } else if (unit.lanes != 0) {
-    Release(unit);
-    unit.lanes = 0;  // what is younger may overtake it
-    Wait(unit, /*front=*/false);
   }
 }
 

@@ -9,6 +9,9 @@
 namespace gapless::delivery {
 namespace {
 
+// A single record that fails so often, over so long, no longer holds up its resource.
+constexpr uint32_t kFaultsMax = 5;
+constexpr Duration kFaultTime = std::chrono::minutes(1);
 // How long merged units stay below a size that a peer refused.
 constexpr Duration kByteCapTime = std::chrono::minutes(10);
 // Refusals of pieces of one record after which it is not cut any further.
@@ -41,6 +44,7 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
     unit.copies += (result.unknown ? 1 : 0) + (result.resent ? 1 : 0);
     LogFailure(unit, level, result);
   }
+  NoteFault(unit, result);
   if (unit.trial) {
     return;  // OnEnd tells the router
   }
@@ -52,7 +56,8 @@ void SendingQueue::OnAttempt(size_t level, size_t path, uint64_t unit_id,
         .first_record = unit.parts.front().position,
         .outcome = result.outcome,
         .answered = result.status.ok() || result.status.origin() == Origin::kPeer,
-        .known_bad = (result.too_large && unit.items > 1) || IsInvalid(unit),
+        .known_bad = (result.too_large && unit.items > 1) || IsInvalid(unit) || MayBeThere(unit),
+        .holds_up = unit.lanes != 0 && !unit.tracks[level].others_succeeded,
         .delay = result.pause,
         .work_waits = WorkWaits(),
         .error = result.status.message()});
@@ -79,9 +84,8 @@ void SendingQueue::LogFailure(const Unit& unit, size_t level, const AttemptResul
     message = "Exporting failed. Will send the request in pieces.";
   } else if (rejected && !router_.proved(level) && options_.ack != Ack::kSettled) {
     message =
-        "Exporting failed. The destination has taken nothing yet, the data is kept. Check its "
-        "path, "
-        "encoding, compression and headers.";
+        "Exporting failed. The destination has taken nothing yet, the data is kept. "
+        "Check its path, encoding, compression and headers.";
   } else if (rejected) {
     message = "Exporting failed. The destination rejects the request.";
   }
@@ -91,6 +95,29 @@ void SendingQueue::LogFailure(const Unit& unit, size_t level, const AttemptResul
                      {"class", ToString(result.outcome)},
                      {"items", unit.items},
                      {"error", result.status.message()}});
+}
+
+// The order of a resource is given up for a unit that fails again and again for no reason but
+// itself: it must not stop its resource for ever.
+void SendingQueue::NoteFault(Unit& unit, const AttemptResult& result) {
+  const bool own = result.outcome == OutcomeClass::kFaulty ||
+                   (result.outcome == OutcomeClass::kTransport && unit.level &&
+                    result.status.origin() == Origin::kLocal && unit.tracks[*unit.level].suspected);
+  if (!own || unit.lanes == 0 || unit.parts.size() > 1) {
+    return;
+  }
+  if (unit.faults++ == 0) {
+    unit.first_fault = home_.Now();
+  }
+  if (unit.faults >= kFaultsMax && home_.Now() - unit.first_fault >= kFaultTime) {
+    LeaveOrder(unit);
+  }
+}
+
+// An attempt whose outcome nobody heard may have delivered it, also one of an earlier process: then
+// some backends refuse it as old, which says nothing about them.
+bool SendingQueue::MayBeThere(const Unit& unit) const {
+  return unit.copies > 0 || unit.parts.front().position < start_;
 }
 
 // Whether anything is left to send beside the attempts whose answers come as they should.
@@ -131,23 +158,10 @@ void SendingQueue::OnSuspected(Unit& unit, size_t path, const AttemptResult& res
     return;
   }
   UnitTrack& track = unit.tracks[*unit.level];
-  const bool faulty = result.outcome == OutcomeClass::kFaulty;
-  if (faulty && !track.others_succeeded) {
-    ReleasePaths(unit);
-    unit.level.reset();
-    SetAside(unit);
-    unit.not_before = home_.Now() + options_.max_interval;
-    returned_.push_back(unit.id);
-    Dispatch();
-    return;
-  }
-  if (faulty || result.status.origin() == Origin::kLocal) {
-    LeaveOrder(unit);
-  }
   if (!std::exchange(track.suspected, true)) {
     levels_[*unit.level].paths[path]->Isolate(unit.paths[path].delivery);
   }
-  if (!faulty) {
+  if (result.outcome != OutcomeClass::kFaulty) {
     return;
   }
   track.failing = true;
@@ -167,9 +181,7 @@ bool SendingQueue::IsSuspected(Unit& unit, size_t level, OutcomeClass outcome) {
     track.successes_before = levels_[level].successes;
   }
   track.others_succeeded = levels_[level].successes > track.successes_before;
-  // One that holds up its lanes may be the reason why no other succeeds.
-  const bool holds_up = unit.lanes != 0 && outcome == OutcomeClass::kFaulty;
-  return outcome != OutcomeClass::kRejected && (track.others_succeeded || holds_up) &&
+  return outcome != OutcomeClass::kRejected && track.others_succeeded &&
          track.failures >= options_.router.fall;
 }
 

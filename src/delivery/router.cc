@@ -105,8 +105,9 @@ void Router::OnFailure(const RouterEvent& event, TimePoint now) {
   Level& level = levels_[event.level];
   Member& member = level.members[event.member];
   level.last_error = event.error;
-  const bool outage =
-      event.kind == RouterEvent::Kind::kAttempt && event.outcome == OutcomeClass::kTransport;
+  // Nobody else can tell, or it is none that a unit could be the reason of.
+  const bool outage = event.holds_up || (event.kind == RouterEvent::Kind::kAttempt &&
+                                         event.outcome == OutcomeClass::kTransport);
   member.outages += outage ? 1 : 0;
   if (event.unit != 0) {
     const bool known =
@@ -146,7 +147,7 @@ void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
   switch (event.outcome) {
     case OutcomeClass::kOk:
       OnSuccess(member);
-      level.proved = true;
+      member.proved = true;
       level.refused.clear();
       return;
     case OutcomeClass::kRejected:
@@ -178,14 +179,15 @@ void Router::OnRefused(const RouterEvent& event) {
   Level& level = levels_[event.level];
   level.last_error = event.error;
   const bool known = std::ranges::find(level.refused, event.first_record) != level.refused.end();
-  if (!level.proved && !event.known_bad && !known && level.refused.size() < config_.fall) {
+  if (!level.members[event.member].proved && !event.known_bad && !known &&
+      level.refused.size() < config_.fall) {
     level.refused.push_back(event.first_record);
   }
 }
 
 void Router::JudgeRefusals(size_t index, TimePoint now, Actions& actions) {
   Level& level = levels_[index];
-  if (level.state == LevelState::kHealthy && !level.proved &&
+  if (level.state == LevelState::kHealthy && !proved(index) &&
       level.refused.size() >= config_.fall) {
     level.down_by_refusal = true;
     GoDown(index, "denied", now, actions);

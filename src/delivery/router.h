@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "delivery/outcome.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -89,6 +90,8 @@ struct RouterEvent {
   bool well = true;
   // Refused for its size, or called invalid before by a level that takes others.
   bool known_bad = false;
+  // Others wait behind this unit, and none has succeeded since it first failed.
+  bool holds_up = false;
   // A throttled attempt: for how long the peer is left alone.
   Duration delay{};
   // There is something to send (attempts and ticks): with this, a throttle of 30 s takes the level
@@ -131,7 +134,9 @@ class Router {
   bool Usable(size_t level) const;
   // It has taken data since the start or the last Reconfigure. Until then its refusals say nothing
   // about the data: it may refuse whatever it gets.
-  bool proved(size_t level) const { return levels_[level].proved; }
+  bool proved(size_t level) const {
+    return std::ranges::all_of(levels_[level].members, &Member::proved);
+  }
   // It is down because it refused all that it got.
   bool down_by_refusal(size_t level) const { return levels_[level].down_by_refusal; }
   LevelState state(size_t level) const { return levels_[level].state; }
@@ -153,7 +158,8 @@ class Router {
   struct Member {
     uint32_t dial_failures = 0;
     uint32_t failures = 0;
-    uint32_t outages = 0;  // of these: the peer as a whole failed, which no unit is the reason of
+    uint32_t outages = 0;  // of these: no matter which unit it was
+    bool proved = false;   // it has taken data
     // Failed, and neither a batch nor a probe succeeded since.
     bool suspected = false;
     TimePoint first_failure{};
@@ -176,7 +182,6 @@ class Router {
     uint32_t faulty_rounds = 0;  // rounds in a row that the peer answered with a failure of its own
     bool probe_running = false;
     bool down_by_throttle = false;
-    bool proved = false;
     std::vector<uint64_t> refused = {};  // records that it refused before it took any
     bool down_by_refusal = false;
     TrialKind trial = TrialKind::kUsual;  // the one under way

@@ -52,7 +52,6 @@ std::vector<RouterAction> Router::Reconfigure(RouterConfig config, TimePoint now
       level.members.assign(wanted.members, Member());
       level.hold = std::max(level.hold, config_.hold);
       level.probe_running = false;
-      level.proved = false;
       level.refused.clear();
       level.good_probes = 0;
       if (level.state != LevelState::kHealthy) {

@@ -162,7 +162,9 @@ void Router::OnTrial(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   if (IsGood(event.outcome, level.down_by_throttle)) {
-    level.proved = level.proved || event.outcome == OutcomeClass::kOk;
+    for (Member& member : level.members) {
+      member.proved = member.proved || event.outcome == OutcomeClass::kOk;
+    }
     GoHealthy(event.level, "trial", now, actions);
     return;
   }

@@ -46,6 +46,7 @@ SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal
       }) {
   dead_letter_.SetTarget(options_.dead_letter);
   activated_ = home_.Now();
+  start_ = journal_->head();
   BuildLevels();
   BuildBackfills();
   BuildHealthChecks();

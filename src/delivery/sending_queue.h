@@ -243,6 +243,7 @@ class SendingQueue final {
   UnitParts TakeFresh(size_t level, bool flush);
   std::optional<size_t> LevelForFresh() const;
   bool IsLimited(size_t level) const;
+  Lanes BusyLanes(size_t level) const;
   void JudgeOverflow();
   void ArmFlush();
   std::optional<size_t> ChooseLevel(const Unit& unit) const;
@@ -276,6 +277,8 @@ class SendingQueue final {
   // outcomes.cc: what attempts bring.
   void OnAttempt(size_t level, size_t path, uint64_t unit_id, const AttemptResult& result);
   void LogFailure(const Unit& unit, size_t level, const AttemptResult& result);
+  void NoteFault(Unit& unit, const AttemptResult& result);
+  bool MayBeThere(const Unit& unit) const;
   bool WorkWaits() const;
   void SetAside(Unit& unit);
   void BringBack(size_t level);
@@ -324,7 +327,8 @@ class SendingQueue final {
 
   std::map<uint64_t, Unit> units_;
   LaneOrder lane_order_;
-  size_t asides_ = 0;  // units that are set aside
+  journal::Position start_ = 0;  // what lies below was pending when the queue began
+  size_t asides_ = 0;            // units that are set aside
   bool overflowing_ = false;
   std::optional<size_t> trial_wanted_;  // the next fresh unit is the trial of this level
   std::deque<uint64_t> returned_;       // units that wait to be sent again, oldest first
