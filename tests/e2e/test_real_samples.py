@@ -141,6 +141,27 @@ def test_a_bad_item_of_one_resource_costs_no_other_resource_of_the_request(
     conserved(collector)
 
 
+def test_one_bad_item_of_what_is_owed_costs_the_others_nothing(
+        make_scripted, make_collector, client_of):
+    primary, secondary = make_scripted("jaeger"), make_scripted("jaeger")
+    collector = make_collector(failover(primary, secondary, signals=("traces",),
+                                        connector={"backfill": {"rate": 0}}))
+    client = client_of(collector)
+    primary.wait_for_ids(client.send("traces", 3))
+    primary.close()
+    body, ids = make_body("traces", 51)
+    primary.behave(invalid=frozenset(ids[17:18]))
+    client.export("traces", body)
+    secondary.wait_for_ids(ids)
+    primary.open()
+    primary.wait_for_ids(set(ids) - {ids[17]}, timeout=15)
+    given_up = "otelcol_connector_failover_backfill_given_up_items"
+    wait_until(lambda: collector.metric(given_up) == 1, 10,
+               lambda: f"1 item given up, not {collector.metric(given_up)}")
+    assert dropped(collector) == 0
+    conserved(collector)
+
+
 def test_a_sample_out_of_order_takes_no_other_with_it(make_scripted, make_collector, client_of):
     """An application that sends one old sample beside new ones."""
     backend, collector, client = known_as_well(make_scripted, make_collector, client_of)

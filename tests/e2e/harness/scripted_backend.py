@@ -189,7 +189,7 @@ class ScriptedBackend:
         return now
 
     def close(self):
-        """Dials are refused, once what is there has been answered; the process keeps what it has."""
+        """Answers what is there; then dials are refused. The process keeps what it has."""
         return self._ask("close")
 
     def open(self):
