@@ -47,6 +47,18 @@ def account(load, stores, pending=0):
         pending=min(lost, pending), refused=load.refused)
 
 
+def story_of_the_missing(load, store):
+    """Lines: when the backend acknowledged items that nobody has, and what was done to it."""
+    held, acked = store.holds(), load.acked
+    lines = list(store.events)
+    for answer in store.tap.answers:
+        gone = [number for number in answer.ids if number in acked and number not in held]
+        if gone and answer.ok:
+            lines.append((answer.asked, f"request with {len(gone)} items that are missing, "
+                          f"{answer.status} after {answer.at - answer.asked:.3f} s"))
+    return [f"{store.label} {at:.3f} {what}" for at, what in sorted(lines)]
+
+
 def settle(load, stores, collector, timeout=60):
     """Waits until everything acknowledged is stored, or nothing moves any more; the account."""
     deadline = time.monotonic() + timeout

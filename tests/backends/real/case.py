@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from real import collectors
-from real.account import settle
+from real.account import settle, story_of_the_missing
 from real.builds import program
 from real.kinds import KINDS
 from real.load import Load
@@ -80,6 +80,8 @@ class Case:
         for store in self.stores:
             for (status, words), times in store.tap.refusals().most_common(5):
                 print(f"{store.label} answered {status} {times} times: {words[:200]}")
+            if self.result.lost_by_backend:
+                print("\n".join(story_of_the_missing(load, store)[:40]))
         return self.result
 
     def nothing_lost(self, load, timeout=60, stores=None):

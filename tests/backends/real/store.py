@@ -35,6 +35,7 @@ class Store:
         self.host = loopback_address()
         self.options = options
         self.process = None
+        self.events = []  # (CLOCK_MONOTONIC, what was done to it)
         self._frozen = False
         self._here = (loopback_address(), self.port)
         self.tap = Tap(self._here, (self.host, self.port), self.folder / "answers")
@@ -71,14 +72,19 @@ class Store:
 
     # Life.
 
+    def _note(self, what):
+        self.events.append((time.monotonic(), what))
+
     def start(self):
         """Returns when it is ready."""
+        self._note("start")
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen([program(self.program_name), *map(str, self.command())],
                                         stdout=log, stderr=log, cwd=self.folder)
         wait_until(lambda: self.accepts() or self.fail_if_dead(), START_SECONDS, self.log_tail)
         self.tap.listen()
         wait_until(lambda: self.ready() or self.fail_if_dead(), START_SECONDS, self.log_tail)
+        self._note("ready")
 
     def accepts(self):
         return accepts(f"{self.host}:{self.port}")
@@ -98,21 +104,25 @@ class Store:
 
     def kill(self):
         """kill -9: connections are reset, dials refused."""
+        self._note("kill")
         self.process.kill()
         self.process.wait()
         self.tap.shut()
 
     def stop(self):
         """SIGTERM and its end."""
+        self._note("stop")
         self.process.terminate()
         self.process.wait(60)
         self.tap.shut()
 
     def freeze(self):
+        self._note("freeze")
         os.kill(self.process.pid, signal.SIGSTOP)
         self._frozen = True
 
     def thaw(self):
+        self._note("thaw")
         os.kill(self.process.pid, signal.SIGCONT)
         self._frozen = False
 
