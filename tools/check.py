@@ -262,6 +262,7 @@ def run_clients(report, args):
     """The SDKs; with --peer each case that compares runs against a stock Collector, too."""
     if report.add("build dev", build("dev", ["gapless"])) and report.add("venv", make_venv):
         options = ["-rs", *(["--peer"] if args.peer else [])]
+        options += ["-k", args.filter] if args.filter else []
         report.add("clients", pytest("dev", ROOT / "tests" / "clients", options,
                                      beside=["-n", "4"]))
 
@@ -346,7 +347,8 @@ def parse():
     parser.add_argument("--backends", action="store_true", help="real backends, built with go")
     parser.add_argument("--repeat", type=int, default=1, help="--backends: runs of each race")
     parser.add_argument("--clients", action="store_true", help="SDKs of Go, JS, Java and Rust")
-    parser.add_argument("--peer", action="store_true", help="--backends, --clients: a stock Collector")
+    parser.add_argument("--peer", action="store_true",
+                        help="--backends, --clients: with a stock Collector, too")
     parser.add_argument("--long", action="store_true", help="also the full-length e2e tests")
     parser.add_argument("--fuzz", type=int, metavar="SECONDS", help="every fuzz target so long")
     parser.add_argument("--tidy", action="store_true", help="clang-tidy-19 on changed files")
@@ -364,7 +366,7 @@ def main():
         (args.backends, run_backends),
         (args.clients, run_clients),
         (args.fuzz, run_fuzz),
-        (args.filter and not args.tidy and not args.backends, run_filtered),
+        (args.filter and not (args.tidy or args.backends or args.clients), run_filtered),
     ]
     chosen = [mode for wanted, mode in modes if wanted] or [run_all]
     report = Report()
