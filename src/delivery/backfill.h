@@ -125,6 +125,7 @@ class Backfill {
   void CutInTwo(Unit& unit);
   void Cut(Unit& unit, std::vector<UnitParts> pieces);
   bool IsProved();
+  bool MayCut(const Unit& unit);
   void Wait(Unit& unit, bool front);
   void Release(Unit& unit);
   void Erase(uint64_t unit_id);
@@ -152,6 +153,8 @@ class Backfill {
   std::unordered_map<uint64_t, Awaited> awaited_;
   uint64_t next_unit_ = 1;
   size_t under_way_ = 0;
+  // Records of which pieces were refused, and how often, in this run.
+  std::unordered_map<journal::Position, uint32_t> refusals_;
   uint64_t successes_ = 0;
   uint64_t delivered_items_ = 0;
   std::optional<Run> run_;

@@ -3,8 +3,17 @@
 #include "delivery/backfill_path.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace gapless::delivery {
+namespace {
+
+// When a record is tried again that a level refused which has taken nothing yet.
+constexpr Duration kUnprovedWait = std::chrono::seconds(1);
+// Refusals of pieces of one record, beside those that a single bad item needs.
+constexpr uint32_t kRefusals = 16;
+
+}  // namespace
 
 void Backfill::OnAttempt(uint64_t unit_id, const AttemptResult& result) {
   const auto it = units_.find(unit_id);
@@ -114,8 +123,13 @@ void Backfill::OnRejected(Unit& unit, const AttemptResult& result) {
     return;
   }
   if (!IsProved()) {
-    unit.not_before = loop_.Now() + options_.max_interval;
-    Wait(unit, /*front=*/true);
+    unit.lanes = 0;  // others may go meanwhile, to learn whose fault it is
+    unit.not_before = loop_.Now() + kUnprovedWait;
+    Wait(unit, /*front=*/false);
+    return;
+  }
+  if (MayCut(unit)) {
+    CutInTwo(unit);
     return;
   }
   failures_log_.Log(
@@ -158,6 +172,13 @@ void Backfill::GiveUp(Unit& unit, std::string_view reason) {
   CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
   debts_.Settle(unit.parts, /*delivered=*/false);
   Erase(unit.id);
+}
+
+// One bad item takes no good ones with it; where nothing of the record is taken, that is not tried
+// for long.
+bool Backfill::MayCut(const Unit& unit) {
+  const auto depth = static_cast<uint32_t>(std::bit_width(unit.items));
+  return unit.items > 1 && ++refusals_[unit.parts.front().position] <= kRefusals + 2 * depth;
 }
 
 bool Backfill::IsProved() { return delivered_items_ > 0 || owner_.proved(); }
@@ -229,6 +250,7 @@ void Backfill::EndRun() {
                                    {"given_up_items", run_->given_up},
                                    {"took", loop_.Now() - run_->began}});
   run_.reset();
+  refusals_.clear();
 }
 
 }  // namespace gapless::delivery

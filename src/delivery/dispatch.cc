@@ -135,6 +135,7 @@ void SendingQueue::DispatchTrial() {
     return;
   }
   trial_wanted_.reset();
+  Feed({.kind = RouterEvent::Kind::kTrialBegan, .level = level, .error = {}});
   Unit& unit = NewUnit(std::move(parts));
   unit.trial = true;
   Assign(unit, level);

@@ -152,6 +152,9 @@ void SendingQueue::BringBack(size_t level) {
 // over a connection of its own. What the peer itself fails is tried on other levels; if there is
 // none it goes on here until its series is over.
 void SendingQueue::OnSuspected(Unit& unit, size_t path, const AttemptResult& result) {
+  if (std::ranges::any_of(unit.paths, &Unit::Path::done)) {
+    return;  // its pieces would go again where the whole is
+  }
   if (unit.parts.size() > 1) {
     ReleasePaths(unit);
     CutToRecords(unit);
@@ -306,9 +309,12 @@ void SendingQueue::OnRejected(Unit& unit, const AttemptResult& result) {
 }
 
 // One bad item among good ones, on a level that takes others: half by half only the bad one is
-// left. Where nothing of the record is taken, that is not tried for long.
+// left. Where nothing of the record is taken, that is not tried for long. A level that has refused
+// everything may take a part: the trials find out.
 bool SendingQueue::MayCutRecord(const Unit& unit) {
-  if (unit.items < 2 || options_.ack == Ack::kSettled || !router_.proved(*unit.level)) {
+  const size_t level = *unit.level;
+  const bool asked = router_.proved(level) || (router_.down_by_refusal(level) && IsOnTrial(level));
+  if (unit.items < 2 || options_.ack == Ack::kSettled || !asked) {
     return false;
   }
   Open(unit.parts.front().position);

@@ -61,6 +61,9 @@ std::vector<RouterAction> Router::Step(const RouterEvent& event, TimePoint now) 
     case RouterEvent::Kind::kNothingToTry:
       OnNothingToTry(event.level, now, actions);
       break;
+    case RouterEvent::Kind::kTrialBegan:
+      levels_[event.level].trial_until.reset();
+      break;
     case RouterEvent::Kind::kOperator:
       OnOperator(event, now, actions);
       break;
@@ -148,6 +151,7 @@ void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
     case OutcomeClass::kOk:
       OnSuccess(member);
       member.proved = true;
+      level.probes_lie = false;
       level.refused.clear();
       return;
     case OutcomeClass::kRejected:
@@ -362,6 +366,7 @@ void Router::GoHealthy(size_t index, std::string_view reason, TimePoint now, Act
   }
   level.down_by_throttle = false;
   level.down_by_refusal = false;
+  level.probes_lie = false;
   level.refused.clear();
   level.failed_rounds = 0;
   level.faulty_rounds = 0;

@@ -70,6 +70,7 @@ struct RouterEvent {
     kProbe,           // a probe of the whole level ended: level, outcome
     kTrial,           // the trial unit ended: level, outcome
     kNothingToTry,    // no pending unit could serve as a trial: level
+    kTrialBegan,      // the unit that a level on trial waited for has come: level
     kOperator,        // level, word
     kOperatorProbe,   // a probe that the operator asked for ended: level, outcome; ends a hold
     kHealth,          // the verdict of the level's health page: level, well
@@ -184,7 +185,9 @@ class Router {
     bool down_by_throttle = false;
     std::vector<uint64_t> refused = {};  // records that it refused before it took any
     bool down_by_refusal = false;
-    TrialKind trial = TrialKind::kUsual;  // the one under way
+    bool probes_lie = false;  // empty exports went well while data failed: only data proves it
+    TrialKind trial = TrialKind::kUsual;                  // the one under way
+    std::optional<TimePoint> trial_until = std::nullopt;  // it waits so long for a unit to come
     bool unwell = false;  // its health page says so: not used while another level is usable
     TimePoint hold_until{};
     TimePoint probe_at{};
@@ -212,6 +215,8 @@ class Router {
   void OnBadProbe(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnTrial(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnRefused(const RouterEvent& event);
+  // No unit has come: the level is asked without data again.
+  void EndWait(Level& level, TimePoint now);
   void OnRefusedTrial(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnNothingToTry(size_t index, TimePoint now, Actions& actions);
   void OnOperator(const RouterEvent& event, TimePoint now, Actions& actions);

@@ -72,7 +72,7 @@ void Router::OnProbe(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   if (++level.good_probes >= config_.rise) {
-    StartTrial(event.level, TrialKind::kUsual, now, actions);
+    StartTrial(event.level, level.probes_lie ? TrialKind::kAny : TrialKind::kUsual, now, actions);
     return;
   }
   level.probe_at = now + kRiseProbeGap;
@@ -113,6 +113,7 @@ void Router::StartTrial(size_t index, TrialKind kind, TimePoint now, Actions& ac
     Enter(index, LevelState::kTrial, kind == TrialKind::kAny ? "faulty" : "probe", now, actions);
   }
   level.trial = kind;
+  level.trial_until.reset();
   actions.push_back({.kind = RouterAction::Kind::kTrial, .level = index, .trial = kind});
 }
 
@@ -127,8 +128,19 @@ void Router::OnNothingToTry(size_t index, TimePoint now, Actions& actions) {
     StartTrial(index, TrialKind::kAny, now, actions);
   } else if (level.trial == TrialKind::kOther) {
     BackToDown(index, "denied", now, actions);
+  } else {
+    level.trial_until = now + (AllDown() ? kAllDownPace : config_.retry_interval);
   }
-  // kAny: the next unit that comes is the trial.
+}
+
+void Router::EndWait(Level& level, TimePoint now) {
+  if (level.state != LevelState::kTrial || !level.trial_until || now < *level.trial_until) {
+    return;
+  }
+  level.trial_until.reset();
+  level.state = LevelState::kDown;
+  level.probe_at = now;
+  level.faulty_rounds = kFaultyRoundsToTrial - 1;  // if need be it waits again
 }
 
 // A healthy level with a failure and no traffic to confirm it: probes make up the number.
@@ -142,6 +154,7 @@ void Router::OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint 
       // peer that fails every batch and answers every probe adds up to a failure all the same.
       const auto units = static_cast<uint32_t>(member.failed_units.size());
       member.failures = std::max(units, member.outages);
+      level.probes_lie = level.probes_lie || member.outages > 0;
       member.suspected = false;
       continue;
     }
@@ -215,6 +228,7 @@ void Router::StartDueProbes(TimePoint now, Actions& actions) {
   };
   for (size_t i = 0; i < levels_.size(); ++i) {
     Level& level = levels_[i];
+    EndWait(level, now);
     if (level.probe_running || level.state == LevelState::kTrial || level.word != Override::kAuto) {
       continue;
     }
@@ -269,6 +283,9 @@ std::optional<TimePoint> Router::NextTick() const {
         consider(*check);
       }
       continue;
+    }
+    if (level.state == LevelState::kTrial && level.trial_until) {
+      consider(*level.trial_until);
     }
     if (level.probe_running || level.state == LevelState::kTrial || level.word != Override::kAuto ||
         !MayServe(level)) {

@@ -23,10 +23,14 @@ constexpr double kDecreaseAgain = 0.95;
 // The first wait, as a part of the time that the unit takes at the rate: most of what the peer
 // wants may have passed already.
 constexpr double kFirstWait = 0.125;
-// Growth per second of delivery; it doubles with every kGrowthTime without a refusal.
+// Growth per second; it doubles with every kGrowthTime without a refusal.
 constexpr double kGrowth = 0.05;
-constexpr double kGrowthMax = 0.5;
-constexpr Duration kGrowthTime = seconds(5);
+constexpr double kGrowthMax = 1;
+constexpr Duration kGrowthTime = seconds(2);
+// A unit is no more than this much of the rate, so that a change is soon noticed; but no smaller
+// than a request of a client as a rule is.
+constexpr double kUnitSeconds = 0.5;
+constexpr uint64_t kUnitItemsMin = 64;
 constexpr double kRateMin = 1;
 // A cap that only led to refusals is not tried to be raised again so soon.
 constexpr Duration kCapRest = seconds(30);
@@ -100,7 +104,8 @@ Duration Throttle::PauseFor(const Refusal& refusal, TimePoint now) {
   if (!HasTakenLately(now)) {
     return refusal.back_off;
   }
-  if (rate_ == 0) {
+  guessed_ = rate_ == 0;
+  if (guessed_) {
     rate_ = MeasuredRate(now);
   }
   rate_ = std::max(rate_ * (refusals_ == 1 ? kDecrease : kDecreaseAgain), kRateMin);
@@ -119,8 +124,17 @@ void Throttle::Count(uint64_t items, TimePoint now) {
   counted_ += items;
 }
 
+uint64_t Throttle::item_cap() const {
+  if (rate_ == 0) {
+    return item_cap_;
+  }
+  const uint64_t unit = std::max(static_cast<uint64_t>(rate_ * kUnitSeconds), kUnitItemsMin);
+  return item_cap_ == 0 ? unit : std::min(item_cap_, unit);
+}
+
 void Throttle::OnTaken(uint64_t items, TimePoint now) {
   Count(items, now);
+  const double passed = taken_at_ ? std::min(Seconds(now - *taken_at_), 1.0) : 0;
   taken_at_ = now;
   refusals_ = 0;
   slots_ = std::min(slots_ + 1, slots_max_);
@@ -134,8 +148,8 @@ void Throttle::OnTaken(uint64_t items, TimePoint now) {
     return;
   }
   const double quiet = Seconds(now - *refused_at_) / Seconds(kGrowthTime);
-  const double growth = std::min(kGrowth * std::exp2(quiet), kGrowthMax);
-  rate_ *= 1 + growth * std::min(static_cast<double>(items) / rate_, 1.0);
+  const double growth = guessed_ ? kGrowthMax : std::min(kGrowth * std::exp2(quiet), kGrowthMax);
+  rate_ *= 1 + growth * passed;
 }
 
 void Throttle::GrowCap(uint64_t items, TimePoint now) {

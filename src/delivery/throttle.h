@@ -45,7 +45,7 @@ class Throttle {
   // When the next attempt may begin, beside so many that are in flight; none: not before one ends.
   std::optional<TimePoint> Next(size_t in_flight, TimePoint now) const;
   // Items of one unit at the most; 0: any number.
-  uint64_t item_cap() const { return item_cap_; }
+  uint64_t item_cap() const;
   // Refused lately: it takes less than it is given.
   bool limited(TimePoint now) const;
   // Until when nothing is sent, as the last refusal demands.
@@ -65,7 +65,8 @@ class Throttle {
   std::optional<TimePoint> refused_at_;
   TimePoint paused_until_{};
   TimePoint next_{};
-  double rate_ = 0;  // items per second; 0: not limited
+  double rate_ = 0;       // items per second; 0: not limited
+  bool guessed_ = false;  // the rate was never too high so far, so it may be far too low
   uint64_t item_cap_ = 0;
   uint64_t taken_most_ = 0;  // items of the largest unit that was taken lately
   TimePoint grow_after_{};
