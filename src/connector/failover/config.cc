@@ -74,9 +74,7 @@ void CheckHealthKeys(const Config& config, Checker& checker) {
 // None: not written, so that the queue decides.
 std::optional<delivery::RetainSettings> RetainOf(const Config& config) {
   if (!config.retain) {
-    return config.retain.present
-               ? std::optional(delivery::RetainSettings{.time = {}, .max_size = 0})
-               : std::nullopt;
+    return std::nullopt;
   }
   return delivery::RetainSettings{.time = config.retain->time,
                                   .max_size = config.retain->max_size.bytes};
