@@ -53,7 +53,7 @@ struct Config {
   Duration overflow_after = std::chrono::seconds(30);
   std::optional<delivery::Order> order;
   config::Section<BackfillConfig> backfill;
-  config::Section<RetainConfig> retain;
+  std::optional<RetainConfig> retain;
   std::optional<Duration> overlap;
   config::Node dead_letter;
   std::map<std::string, HealthConfig> health_check;  // by entry of priority_levels

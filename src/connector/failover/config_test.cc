@@ -51,8 +51,9 @@ TEST(FailoverConfigTest, BackfillReadsAgesSizesAndRates) {
 TEST(FailoverConfigTest, RetentionIsTheQueuesDecisionUnlessWritten) {
   EXPECT_FALSE(ToPlan(ReadText("").config).queue.retain.has_value());
   EXPECT_FALSE(ToPlan(ReadText("").config).queue.overlap.has_value());
-  EXPECT_EQ(*ToPlan(ReadText("retain:").config).queue.retain, delivery::RetainSettings());
-  EXPECT_EQ(ToPlan(ReadText("retain: {enabled: false}").config).queue.retain->time, Duration());
+  EXPECT_FALSE(ToPlan(ReadText("retain:").config).queue.retain.has_value()) << "as printed";
+  EXPECT_EQ(*ToPlan(ReadText("retain: {}").config).queue.retain, delivery::RetainSettings());
+  EXPECT_EQ(ToPlan(ReadText("retain: {time: 0s}").config).queue.retain->time, Duration());
   const Read read = ReadText("retain: {time: 10m, max_size: 1GiB}\noverlap: 20s");
   EXPECT_TRUE(read.errors.ok()) << read.errors.ToString();
   EXPECT_EQ(*ToPlan(read.config).queue.retain,
@@ -64,7 +65,7 @@ TEST(FailoverConfigTest, RetentionIsTheQueuesDecisionUnlessWritten) {
             std::string::npos);
   EXPECT_NE(Complaint("overlap: 1s\nretain: {time: 0s}").find("`retain` is off"),
             std::string::npos);
-  EXPECT_EQ(Complaint("overlap: 0s\nretain: {enabled: false}"), "");
+  EXPECT_EQ(Complaint("overlap: 0s\nretain: {time: 0s}"), "");
 }
 
 TEST(FailoverConfigTest, DeadLetterKeepsItsPlace) {
