@@ -83,7 +83,7 @@ inline constexpr NamedFeature kCircumstances[] = {
 
 // The promises that the seeds of every test run hold the product to. `--with NAME,…` of sim_test
 // tries others.
-inline const std::vector<std::string_view> kHeldTo = {};
+inline const std::vector<std::string_view> kHeldTo = {"rate"};
 
 inline Features ChooseFeatures(Rng& rng, const std::vector<std::string_view>& held_to) {
   Features features;
