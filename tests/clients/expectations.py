@@ -12,6 +12,10 @@ JUDGES = {"gapless": judge, "stock": judge_peer}
 LIMITS = {"nothing": 0, "one batch": 1, "what it sends meanwhile": None}
 
 
+def _cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
 def table(head="| client |"):
     """{client: {situation: cell}} of the guide's table with that first column."""
     lines = iter(GUIDE.read_text().splitlines())
@@ -20,8 +24,9 @@ def table(head="| client |"):
     for line in lines:
         if not line.startswith("|"):
             break
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        rows[cells[0]] = dict(zip([name.strip() for name in names.strip("|").split("|")], cells))
+        if not line.startswith("|---"):
+            cells = _cells(line)
+            rows[cells[0]] = dict(zip(_cells(names), cells))
     return rows
 
 

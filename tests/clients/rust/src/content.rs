@@ -75,10 +75,7 @@ pub fn spans(tracer: &impl Tracer, count: i64) {
         let builder = SpanBuilder::from_name(format!("operation {index}"))
             .with_kind(kind(index))
             .with_attributes(with_item(index))
-            .with_links(vec![
-                Link::new(from.clone(), all_kinds(), 0),
-                Link::new(from, vec![], 0),
-            ]);
+            .with_links(vec![Link::new(from.clone(), all_kinds(), 0), Link::new(from, vec![], 0)]);
         let mut span = tracer.build_with_context(builder, &parent);
         span.add_event("event", all_kinds());
         span.add_event_with_timestamp("", UNIX_EPOCH + Duration::from_nanos(1), vec![]);
