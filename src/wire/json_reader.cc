@@ -43,7 +43,8 @@ bool CanBeMended(simdjson::error_code error) {
     case simdjson::UTF8_ERROR:
     case simdjson::UNESCAPED_CHARS:
     case simdjson::NUMBER_ERROR:
-    case simdjson::TAPE_ERROR:  // also text behind the value
+    case simdjson::TAPE_ERROR:       // also text behind the value
+    case simdjson::UNCLOSED_STRING:  // the same, with a quote in it
       return true;
     default:
       return false;
