@@ -22,6 +22,7 @@ class Account:
     twice: int
     lost: int  # nobody has it, and no backend ever acknowledged it
     lost_by_backend: int  # a backend acknowledged it, and nobody has it
+    lost_while_ending: int  # the same, but it had been told to end before it acknowledged
     pending: int  # of what is missing, still in the queue
     refused: int  # requests that the clients had to send again
 
@@ -38,12 +39,14 @@ def account(load, stores, pending=0):
         copies.update(set(counts))
     missing = acked - copies.keys()
     by_backend = {number for number in missing if any(counts[number] for counts in taken.values())}
+    ending = by_backend & {number for store in stores for number in store.taken_while_ending()}
     lost = len(missing) - len(by_backend)
     return Account(
         acknowledged=len(acked), stored={label: len(counts) for label, counts in held.items()},
         on_both=sum(times > 1 for times in copies.values()),
         twice=sum(times - 1 for counts in taken.values() for times in counts.values()),
-        lost=lost - min(lost, pending), lost_by_backend=len(by_backend),
+        lost=lost - min(lost, pending), lost_by_backend=len(by_backend - ending),
+        lost_while_ending=len(ending),
         pending=min(lost, pending), refused=load.refused)
 
 
@@ -66,7 +69,8 @@ def settle(load, stores, collector, timeout=60):
     while True:
         pending = collector.pending()
         now = account(load, stores, pending)
-        if now.lost + now.lost_by_backend + now.pending == 0 or time.monotonic() > deadline:
+        missing = now.lost + now.lost_by_backend + now.lost_while_ending + now.pending
+        if missing == 0 or time.monotonic() > deadline:
             return now
         if now != before:
             before, since = now, time.monotonic()

@@ -126,6 +126,20 @@ class Store:
         os.kill(self.process.pid, signal.SIGCONT)
         self._frozen = False
 
+    def taken_while_ending(self):
+        """What it acknowledged after it had been told to end: Prometheus answers 200 then, and may
+        not keep it."""
+        ids = set()
+        for at, what in self.events:
+            if what == "stop":
+                ids.update(number for answer in self.tap.answers for number in answer.ids
+                           if answer.ok and at <= answer.at < at + START_SECONDS
+                           and not self._ready_between(at, answer.at))
+        return ids
+
+    def _ready_between(self, begin, end):
+        return any(what == "ready" and begin < at < end for at, what in self.events)
+
     def destroy(self):
         if self.process and self.process.poll() is None:
             if self._frozen:

@@ -41,6 +41,7 @@ def _cell(line):
     if account:
         parts.append(f"{account['lost']:,} of {account['acknowledged']:,} lost")
         parts += _items(account["lost_by_backend"], "lost by the backend")
+        parts += _items(account.get("lost_while_ending"), "lost by the backend as it ended")
         parts += _items(account["pending"], "kept")
         parts += _items(account["twice"], "sent twice")
         parts += _items(account["on_both"], "on both")
