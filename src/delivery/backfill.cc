@@ -140,26 +140,22 @@ Unit* Backfill::Next() {
   return &unit;
 }
 
-// A record with more items than a unit may have: the first piece stays, the others wait.
+// More items than a unit may have, by the settings or as the level takes them: the first piece
+// stays, the others wait.
 void Backfill::CutToSize(UnitParts& parts) {
   const bool limited = options_.batch && options_.batch->sizer == Sizer::kItems;
-  const auto max = static_cast<uint32_t>(limited ? options_.batch->max_size : 0);
-  if (max == 0 || parts.size() > 1 || parts.front().count <= max) {
+  uint64_t max = limited ? options_.batch->max_size : 0;
+  for (const auto& path : paths_) {
+    const uint64_t cap = path->sender().throttle().item_cap();
+    max = max == 0 || (cap > 0 && cap < max) ? cap : max;
+  }
+  if (max == 0) {
     return;
   }
-  const UnitPart whole = parts.front();
-  for (uint32_t first = 0; first < whole.count; first += max) {
-    const UnitPart piece{.position = whole.position,
-                         .first = first,
-                         .count = std::min(max, whole.count - first),
-                         .whole = false,
-                         .bytes = whole.bytes,
-                         .lanes = whole.lanes};
-    if (first == 0) {
-      parts = {piece};
-    } else {
-      Wait(NewUnit({piece}), /*front=*/false);
-    }
+  std::vector<UnitParts> pieces = CutToItems(std::move(parts), max);
+  parts = std::move(pieces.front());
+  for (size_t i = 1; i < pieces.size(); ++i) {
+    Wait(NewUnit(std::move(pieces[i])), /*front=*/false);
   }
 }
 

@@ -48,6 +48,8 @@ class Backfill {
     std::move_only_function<void()> wake;
     // Items that a destination may hold twice.
     std::move_only_function<void(uint64_t items)> duplicates;
+    // An attempt has ended: where nothing live comes, old data is what proves a level.
+    std::move_only_function<void(const AttemptResult& result)> attempted;
     // Whether the level has taken live data: before, its refusals say nothing about the data.
     std::move_only_function<bool()> proved;
   };

@@ -20,6 +20,10 @@ void Backfill::OnAttempt(uint64_t unit_id, const AttemptResult& result) {
   if (it == units_.end()) {
     return;
   }
+  owner_.attempted(result);
+  if (!units_.contains(unit_id)) {
+    return;
+  }
   if (result.outcome == OutcomeClass::kOk) {
     ++successes_;
     return;

@@ -32,13 +32,16 @@ void SendingQueue::BuildBackfills() {
     }
     backfills_.push_back(std::make_unique<Backfill>(
         home_, *journal_, *stats_, log_, std::move(options),
-        Backfill::Owner{.wake = [this] { OnReadable(); },
-                        .duplicates = [this](uint64_t items) { CountDuplicates(items); },
-                        .proved =
-                            [this, name = options_.levels[i].name] {
-                              const auto level = LevelNamed(name);
-                              return level && router_.proved(*level);
-                            }}));
+        Backfill::Owner{
+            .wake = [this] { OnReadable(); },
+            .duplicates = [this](uint64_t items) { CountDuplicates(items); },
+            .attempted = [this, name = options_.levels[i].name](
+                             const AttemptResult& result) { OnOldAttempt(name, result); },
+            .proved =
+                [this, name = options_.levels[i].name] {
+                  const auto level = LevelNamed(name);
+                  return level && router_.proved(*level);
+                }}));
   }
   if (options_.queue.backfill) {
     journal_->SetBackfillMaxSize(options_.queue.backfill->max_size);
@@ -53,10 +56,26 @@ void SendingQueue::BuildBackfills() {
 
 void SendingQueue::PumpBackfills() {
   for (size_t i = 0; i < backfills_.size(); ++i) {
-    backfills_[i]->Pump((!on_shutdown_ || retiring_) && router_.Usable(i) &&
-                        router_.state(i) == LevelState::kHealthy);
+    const bool asked = trial_wanted_ == i && IsOnTrial(i);
+    const bool well = router_.Usable(i) && router_.state(i) == LevelState::kHealthy;
+    backfills_[i]->Pump((!on_shutdown_ || retiring_) && (well || asked));
   }
   CheckDrained();
+}
+
+// A level that only data can prove, while nothing live comes.
+void SendingQueue::OnOldAttempt(const std::string& name, const AttemptResult& result) {
+  const auto level = LevelNamed(name);
+  if (!level || trial_wanted_ != level || !IsOnTrial(*level)) {
+    return;
+  }
+  trial_wanted_.reset();
+  home_.Post([this, level = *level, outcome = result.outcome, error = result.status.message(),
+              config = config_epoch_, alive = alive_] {
+    if (*alive && config == config_epoch_) {
+      Feed({.kind = RouterEvent::Kind::kTrial, .level = level, .outcome = outcome, .error = error});
+    }
+  });
 }
 
 // What is owed once `by` has settled the unit; none: a level that left the configuration.

@@ -118,6 +118,11 @@ void Sender::Isolate(DeliveryId id) {
   }
 }
 
+void Sender::ForgetThrottle() {
+  throttle_.Forget();
+  TellRoom();
+}
+
 void Sender::FreeLanes(DeliveryId id) {
   if (const auto it = deliveries_.find(id); it != deliveries_.end()) {
     ReleaseLanes(*it->second);

@@ -123,6 +123,8 @@ class Sender final : public TransportObserver {
   // Further attempts of this delivery go over a connection of their own. Not while one is in
   // flight.
   void Isolate(DeliveryId id);
+  // The destination is back after it was away: what throttling taught before does not hold.
+  void ForgetThrottle();
   // Others may go in the delivery's lanes from now on.
   void FreeLanes(DeliveryId id);
   // Ends the delivery and its attempt; nothing is told.

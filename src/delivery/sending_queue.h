@@ -212,6 +212,7 @@ class SendingQueue final {
   void BuildBackfills();
   void PumpBackfills();
   void EndBackfills();
+  void OnOldAttempt(const std::string& name, const AttemptResult& result);
   std::vector<journal::ReaderId> OwedOf(const Unit& unit, std::optional<size_t> by);
   void NoteDebt(OpenRecord& record, const UnitPart& part,
                 const std::vector<journal::ReaderId>& owed, std::optional<size_t> by);
@@ -224,6 +225,7 @@ class SendingQueue final {
   // steering.cc: what the router asks for.
   void Feed(const RouterEvent& event);
   void Act(const RouterAction& action);
+  void OnReturn(size_t level);
   void LogTransition(const RouterAction& action);
   void LogActivation(const RouterAction& action);
   void ArmTick();

@@ -52,8 +52,8 @@ void SendingQueue::Act(const RouterAction& action) {
       if (IsLossOfTransport(action.reason)) {
         RepeatConfirmed(*action.level);
       }
-      if (action.after == LevelState::kHealthy && *action.level < backfills_.size()) {
-        backfills_[*action.level]->Wake();
+      if (action.after == LevelState::kHealthy) {
+        OnReturn(*action.level);
       }
       break;
     case RouterAction::Kind::kActivate:
@@ -77,6 +77,15 @@ void SendingQueue::Act(const RouterAction& action) {
     case RouterAction::Kind::kTrial:
       StartTrial(*action.level, action.trial);
       break;
+  }
+}
+
+void SendingQueue::OnReturn(size_t level) {
+  for (const auto& path : levels_[level].paths) {
+    path->sender().ForgetThrottle();
+  }
+  if (level < backfills_.size()) {
+    backfills_[level]->Wake();
   }
 }
 
@@ -239,6 +248,9 @@ void SendingQueue::StartTrial(size_t level, TrialKind kind) {
   if (unit == nullptr) {
     if (kind == TrialKind::kAny) {
       trial_wanted_ = level;
+      if (level < backfills_.size()) {
+        backfills_[level]->Wake();
+      }
     }
     home_.Post([this, level, config = config_epoch_, alive = alive_] {
       if (*alive && config == config_epoch_) {

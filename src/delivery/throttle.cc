@@ -16,6 +16,8 @@ constexpr Duration kDelayMax = minutes(5);
 constexpr Duration kLately = seconds(15);
 constexpr Duration kForgottenAfter = minutes(1);
 constexpr Duration kCountingTime = seconds(5);
+// No unit makes the next one wait longer for its size.
+constexpr Duration kWaitMax = seconds(5);
 constexpr Duration kPauseMin = milliseconds(20);
 // Of the rate, by the first refusal after a success and by each further one.
 constexpr double kDecrease = 0.85;
@@ -162,9 +164,19 @@ void Throttle::GrowCap(uint64_t items, TimePoint now) {
   }
 }
 
+void Throttle::Forget() {
+  refusals_ = 0;
+  refused_at_.reset();
+  paused_until_ = {};
+  next_ = {};
+  rate_ = 0;
+  item_cap_ = 0;
+}
+
 void Throttle::OnSent(uint64_t items, TimePoint now) {
   if (rate_ > 0) {
-    next_ = std::max(next_, now) + FromSeconds(static_cast<double>(items) / rate_);
+    const Duration wait = FromSeconds(static_cast<double>(items) / rate_);
+    next_ = std::max(next_, now) + std::min(wait, kWaitMax);
   }
 }
 

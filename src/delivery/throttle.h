@@ -39,6 +39,8 @@ class Throttle {
   };
   Verdict OnRefused(const Refusal& refusal, TimePoint now);
   void OnTaken(uint64_t items, TimePoint now);
+  // The peer is back after it was away: what it asked for before says nothing.
+  void Forget();
   // An attempt of so many items begins.
   void OnSent(uint64_t items, TimePoint now);
 

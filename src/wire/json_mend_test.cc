@@ -70,12 +70,8 @@ TEST(JsonMendTest, ProperJsonIsNeverChangedAndMendedTextNeverAgain) {
     const std::string mended = MendJson(text);
     EXPECT_EQ(MendJson(mended), mended) << "seed " << seed;
     EXPECT_LE(mended.size(), 3 * text.size());
-    if (mended.starts_with(
-            '{')) {  // a request is an object; what follows a number is not looked at
-      EXPECT_EQ(parser.Parse(Rope::CopyOf(text), 8).ok(),
-                parser.Parse(Rope::CopyOf(mended), 8).ok())
-          << "seed " << seed;
-    }
+    EXPECT_EQ(parser.Parse(Rope::CopyOf(text), 8).ok(), parser.Parse(Rope::CopyOf(mended), 8).ok())
+        << "seed " << seed;
   }
 }
 
