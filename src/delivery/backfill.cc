@@ -110,13 +110,27 @@ Lanes Backfill::BusyLanes() const {
   return busy;
 }
 
+Unit* Backfill::NextRefused() {
+  const auto due = std::ranges::find_if(waiting_, [this](uint64_t id) {
+    const Unit& unit = units_.at(id);
+    return unit.tracks[0].rejected && *unit.not_before <= loop_.Now();
+  });
+  if (due == waiting_.end()) {
+    return nullptr;
+  }
+  Unit& unit = units_.at(*due);
+  waiting_.erase(due);
+  unit.tracks[0].rejected = false;
+  return &unit;
+}
+
 Unit* Backfill::Next() {
   Lanes busy = BusyLanes();  // and what waits before the unit
   bool held_up = false;
   for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
     Unit& unit = units_.at(*it);
-    const bool due =
-        unit.tracks[0].late == 0 && (!unit.not_before || *unit.not_before <= loop_.Now());
+    const bool due = unit.tracks[0].late == 0 && !unit.tracks[0].rejected &&
+                     (!unit.not_before || *unit.not_before <= loop_.Now());
     if (due && (unit.lanes & busy) == 0) {
       waiting_.erase(it);
       return &unit;
@@ -129,7 +143,7 @@ Unit* Backfill::Next() {
   }
   auto parts = debts_.Take(options_.batch);
   if (parts.empty()) {
-    return nullptr;
+    return NextRefused();
   }
   CutToSize(parts);
   Unit& unit = NewUnit(std::move(parts));

@@ -108,6 +108,8 @@ class Backfill {
   bool HasRoom() const;
   Lanes BusyLanes() const;
   Unit* Next();
+  // What the level refused before it had taken anything.
+  Unit* NextRefused();
   void CutToSize(UnitParts& parts);
   Unit& NewUnit(UnitParts parts);
   void Start(Unit& unit);

@@ -127,7 +127,8 @@ void Backfill::OnRejected(Unit& unit, const AttemptResult& result) {
     return;
   }
   if (!IsProved()) {
-    unit.lanes = 0;  // others may go meanwhile, to learn whose fault it is
+    unit.lanes = 0;  // others go first, to learn whose fault it is
+    unit.tracks[0].rejected = true;
     unit.not_before = loop_.Now() + kUnprovedWait;
     Wait(unit, /*front=*/false);
     return;
