@@ -188,6 +188,7 @@ class Router {
     bool probes_lie = false;  // empty exports went well while data failed: only data proves it
     TrialKind trial = TrialKind::kUsual;                  // the one under way
     std::optional<TimePoint> trial_until = std::nullopt;  // it waits so long for a unit to come
+    bool waited = false;  // none came: a good probe must do
     bool unwell = false;  // its health page says so: not used while another level is usable
     TimePoint hold_until{};
     TimePoint probe_at{};

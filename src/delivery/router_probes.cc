@@ -56,7 +56,8 @@ void Router::OnProbe(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   level.faulty_rounds = 0;
-  if (level.down_by_refusal && (AllDown() || now >= level.hold_until)) {
+  const bool only_data_tells = (level.down_by_refusal || level.probes_lie) && !level.waited;
+  if (only_data_tells && level.down_by_refusal && (AllDown() || now >= level.hold_until)) {
     // It answers probes well and refuses data: only data tells.
     StartTrial(event.level, TrialKind::kOldest, now, actions);
     return;
@@ -72,7 +73,7 @@ void Router::OnProbe(const RouterEvent& event, TimePoint now, Actions& actions) 
     return;
   }
   if (++level.good_probes >= config_.rise) {
-    StartTrial(event.level, level.probes_lie ? TrialKind::kAny : TrialKind::kUsual, now, actions);
+    StartTrial(event.level, only_data_tells ? TrialKind::kAny : TrialKind::kUsual, now, actions);
     return;
   }
   level.probe_at = now + kRiseProbeGap;
@@ -113,6 +114,7 @@ void Router::StartTrial(size_t index, TrialKind kind, TimePoint now, Actions& ac
     Enter(index, LevelState::kTrial, kind == TrialKind::kAny ? "faulty" : "probe", now, actions);
   }
   level.trial = kind;
+  level.waited = false;
   level.trial_until.reset();
   actions.push_back({.kind = RouterAction::Kind::kTrial, .level = index, .trial = kind});
 }
@@ -138,6 +140,7 @@ void Router::EndWait(Level& level, TimePoint now) {
     return;
   }
   level.trial_until.reset();
+  level.waited = true;
   level.state = LevelState::kDown;
   level.probe_at = now;
   level.faulty_rounds = kFaultyRoundsToTrial - 1;  // if need be it waits again

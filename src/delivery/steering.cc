@@ -240,7 +240,8 @@ Unit* SendingQueue::TrialCandidate(size_t level, TrialKind kind) {
   if (!parts.empty()) {
     return &NewUnit(std::move(parts));
   }
-  return kind == TrialKind::kAny ? TakeReturned(level, any) : nullptr;
+  const auto not_refused = [](const UnitTrack& track) { return !track.rejected; };
+  return kind == TrialKind::kAny ? TakeReturned(level, not_refused) : nullptr;
 }
 
 void SendingQueue::StartTrial(size_t level, TrialKind kind) {
