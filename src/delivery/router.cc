@@ -97,6 +97,7 @@ bool Router::AllDown() const { return !active_; }
 void Router::OnSuccess(Member& member) {
   member.failures = 0;
   member.outages = 0;
+  member.probe_failed = false;
   member.suspected = false;
   member.dial_failures = 0;
   member.failed_units.clear();
@@ -219,6 +220,7 @@ void Router::JudgeFailures(size_t index, TimePoint now, Actions& actions) {
   for (const Member& member : level.members) {
     if (member.suspected && member.failures >= config_.fall &&
         now - member.first_failure >= kFallTimeMin) {
+      level.probes_lie = member.outages > 0 && !member.probe_failed;
       GoDown(index, ToString(member.last_outcome), now, actions);
       return;
     }

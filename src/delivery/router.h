@@ -159,8 +159,9 @@ class Router {
   struct Member {
     uint32_t dial_failures = 0;
     uint32_t failures = 0;
-    uint32_t outages = 0;  // of these: no matter which unit it was
-    bool proved = false;   // it has taken data
+    uint32_t outages = 0;       // of these: no matter which unit it was
+    bool proved = false;        // it has taken data
+    bool probe_failed = false;  // an empty export too, since its last success
     // Failed, and neither a batch nor a probe succeeded since.
     bool suspected = false;
     TimePoint first_failure{};
@@ -188,7 +189,7 @@ class Router {
     bool probes_lie = false;  // empty exports went well while data failed: only data proves it
     TrialKind trial = TrialKind::kUsual;                  // the one under way
     std::optional<TimePoint> trial_until = std::nullopt;  // it waits so long for a unit to come
-    bool waited = false;  // none came: a good probe must do
+    bool waited = false;                                  // none came: a good probe must do
     bool unwell = false;  // its health page says so: not used while another level is usable
     TimePoint hold_until{};
     TimePoint probe_at{};

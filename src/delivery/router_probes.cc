@@ -98,6 +98,7 @@ void Router::OnOperatorProbe(const RouterEvent& event, TimePoint now, Actions& a
 void Router::OnBadProbe(const RouterEvent& event, TimePoint now, Actions& actions) {
   Level& level = levels_[event.level];
   level.last_error = event.error;
+  level.probes_lie = false;
   ++level.failed_rounds;
   level.faulty_rounds = event.outcome == OutcomeClass::kFaulty ? level.faulty_rounds + 1 : 0;
   const bool may_try = AllDown() || now >= level.hold_until;
@@ -157,11 +158,11 @@ void Router::OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint 
       // peer that fails every batch and answers every probe adds up to a failure all the same.
       const auto units = static_cast<uint32_t>(member.failed_units.size());
       member.failures = std::max(units, member.outages);
-      level.probes_lie = level.probes_lie || member.outages > 0;
       member.suspected = false;
       continue;
     }
     ++member.failures;
+    member.probe_failed = true;
     member.last_failure = now;
     member.last_outcome = event.outcome;
     level.last_error = event.error;

@@ -93,10 +93,9 @@ void SendingQueue::LogTransition(const RouterAction& action) {
   const std::string& level = options_.levels[*action.level].name;
   stats_->Transition(*action.level, action.after);
   if (!options_.is_failover) {
-    if (action.after == LevelState::kDown && action.before == LevelState::kHealthy &&
-        router_.down_by_refusal(*action.level)) {
+    if (action.after == LevelState::kDown && action.reason == "denied") {
       log_.Error(
-          "Destination refuses all data, which is kept. Check its path, encoding, compression and "
+          "Destination refuses the data, which is kept. Check its path, encoding, compression and "
           "headers.",
           {{"destination", level}, {"reason", action.reason}, {"error", action.error}});
     } else if (action.after == LevelState::kDown) {

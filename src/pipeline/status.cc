@@ -7,10 +7,20 @@
 
 namespace gapless::pipeline {
 
+namespace {
+
+// The last words of the level that is wanted most; empty: none.
+std::string LastWords(const QueueStatus& queue) {
+  const bool silent = queue.levels.empty() || queue.levels.front().reason.empty();
+  return silent ? "" : ": " + queue.levels.front().reason;
+}
+
+}  // namespace
+
 std::vector<std::string> Degraded(const ServiceStatus& status, WallTime now) {
   std::vector<std::string> degraded;
   for (const QueueStatus& queue : status.queues) {
-    if (queue.leaving || queue.levels.size() < 2 || queue.active == 0u) {
+    if (queue.leaving || queue.active == 0u) {
       continue;
     }
     const std::string since = FormatDuration(
@@ -18,7 +28,10 @@ std::vector<std::string> Degraded(const ServiceStatus& status, WallTime now) {
     const std::string name = fmt::format("{} ({})", queue.owner, otlp::Names(queue.signal).name);
     degraded.push_back(queue.active
                            ? fmt::format("{}: on level {} since {}", name, *queue.active, since)
-                           : fmt::format("{}: no level is usable since {}", name, since));
+                           : fmt::format("{}: {} since {}{}", name,
+                                         queue.levels.size() > 1 ? "no level is usable"
+                                                                 : "the backend is not usable",
+                                         since, LastWords(queue)));
   }
   return degraded;
 }
