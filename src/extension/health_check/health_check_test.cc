@@ -40,12 +40,15 @@ TEST(HealthCheckTest, VerboseNamesEveryQueueThatIsNotOnItsFirstLevel) {
        .levels = {{}, {}}},
       {.owner = "failover/\"quoted\"", .signal = otlp::Signal::kLogs, .levels = {{}, {}}},
       {.owner = "failover/well", .active = 0, .levels = {{}, {}}},
-      {.owner = "otlp", .levels = {{}}},
+      {.owner = "otlp", .levels = {{.reason = "unsupported path"}}},
+      {.owner = "otlp/well", .active = 0, .levels = {{}}},
   };
   const std::string body = StatusBody(health, WallTime(std::chrono::seconds(1001)), true);
   EXPECT_NE(body.find(R"("degraded":true,"reasons":["failover (traces): on level 1 since 5s",)"),
             std::string::npos);
-  EXPECT_NE(body.find(R"("failover/\"quoted\" (logs): no level is usable since 1s"])"),
+  EXPECT_NE(body.find(R"("failover/\"quoted\" (logs): no level is usable since 1s",)"),
+            std::string::npos);
+  EXPECT_NE(body.find(R"("otlp (traces): the backend is not usable since 1s: unsupported path"])"),
             std::string::npos);
 }
 
