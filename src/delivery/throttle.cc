@@ -18,6 +18,10 @@ constexpr Duration kForgottenAfter = minutes(1);
 constexpr Duration kCountingTime = seconds(5);
 // No unit makes the next one wait longer for its size.
 constexpr Duration kWaitMax = seconds(5);
+// A shorter stretch says little about the rate.
+constexpr double kCountingMin = 0.25;
+// A peer that has taken nothing yet is asked once more so soon: then the size may be the reason.
+constexpr Duration kFirstPauseMax = milliseconds(250);
 constexpr Duration kPauseMin = milliseconds(20);
 // Of the rate, by the first refusal after a success and by each further one.
 constexpr double kDecrease = 0.85;
@@ -61,7 +65,7 @@ std::optional<TimePoint> Throttle::paused_until(TimePoint now) const {
 
 double Throttle::MeasuredRate(TimePoint now) const {
   const Duration time = now - counting_since_ + (counted_before_ > 0 ? kCountingTime : Duration());
-  return static_cast<double>(counted_ + counted_before_) / std::max(Seconds(time), 1.0);
+  return static_cast<double>(counted_ + counted_before_) / std::max(Seconds(time), kCountingMin);
 }
 
 // Zero: its size is not what it is refused for.
@@ -104,11 +108,14 @@ Duration Throttle::PauseFor(const Refusal& refusal, TimePoint now) {
     return std::min(std::max(*refusal.delay, kPauseMin), kDelayMax);
   }
   if (!HasTakenLately(now)) {
-    return refusal.back_off;
+    const bool may_be_size = refusals_ == 1 && refusal.items > 1;
+    return may_be_size ? std::min(refusal.back_off, kFirstPauseMax) : refusal.back_off;
   }
-  guessed_ = rate_ == 0;
-  if (guessed_) {
+  if (rate_ == 0) {
     rate_ = MeasuredRate(now);
+    guessed_ = true;
+  } else if (refusals_ == 1) {
+    guessed_ = false;
   }
   rate_ = std::max(rate_ * (refusals_ == 1 ? kDecrease : kDecreaseAgain), kRateMin);
   const double wait = kFirstWait * static_cast<double>(refusal.items) / rate_ *
