@@ -43,6 +43,11 @@ class QueueBench {
     Run(std::chrono::milliseconds(10));  // connections are open
   }
 
+  // Clients that still wait are answered: before the answers are gone.
+  ~QueueBench() { queue.reset(); }
+  QueueBench(const QueueBench&) = delete;
+  QueueBench& operator=(const QueueBench&) = delete;
+
   // A new queue over another journal takes the place of the old one.
   void Restart(std::unique_ptr<journal::Journal> journal) {
     queue = std::make_unique<delivery::SendingQueue>(
