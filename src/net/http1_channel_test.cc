@@ -193,7 +193,7 @@ TEST_F(Http1ChannelTest, APeerThatReadsALargeRequestLateIsNoDeadConnection) {
   EXPECT_TRUE(results_.empty());
   EXPECT_TRUE(news_.lost.empty()) << news_.lost.front().ToString();
   web_.connections[0]->stream().ResumeRead();
-  ASSERT_TRUE(UntilResults(1));
+  ASSERT_TRUE(Until([&] { return !results_.empty(); }, seconds(60))) << "24 MiB, read slowly";
   EXPECT_TRUE(results_[0].status.ok()) << results_[0].status.ToString();
   EXPECT_FALSE(results_[0].resent);
   EXPECT_TRUE(news_.dial_failures.empty());
