@@ -67,7 +67,7 @@ void SendingQueue::DispatchReturned() {
       continue;
     }
     if (!level && IsInvalid(unit)) {
-      LeaveOrder(unit);
+      Park(unit);
       parked.push_back(id);
     }
     if (!level || !MayGo(unit, *level)) {
@@ -222,8 +222,17 @@ bool SendingQueue::HasRoom(size_t level, Lanes lanes) const {
 }
 
 bool SendingQueue::MayGo(const Unit& unit, size_t level) const {
-  return (unit.aside || lane_order_.IsFirst({.unit = unit.id, .lanes = unit.lanes})) &&
+  return (unit.aside || unit.parked ||
+          lane_order_.IsFirst({.unit = unit.id, .lanes = unit.lanes})) &&
          HasRoom(level, unit.lanes);
+}
+
+// What is younger may overtake it, but not be under way beside it.
+void SendingQueue::Park(Unit& unit) {
+  if (!std::exchange(unit.parked, true)) {
+    asides_ -= std::exchange(unit.aside, false) ? 1 : 0;
+    lane_order_.Remove({.unit = unit.id, .lanes = unit.lanes});
+  }
 }
 
 // What is younger may overtake it from now on.

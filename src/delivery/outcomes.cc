@@ -127,7 +127,7 @@ bool SendingQueue::WorkWaits() const {
 
 // Others of its lanes may go before it, to learn whether the fault is the unit's or the level's.
 void SendingQueue::SetAside(Unit& unit) {
-  if (!std::exchange(unit.aside, true)) {
+  if (!unit.parked && !std::exchange(unit.aside, true)) {
     lane_order_.Remove({.unit = unit.id, .lanes = unit.lanes});
     ++asides_;
   }
@@ -340,6 +340,7 @@ void SendingQueue::CutToRecords(Unit& unit) {
 void SendingQueue::Cut(Unit& unit, std::vector<UnitParts> pieces) {
   const uint32_t copies = unit.copies;
   const bool aside = unit.aside;
+  const bool parked = unit.parked;
   asides_ -= aside ? 1 : 0;
   const LaneOrder::Entry whole{.unit = unit.id, .lanes = unit.lanes};
   AbandonTrial(unit);
@@ -351,12 +352,13 @@ void SendingQueue::Cut(Unit& unit, std::vector<UnitParts> pieces) {
     Unit& part = MakeUnit(std::move(piece));
     part.copies = copies;
     part.aside = aside;
+    part.parked = parked;
     asides_ += aside ? 1 : 0;
     part.lanes &= whole.lanes;  // none if it has left the order
     entries.push_back({.unit = part.id, .lanes = part.lanes});
     ids.push_back(part.id);
   }
-  if (!aside) {
+  if (!aside && !parked) {
     lane_order_.Replace(whole, entries);
   }
   returned_.insert(returned_.begin(), ids.begin(), ids.end());

@@ -261,6 +261,7 @@ class SendingQueue final {
   bool HasRoom(size_t level, Lanes lanes = 0) const;
   // Whether it is its turn, and the level has room for it.
   bool MayGo(const Unit& unit, size_t level) const;
+  void Park(Unit& unit);
   void LeaveOrder(Unit& unit);
   // A unit behind all others in its lanes.
   Unit& NewUnit(UnitParts parts);

@@ -51,6 +51,8 @@ struct Unit {
   // A level that has taken nothing yet refused it: others of its lanes may go, to learn whose fault
   // that is.
   bool aside = false;
+  // It waits for a level that is down, because others call it invalid: nothing waits for it.
+  bool parked = false;
   // Failures that may be its own, as long as it holds up others.
   uint32_t faults = 0;
   TimePoint first_fault{};
