@@ -102,14 +102,6 @@ bool Backfill::HasRoom() const {
   });
 }
 
-Lanes Backfill::BusyLanes() const {
-  Lanes busy = 0;
-  for (const auto& path : paths_) {
-    busy |= path->sender().busy_lanes();
-  }
-  return busy;
-}
-
 Unit* Backfill::NextRefused() {
   const auto due = std::ranges::find_if(waiting_, [this](uint64_t id) {
     const Unit& unit = units_.at(id);
@@ -125,7 +117,7 @@ Unit* Backfill::NextRefused() {
 }
 
 Unit* Backfill::Next() {
-  Lanes busy = BusyLanes();  // and what waits before the unit
+  Lanes busy = BusyLanesOf(paths_);  // and what waits before the unit
   bool held_up = false;
   for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
     Unit& unit = units_.at(*it);
@@ -158,11 +150,7 @@ Unit* Backfill::Next() {
 // stays, the others wait.
 void Backfill::CutToSize(UnitParts& parts) {
   const bool limited = options_.batch && options_.batch->sizer == Sizer::kItems;
-  uint64_t max = limited ? options_.batch->max_size : 0;
-  for (const auto& path : paths_) {
-    const uint64_t cap = path->sender().throttle().item_cap();
-    max = max == 0 || (cap > 0 && cap < max) ? cap : max;
-  }
+  const uint64_t max = ItemCapOf(paths_, limited ? options_.batch->max_size : 0);
   if (max == 0) {
     return;
   }
@@ -240,7 +228,7 @@ void Backfill::OnLoaded(uint64_t unit_id, ReadBatches batches) {
 }
 
 void Backfill::Send(Unit& unit) {
-  if ((unit.lanes & BusyLanes()) != 0) {
+  if ((unit.lanes & BusyLanesOf(paths_)) != 0) {
     Release(unit);
     Wait(unit, /*front=*/true);  // taken while it was read
     return;

@@ -106,7 +106,6 @@ class Backfill {
 
   void BuildPaths();
   bool HasRoom() const;
-  Lanes BusyLanes() const;
   Unit* Next();
   // What the level refused before it had taken anything.
   Unit* NextRefused();

@@ -142,21 +142,10 @@ void SendingQueue::DispatchTrial() {
 }
 
 UnitParts SendingQueue::TakeFresh(size_t level, bool flush) {
-  Backlog::Limits limits{.flush = flush, .busy = lane_order_.held() | BusyLanes(level)};
-  for (const auto& path : levels_[level].paths) {
-    const uint64_t cap = path->sender().throttle().item_cap();
-    const bool smaller = limits.max_items == 0 || (cap > 0 && cap < limits.max_items);
-    limits.max_items = smaller ? cap : limits.max_items;
-  }
-  return backlog_.Take(home_.WallNow(), limits);
-}
-
-Lanes SendingQueue::BusyLanes(size_t level) const {
-  Lanes busy = 0;
-  for (const auto& path : levels_[level].paths) {
-    busy |= path->sender().busy_lanes();
-  }
-  return busy;
+  const auto& paths = levels_[level].paths;
+  return backlog_.Take(home_.WallNow(), {.flush = flush,
+                                         .busy = lane_order_.held() | BusyLanesOf(paths),
+                                         .max_items = ItemCapOf(paths)});
 }
 
 // The active level; while it takes less than there is, the next one that has room.
@@ -380,7 +369,7 @@ void SendingQueue::SendUnit(Unit& unit) {
     return;
   }
   LevelRuntime& level = levels_[*unit.level];
-  if ((BusyLanes(*unit.level) & unit.lanes) != 0) {
+  if ((BusyLanesOf(level.paths) & unit.lanes) != 0) {
     Return(unit, /*front=*/true);  // taken while it was read
     return;
   }

@@ -60,4 +60,24 @@ class SenderPath : public SenderClient {
   std::unordered_map<DeliveryId, uint64_t> units_;
 };
 
+// Of all paths of a level: the lanes in which something is under way.
+template <typename Paths>
+Lanes BusyLanesOf(const Paths& paths) {
+  Lanes busy = 0;
+  for (const auto& path : paths) {
+    busy |= path->sender().busy_lanes();
+  }
+  return busy;
+}
+
+// The smaller of `max` and what the paths take at once, in items; 0: any number.
+template <typename Paths>
+uint64_t ItemCapOf(const Paths& paths, uint64_t max = 0) {
+  for (const auto& path : paths) {
+    const uint64_t cap = path->sender().throttle().item_cap();
+    max = max == 0 || (cap > 0 && cap < max) ? cap : max;
+  }
+  return max;
+}
+
 }  // namespace gapless::delivery

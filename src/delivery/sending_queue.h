@@ -245,7 +245,6 @@ class SendingQueue final {
   UnitParts TakeFresh(size_t level, bool flush);
   std::optional<size_t> LevelForFresh() const;
   bool IsLimited(size_t level) const;
-  Lanes BusyLanes(size_t level) const;
   void JudgeOverflow();
   void ArmFlush();
   std::optional<size_t> ChooseLevel(const Unit& unit) const;
