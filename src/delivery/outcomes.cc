@@ -121,9 +121,7 @@ bool SendingQueue::MayBeThere(const Unit& unit) const {
 }
 
 // Whether anything is left to send beside the attempts whose answers come as they should.
-bool SendingQueue::WorkWaits() const {
-  return !backlog_.empty() || !units_.empty();
-}
+bool SendingQueue::WorkWaits() const { return !backlog_.empty() || !units_.empty(); }
 
 // Others of its lanes may go before it, to learn whether the fault is the unit's or the level's.
 void SendingQueue::SetAside(Unit& unit) {
