@@ -56,6 +56,7 @@ class HttpServer final : public Acceptor, public std::enable_shared_from_this<Ht
   // worker. Detach from the listener first.
   void Drain(TimePoint deadline, Task done);
 
+  bool speaks_http1() const { return options_.http1; }
   const HttpServerStats& stats() const { return stats_; }
   const BodyBudget& budget() const { return *budget_; }
 

@@ -10,7 +10,7 @@
 namespace gapless::net {
 namespace {
 
-// Clients that were connected come again at once, and are answered within this time.
+// HTTP/1.1 clients that were connected come again at once, and are answered within this time.
 constexpr Duration kReturnWait = std::chrono::milliseconds(200);
 // Handshakes that were under way when new clients were turned away end within this time.
 constexpr Duration kLastHandshakes = std::chrono::milliseconds(50);
@@ -84,7 +84,7 @@ void ListenerPool::Give(std::shared_ptr<Listener> listener, std::shared_ptr<Http
     return;
   }
   Worker& worker = listener->control_worker();
-  const bool busy = listener->connections() > 0;
+  const bool had_clients = listener->connections() > 0;
   listener->SetAcceptor(farewell);
   if (!taken || std::get<2>(taken.mapped()).ends_with(":0")) {
     listener->TurnAway();
@@ -97,16 +97,14 @@ void ListenerPool::Give(std::shared_ptr<Listener> listener, std::shared_ptr<Http
   parked_.insert_or_assign(key, Parked{.listener = std::move(listener),
                                        .farewell = std::move(farewell),
                                        .timer = std::move(timer),
-                                       .busy = busy});
+                                       .had_clients = had_clients});
 }
 
 void ListenerPool::CloseAll(Worker& control, TimePoint deadline, Task done) {
   std::vector<Key> keys;
-  bool busy = false;
   for (const auto& [key, parked] : parked_) {
     if (std::get<0>(key) == &control) {
       keys.push_back(key);
-      busy = busy || parked.busy || (parked.farewell && parked.farewell->stats().connections > 0);
     }
   }
   auto left = std::make_shared<size_t>(keys.size() + 1);
@@ -117,15 +115,20 @@ void ListenerPool::CloseAll(Worker& control, TimePoint deadline, Task done) {
     }
   };
   for (const Key& key : keys) {
-    Timer& timer = parked_.at(key).timer;
+    Parked& parked = parked_.at(key);
     const auto close = [this, key, deadline, one_less] { Close(key, deadline, one_less); };
-    if (busy) {
-      timer = control.RunAfter(kReturnWait, close);
+    if (MayComeAgain(parked)) {
+      parked.timer = control.RunAfter(kReturnWait, close);
     } else {
       close();
     }
   }
   one_less();
+}
+
+bool ListenerPool::MayComeAgain(const Parked& parked) {
+  return parked.farewell && parked.farewell->speaks_http1() &&
+         (parked.had_clients || parked.farewell->stats().connections > 0);
 }
 
 // Those who took it meanwhile serve it.

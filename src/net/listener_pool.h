@@ -39,10 +39,11 @@ class ListenerPool {
   // Precondition: no acceptor is set by the caller any more.
   void Give(std::shared_ptr<Listener> listener, std::shared_ptr<HttpServer> farewell,
             Duration linger = std::chrono::seconds(5));
-  // The end of the process, for the sockets of this control worker that were given back: clients
-  // that just lost their connection and come again are answered, then new ones are turned away,
-  // those who wait are accepted, and all are answered (at most until `deadline`) before `done` is
-  // called.
+  // The end of the process, for the sockets of this control worker that were given back: new
+  // clients are turned away, those who wait are accepted, and all are answered (at most until
+  // `deadline`) before `done` is called. HTTP/1.1 clients that just lost their connection are first
+  // given the time to come again: for many of them a refused connection is final. gRPC clients
+  // treat it like UNAVAILABLE, and the sooner they begin to wait, the sooner they come back.
   void CloseAll(Worker& control, TimePoint deadline, Task done);
 
   // Listening sockets from the process that started this one. Those that do not listen are dropped.
@@ -56,9 +57,10 @@ class ListenerPool {
     std::shared_ptr<Listener> listener;
     std::shared_ptr<HttpServer> farewell;
     Timer timer;
-    bool busy = false;  // it had clients when it was given back
+    bool had_clients = false;  // when it was given back
     bool turned_away = false;
   };
+  static bool MayComeAgain(const Parked& parked);
   Fd TakeInherited(const SocketAddress& wanted);
   void Close(const Key& key, TimePoint deadline, Task done);
   void CloseNow(const Key& key, TimePoint deadline, Task done);
