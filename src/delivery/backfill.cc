@@ -1,8 +1,6 @@
 // What is sent, and when. What the answers mean: backfill_outcomes.cc.
 #include "delivery/backfill.h"
 
-#include "delivery/backfill_path.h"
-
 #include <algorithm>
 
 namespace gapless::delivery {
@@ -23,24 +21,16 @@ Backfill::Backfill(Loop& loop, journal::Journal& journal, QueueStats& stats, tel
       owner_(std::move(owner)),
       debts_(journal, options_.to.name),
       pacer_(options_.settings.rate) {
-  BuildPaths();
-}
-
-Backfill::~Backfill() { *alive_ = false; }
-
-void Backfill::BuildPaths() {
-  for (size_t i = 0; i < options_.to.paths.size(); ++i) {
-    paths_.push_back(std::make_unique<Path>(*this, i, options_.to));
-  }
+  level_ = std::make_unique<LevelSender>(options_.to, 0, static_cast<LevelSender::Client&>(*this));
 }
 
 void Backfill::Reconfigure(Options options) {
   TakeBack();
-  std::ranges::move(paths_, std::back_inserter(old_paths_));
-  paths_.clear();
+  level_->Detach();
+  former_.push_back(std::move(level_));
   options_ = std::move(options);
   pacer_.SetRate(options_.settings.rate);
-  BuildPaths();
+  level_ = std::make_unique<LevelSender>(options_.to, 0, static_cast<LevelSender::Client&>(*this));
 }
 
 void Backfill::Add(journal::Position position) { debts_.Add(position); }
@@ -85,21 +75,18 @@ void Backfill::Pump(bool may_send) {
     }
     Start(*unit);
   }
-  for (auto& path : old_paths_) {
-    if (path->idle()) {
-      loop_.DeferDelete(std::move(path));
+  for (auto& level : former_) {
+    if (level->idle()) {
+      loop_.DeferDelete(std::move(level));
     }
   }
-  std::erase(old_paths_, nullptr);
+  std::erase(former_, nullptr);
   ArmWake(may_send);
 }
 
 // Half of the slots stay free for live data.
 bool Backfill::HasRoom() const {
-  return std::ranges::all_of(paths_, [this](const auto& path) {
-    const size_t slots = path->sender().settings().queue.num_consumers;
-    return path->sender().HasRoom() && under_way_ < std::max<size_t>(1, slots / 2);
-  });
+  return level_->HasRoom() && under_way_ < std::max<size_t>(1, level_->slots() / 2);
 }
 
 Unit* Backfill::NextRefused() {
@@ -117,7 +104,7 @@ Unit* Backfill::NextRefused() {
 }
 
 Unit* Backfill::Next() {
-  Lanes busy = BusyLanesOf(paths_);  // and what waits before the unit
+  Lanes busy = level_->busy_lanes();  // and what waits before the unit
   bool held_up = false;
   for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
     Unit& unit = units_.at(*it);
@@ -150,7 +137,7 @@ Unit* Backfill::Next() {
 // stays, the others wait.
 void Backfill::CutToSize(UnitParts& parts) {
   const bool limited = options_.batch && options_.batch->sizer == Sizer::kItems;
-  const uint64_t max = ItemCapOf(paths_, limited ? options_.batch->max_size : 0);
+  const uint64_t max = level_->ItemCap(limited ? options_.batch->max_size : 0);
   if (max == 0) {
     return;
   }
@@ -193,11 +180,9 @@ void Backfill::Start(Unit& unit) {
   if (std::exchange(unit.loading, true)) {
     return;
   }
-  ReadParts(journal_, unit.parts, [this, id = unit.id, alive = alive_](ReadBatches batches) {
-    if (*alive) {
-      OnLoaded(id, std::move(batches));
-    }
-  });
+  ReadParts(journal_, unit.parts, lifetime_.Guard([this, id = unit.id](ReadBatches batches) {
+    OnLoaded(id, std::move(batches));
+  }));
 }
 
 void Backfill::OnLoaded(uint64_t unit_id, ReadBatches batches) {
@@ -228,44 +213,14 @@ void Backfill::OnLoaded(uint64_t unit_id, ReadBatches batches) {
 }
 
 void Backfill::Send(Unit& unit) {
-  if ((unit.lanes & BusyLanesOf(paths_)) != 0) {
+  if ((unit.lanes & level_->busy_lanes()) != 0) {
     Release(unit);
     Wait(unit, /*front=*/true);  // taken while it was read
     return;
   }
   pacer_.Spend(unit.batch.raw_size, loop_.Now());
-  unit.paths.assign(paths_.size(), {});
-  const uint64_t id = unit.id;
-  for (size_t i = 0; i < paths_.size(); ++i) {
-    // Processors may refuse the batch or leave nothing of it, and that may end the unit.
-    if (!SendOnPath(unit, i) || !units_.contains(id)) {
-      return;
-    }
-  }
-}
-
-bool Backfill::SendOnPath(Unit& unit, size_t index) {
-  Path& path = *paths_[index];
-  otlp::Batch batch = unit.batch;
-  batch.context.reset();  // its client is long gone
-  for (const auto& processor : path.processors()) {
-    auto processed = processor->Process(std::move(batch));
-    if (!processed.ok()) {
-      Release(unit);
-      OnRejected(unit,
-                 {.outcome = OutcomeClass::kRejected, .status = processed.status(), .warning = {}});
-      return false;
-    }
-    if (!*processed) {
-      OnPathDone(unit, index, {.warning = {}});
-      return true;
-    }
-    batch = std::move(**processed);
-  }
-  unit.paths[index].sent_items = batch.items;
-  unit.paths[index].delivery = path.Send(
-      {.batch = std::move(batch), .deadline = std::nullopt, .lanes = unit.lanes}, unit.id);
-  return true;
+  unit.batch.context.reset();  // its client is long gone
+  level_->Send(unit, {.batch = {}, .deadline = std::nullopt, .lanes = unit.lanes});
 }
 
 void Backfill::TakeBack() {
@@ -300,24 +255,11 @@ void Backfill::Forget() {
 
 // The unit is not under way any more; attempts that run on may still deliver it.
 void Backfill::Release(Unit& unit) {
-  if (!unit.level) {
-    return;
+  if (unit.level) {
+    level_->Release(unit);
+    unit.level.reset();
+    --under_way_;
   }
-  unit.level.reset();
-  --under_way_;
-  for (size_t i = 0; i < unit.paths.size(); ++i) {
-    const Unit::Path& path = unit.paths[i];
-    if (path.delivery == 0) {
-      continue;
-    }
-    if (path.done) {
-      ++unit.copies;  // another path of the level has it already
-    } else if (paths_[i]->Release(path.delivery)) {
-      ++unit.copies;
-      ++unit.tracks[0].late;
-    }
-  }
-  unit.paths.clear();
 }
 
 void Backfill::Wait(Unit& unit, bool front) {

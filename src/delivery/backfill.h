@@ -6,9 +6,11 @@
 // counted. One per level of a failover; home loop.
 #pragma once
 
+#include "base/lifetime.h"
 #include "base/loop.h"
 #include "delivery/assemble.h"
 #include "delivery/debt_book.h"
+#include "delivery/level_sender.h"
 #include "delivery/pacer.h"
 #include "delivery/queue_level.h"
 #include "delivery/queue_stats.h"
@@ -28,7 +30,7 @@
 
 namespace gapless::delivery {
 
-class Backfill {
+class Backfill final : private LevelSender::Client {
  public:
   struct Options {
     BackfillSettings settings;
@@ -57,7 +59,6 @@ class Backfill {
   // All references outlive it. The options name the reader to whom is owed.
   Backfill(Loop& loop, journal::Journal& journal, QueueStats& stats, telemetry::Logger log,
            Options options, Owner owner);
-  ~Backfill();
   Backfill(const Backfill&) = delete;
   Backfill& operator=(const Backfill&) = delete;
 
@@ -92,7 +93,6 @@ class Backfill {
   size_t under_way() const { return under_way_; }
 
  private:
-  class Path;
   // From the first unit until nothing is owed any more.
   struct Run {
     TimePoint began{};
@@ -104,7 +104,6 @@ class Backfill {
     uint32_t attempts = 0;
   };
 
-  void BuildPaths();
   bool HasRoom() const;
   Unit* Next();
   // What the level refused before it had taken anything.
@@ -114,13 +113,20 @@ class Backfill {
   void Start(Unit& unit);
   void OnLoaded(uint64_t unit_id, ReadBatches batches);
   void Send(Unit& unit);
-  bool SendOnPath(Unit& unit, size_t index);
 
-  void OnAttempt(uint64_t unit_id, const AttemptResult& result);
-  void OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end, const AttemptResult& result);
-  void OnPathDone(Unit& unit, size_t path, const AttemptResult& result);
-  // `alone`: its level had no other path.
-  void OnLate(uint64_t unit_id, bool alone, const AttemptResult& result);
+  // LevelSender. Of connections and room the queue's own client hears, and wakes the backfill.
+  Unit* FindUnit(uint64_t id) override;
+  void OnAttempt(LevelSender& level, size_t path, Unit& unit, const AttemptResult& result) override;
+  void OnPathDelivered(LevelSender& level, size_t path, Unit& unit,
+                       const AttemptResult& result) override;
+  void OnDelivered(LevelSender& level, Unit& unit, const LevelSender::Taken& taken,
+                   const AttemptResult& result) override;
+  void OnFailed(LevelSender& level, Unit& unit, DeliveryEnd end,
+                const AttemptResult& result) override;
+  void OnLate(LevelSender& level, uint64_t unit_id, const AttemptResult& result) override;
+  void OnNews(LevelSender&, size_t, LevelSender::News, const Status&) override {}
+  void OnRoom() override {}
+
   void OnRejected(Unit& unit, const AttemptResult& result);
   void OnGaveUp(Unit& unit);
   void Paid(Unit& unit, uint64_t items, uint64_t copies);
@@ -149,8 +155,8 @@ class Backfill {
   Owner owner_;
   DebtBook debts_;
   Pacer pacer_;
-  std::vector<std::unique_ptr<Path>> paths_;
-  std::vector<std::unique_ptr<Path>> old_paths_;  // until their late answers are in
+  std::unique_ptr<LevelSender> level_;
+  std::vector<std::unique_ptr<LevelSender>> former_;  // until their late answers are in
   std::map<uint64_t, Unit> units_;  // of each, tracks[0] and, while it is under way, level 0
   std::deque<uint64_t> waiting_;    // units that were under way before, in the order of sending
   std::unordered_map<uint64_t, Awaited> awaited_;
@@ -165,7 +171,7 @@ class Backfill {
   telemetry::Sampled failures_log_{1, std::chrono::seconds(30)};
   std::optional<TimePoint> wake_at_;
   Timer wake_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace gapless::delivery

@@ -1,6 +1,5 @@
 // What the answers to old data mean: paid, cut, tried again, or given up for a named reason.
 #include "delivery/backfill.h"
-#include "delivery/backfill_path.h"
 
 #include <algorithm>
 #include <bit>
@@ -15,20 +14,21 @@ constexpr uint32_t kRefusals = 16;
 
 }  // namespace
 
-void Backfill::OnAttempt(uint64_t unit_id, const AttemptResult& result) {
-  const auto it = units_.find(unit_id);
-  if (it == units_.end()) {
-    return;
-  }
+Unit* Backfill::FindUnit(uint64_t id) {
+  const auto it = units_.find(id);
+  return it == units_.end() ? nullptr : &it->second;
+}
+
+void Backfill::OnAttempt(LevelSender&, size_t, Unit& unit, const AttemptResult& result) {
+  const uint64_t id = unit.id;
   owner_.attempted(result);
-  if (!units_.contains(unit_id)) {
+  if (FindUnit(id) == nullptr) {
     return;
   }
   if (result.outcome == OutcomeClass::kOk) {
     ++successes_;
     return;
   }
-  Unit& unit = it->second;
   unit.copies += (result.unknown ? 1 : 0) + (result.resent ? 1 : 0);
   failures_log_.Log(log_, telemetry::LogLevel::kInfo, loop_.Now(),
                     "backfill: an attempt failed and is made again",
@@ -55,68 +55,46 @@ void Backfill::OnAttempt(uint64_t unit_id, const AttemptResult& result) {
   }
 }
 
-void Backfill::OnEnd(size_t path, uint64_t unit_id, DeliveryEnd end, const AttemptResult& result) {
-  const auto it = units_.find(unit_id);
-  if (it == units_.end()) {
-    return;
-  }
-  Unit& unit = it->second;
-  switch (end) {
-    case DeliveryEnd::kDelivered:
-      OnPathDone(unit, path, result);
-      return;
-    case DeliveryEnd::kRejected:
-      Release(unit);
-      OnRejected(unit, result);
-      return;
-    case DeliveryEnd::kGaveUp:
-      Release(unit);
-      OnGaveUp(unit);
-      return;
-    case DeliveryEnd::kLate:
-      return;
-  }
-}
-
-void Backfill::OnPathDone(Unit& unit, size_t path, const AttemptResult& result) {
-  Unit::Path& state = unit.paths[path];
-  state.done = true;
-  state.refused_items = std::min<uint64_t>(result.rejected_items, state.sent_items);
+void Backfill::OnPathDelivered(LevelSender&, size_t path, Unit& unit, const AttemptResult& result) {
+  const Unit::Path& state = unit.paths[path];
   unit.copies += result.resent ? 1 : 0;
   if (state.sent_items > 0) {
     stats_.Sent(options_.level, path, state.sent_items - state.refused_items);
   }
-  if (!std::ranges::all_of(unit.paths, &Unit::Path::done)) {
-    return;
+}
+
+void Backfill::OnDelivered(LevelSender&, Unit& unit, const LevelSender::Taken& taken,
+                           const AttemptResult&) {
+  CountGivenUp(taken.refused, "partial_success");
+  Paid(unit, taken.delivered, unit.copies);
+}
+
+void Backfill::OnFailed(LevelSender&, Unit& unit, DeliveryEnd end, const AttemptResult& result) {
+  Release(unit);
+  if (end == DeliveryEnd::kRejected) {
+    OnRejected(unit, result);
+  } else {
+    OnGaveUp(unit);
   }
-  uint64_t sent = 0;
-  uint64_t refused = unit.items;
-  for (const Unit::Path& each : unit.paths) {
-    sent = std::max<uint64_t>(sent, each.sent_items);
-    refused = std::min(refused, each.refused_items);
-  }
-  CountGivenUp(std::min(refused, sent), "partial_success");
-  Paid(unit, sent - std::min(refused, sent), unit.copies);
 }
 
 // An attempt that went on after its unit was taken back has ended.
-void Backfill::OnLate(uint64_t unit_id, bool alone, const AttemptResult& result) {
-  const auto it = units_.find(unit_id);
-  if (it == units_.end()) {
+void Backfill::OnLate(LevelSender& level, uint64_t unit_id, const AttemptResult& result) {
+  Unit* unit = FindUnit(unit_id);
+  if (unit == nullptr) {
     return;
   }
-  Unit& unit = it->second;
-  if (unit.tracks[0].late > 0) {
-    --unit.tracks[0].late;
+  if (unit->tracks[0].late > 0) {
+    --unit->tracks[0].late;
   }
-  if (result.outcome == OutcomeClass::kOk && alone && !unit.level) {
+  if (result.outcome == OutcomeClass::kOk && level.paths() == 1 && !unit->level) {
     std::erase(waiting_, unit_id);
-    stats_.Sent(options_.level, 0, unit.items);
-    Paid(unit, unit.items, unit.copies - (result.resent ? 0 : 1));
+    stats_.Sent(options_.level, 0, unit->items);
+    Paid(*unit, unit->items, unit->copies - (result.resent ? 0 : 1));
     return;
   }
   if (result.outcome != OutcomeClass::kOk && !result.unknown && !result.resent) {
-    --unit.copies;  // it did not deliver, that is known now
+    --unit->copies;  // it did not deliver, that is known now
   }
   Wake();
 }
@@ -189,13 +167,8 @@ bool Backfill::MayCut(const Unit& unit) {
 bool Backfill::IsProved() { return delivered_items_ > 0 || owner_.proved(); }
 
 void Backfill::CutInTwo(Unit& unit) {
-  if (unit.parts.size() == 1) {
-    auto [first, second] = CutInHalf(unit.parts);
-    Cut(unit, {std::move(first), std::move(second)});
-    return;
-  }
-  const auto middle = unit.parts.begin() + static_cast<ptrdiff_t>(unit.parts.size() / 2);
-  Cut(unit, {{unit.parts.begin(), middle}, {middle, unit.parts.end()}});
+  auto [first, second] = unit.parts.size() == 1 ? CutInHalf(unit.parts) : HalveRecords(unit.parts);
+  Cut(unit, {std::move(first), std::move(second)});
 }
 
 // The pieces take its place; they keep in mind who got through since it first failed.

@@ -30,7 +30,8 @@ void Backlog::Refresh() {
   while (const auto info = journal_.NextPending(next_)) {
     unread_.Add(info->position);
     items_ += info->items;
-    bytes_ += info->bytes;
+    groups_.Add(MetadataGroups::KeyOf(info->metadata),
+                {.items = info->items, .bytes = info->bytes});
     next_ = info->position + 1;
   }
 }
@@ -84,10 +85,11 @@ UnitPart Backlog::Consume(const journal::RecordInfo& info, uint32_t count) {
   if (count == left) {
     unread_.Remove(info.position);
     offsets_.erase(info.position);
-    bytes_ -= std::min<uint64_t>(bytes_, info.bytes);
   } else {
     offsets_[info.position] = first + count;
   }
+  groups_.Remove(MetadataGroups::KeyOf(info.metadata),
+                 {.items = count, .bytes = count == left ? info.bytes : 0});
   return part;
 }
 
@@ -116,6 +118,9 @@ uint32_t Backlog::Fit(const journal::RecordInfo& info, const Limits& limits) con
     const bool too_much =
         items > 0 && (bytes + info.bytes > kCatchUpBytes || items + fit > kCatchUpItems);
     return too_much ? 0 : static_cast<uint32_t>(fit);
+  }
+  if (items > 0 && bytes + info.bytes > kUnitBytesMax) {
+    return 0;
   }
   const BatchSettings& batch = *options_.batch;
   const uint64_t bytes_each = std::max<uint64_t>(1, info.bytes / std::max<uint32_t>(1, info.items));
@@ -155,29 +160,48 @@ UnitParts Backlog::Take(WallTime now, const Limits& limits) {
   return ordered() ? TakeByLane(now, limits) : TakeByArrival(now, limits);
 }
 
-std::optional<journal::RecordInfo> Backlog::FirstByArrival() {
-  while (const auto position = First()) {
-    if (auto info = InfoAt(*position)) {
-      return info;
-    }
+bool Backlog::IsRipe(const journal::RecordInfo& first, const MetadataGroups::Amount& group,
+                     WallTime now, const Limits& limits) {
+  const bool enough = IsEnough(group.items, group.bytes, limits);
+  if (limits.flush || enough || HasWaited(first, now)) {
+    taken_ = {.by_size = enough, .metadata = first.metadata};
+    return true;
   }
-  items_ = 0;
-  bytes_ = 0;
+  const WallTime at = first.arrival + merging().flush_timeout;
+  flush_at_ = flush_at_ ? std::min(*flush_at_, at) : at;
+  return false;
+}
+
+std::optional<journal::RecordInfo> Backlog::FirstByArrival(WallTime now, const Limits& limits) {
+  std::vector<MetadataGroups::Key> waiting;
+  std::optional<journal::Position> at = First();
+  for (size_t scanned = 0; at && scanned < kScanMax; ++scanned) {
+    const auto info = InfoAt(*at);
+    const MetadataGroups::Key key = info ? MetadataGroups::KeyOf(info->metadata) : 0;
+    if (info && std::ranges::find(waiting, key) == waiting.end()) {
+      if (IsRipe(*info, groups_.Of(key), now, limits)) {
+        return info;
+      }
+      waiting.push_back(key);
+      if (waiting.size() >= groups_.size()) {
+        return std::nullopt;
+      }
+    }
+    at = unread_.FirstAtLeast(*at + 1);
+  }
+  if (unread_.empty()) {
+    items_ = 0;
+    groups_.Clear();
+  }
   return std::nullopt;
 }
 
 UnitParts Backlog::TakeByArrival(WallTime now, const Limits& limits) {
-  const auto first = FirstByArrival();
+  const auto first = FirstByArrival(now, limits);
   if (!first) {
     return {};
   }
-  const bool enough = IsEnough(items_, bytes_, limits);
-  if (!limits.flush && !enough && !HasWaited(*first, now)) {
-    flush_at_ = first->arrival + merging().flush_timeout;
-    return {};
-  }
   ++turns_;
-  taken_ = {.by_size = enough, .metadata = first->metadata};
   UnitParts parts;
   std::optional<journal::Position> at = first->position;
   for (size_t scanned = 0; at && scanned < kScanMax; ++scanned) {
@@ -203,7 +227,7 @@ void Backlog::FillWindow() {
   }
 }
 
-std::optional<journal::RecordInfo> Backlog::FirstByLane(Lanes busy, LaneWindow::Slot& slot) {
+std::optional<journal::RecordInfo> Backlog::NextByLane(Lanes busy, LaneWindow::Slot& slot) {
   while (const auto first = window_.First(busy, 0)) {
     slot = *first;
     if (auto info = InfoAt(slot.position)) {
@@ -214,21 +238,31 @@ std::optional<journal::RecordInfo> Backlog::FirstByLane(Lanes busy, LaneWindow::
   return std::nullopt;
 }
 
-UnitParts Backlog::TakeByLane(WallTime now, const Limits& limits) {
+std::optional<journal::RecordInfo> Backlog::FirstByLane(WallTime now, Limits& limits,
+                                                        LaneWindow::Slot& slot) {
+  while (const auto first = NextByLane(limits.busy, slot)) {
+    MetadataGroups::Amount group = groups_.Of(MetadataGroups::KeyOf(first->metadata));
+    group.items = std::min(group.items, window_.ItemsBeside(limits.busy));
+    group.bytes = std::min(group.bytes, window_.BytesBeside(limits.busy));
+    if (IsRipe(*first, group, now, limits)) {
+      return first;
+    }
+    if (groups_.size() == 1 || slot.lanes == 0) {
+      return std::nullopt;
+    }
+    limits.busy |= slot.lanes;
+  }
+  return std::nullopt;
+}
+
+UnitParts Backlog::TakeByLane(WallTime now, Limits limits) {
   FillWindow();
   LaneWindow::Slot slot;
-  const auto first = FirstByLane(limits.busy, slot);
+  const auto first = FirstByLane(now, limits, slot);
   if (!first) {
     return {};
   }
-  const bool enough =
-      IsEnough(window_.ItemsBeside(limits.busy), window_.BytesBeside(limits.busy), limits);
-  if (!limits.flush && !enough && !HasWaited(*first, now)) {
-    flush_at_ = first->arrival + merging().flush_timeout;
-    return {};
-  }
   ++turns_;
-  taken_ = {.by_size = enough, .metadata = first->metadata};
   UnitParts parts = Gather(*first, slot, limits);
   std::ranges::sort(parts, {}, &UnitPart::position);
   return parts;
@@ -270,6 +304,11 @@ UnitParts Backlog::Gather(const journal::RecordInfo& first, LaneWindow::Slot slo
     slot = *next;
     info = InfoAt(slot.position);
   }
+}
+
+bool Backlog::TooManyGroups(const std::shared_ptr<const otlp::Metadata>& metadata) const {
+  const uint64_t max = options_.batch ? options_.batch->groups_max : 0;
+  return max > 0 && groups_.size() >= max && !groups_.Contains(MetadataGroups::KeyOf(metadata));
 }
 
 void Backlog::SetByteCap(size_t bytes, WallTime until) {

@@ -9,6 +9,7 @@
 
 #include "base/loop.h"
 #include "delivery/lane_window.h"
+#include "delivery/metadata_groups.h"
 #include "delivery/settings.h"
 #include "delivery/unit.h"
 #include "journal/interval_set.h"
@@ -67,6 +68,9 @@ class Backlog {
   // Merged units stay below this many bytes until then: a peer refused more. The smallest holds.
   void SetByteCap(size_t bytes, WallTime until);
 
+  // Whether a record with this metadata would begin one more group than merging may have at once.
+  bool TooManyGroups(const std::shared_ptr<const otlp::Metadata>& metadata) const;
+
   bool empty() const { return unread_.empty(); }
   uint64_t items() const { return items_; }
   uint64_t records() const { return unread_.size(); }
@@ -77,13 +81,20 @@ class Backlog {
   bool ordered() const { return options_.order == Order::kFifo; }
 
   UnitParts TakeByArrival(WallTime now, const Limits& limits);
-  std::optional<journal::RecordInfo> FirstByArrival();
+  // The first record whose group has enough, or has waited long enough.
+  std::optional<journal::RecordInfo> FirstByArrival(WallTime now, const Limits& limits);
   std::optional<journal::Position> First() const;
 
   void FillWindow();
-  UnitParts TakeByLane(WallTime now, const Limits& limits);
-  // The first record that may go, its place in the window with it.
-  std::optional<journal::RecordInfo> FirstByLane(Lanes busy, LaneWindow::Slot& slot);
+  UnitParts TakeByLane(WallTime now, Limits limits);
+  // The same among those that may go, its place in the window with it. Lanes of groups that wait
+  // for company are busy from then on.
+  std::optional<journal::RecordInfo> FirstByLane(WallTime now, Limits& limits,
+                                                 LaneWindow::Slot& slot);
+  std::optional<journal::RecordInfo> NextByLane(Lanes busy, LaneWindow::Slot& slot);
+  // Whether a unit may begin with this record, of whose group so much can go; if not, when.
+  bool IsRipe(const journal::RecordInfo& first, const MetadataGroups::Amount& group, WallTime now,
+              const Limits& limits);
   UnitParts Gather(const journal::RecordInfo& first, LaneWindow::Slot slot, const Limits& limits);
 
   // The record at `position`; none if the journal gave it up meanwhile (damaged), and then it is
@@ -107,7 +118,7 @@ class Backlog {
   journal::Position next_ = 1;  // the first position not yet known
   journal::Position live_from_ = 1;
   uint64_t items_ = 0;
-  uint64_t bytes_ = 0;
+  MetadataGroups groups_;
   size_t byte_cap_ = 0;  // zero: none
   WallTime byte_cap_until_{};
   uint32_t turns_ = 0;

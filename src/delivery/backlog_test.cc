@@ -77,6 +77,60 @@ TEST_F(BacklogTest, MergesUpToTheSizeThatIsWanted) {
   EXPECT_EQ(Take(/*flush=*/true), (Parts{Whole(4, 4), Whole(5, 4)}));
 }
 
+TEST_F(BacklogTest, ManyTenantsGetBatchesOfTheFullSizeEach) {
+  for (const Order order : {Order::kArrival, Order::kFifo}) {
+    Merge({.flush_timeout = milliseconds(200), .min_size = 10, .metadata_keys = {}}, order);
+    for (int i = 0; i < 9; ++i) {
+      Put(1, {{"tenant", "a"}});
+      Put(1, {{"tenant", "b"}});
+      Put(1, {{"tenant", "c"}});
+    }
+    EXPECT_TRUE(Take().empty()) << "27 items, but no tenant has ten";
+    Put(1, {{"tenant", "b"}});
+    EXPECT_EQ(Take().size(), 10U);
+    EXPECT_EQ((*backlog_.taken().metadata)[0].second, "b");
+    EXPECT_TRUE(Take().empty());
+    loop_.AdvanceBy(milliseconds(200));
+    EXPECT_EQ(Take().size(), 9U);
+    EXPECT_EQ(Take().size(), 9U);
+    EXPECT_TRUE(Take().empty());
+  }
+}
+
+TEST_F(BacklogTest, OneMoreTenantThanTheLimitIsTooMany) {
+  Merge({.min_size = 10, .metadata_keys = {"tenant"}, .groups_max = 2});
+  const auto tenant = [](const char* name) {
+    return std::make_shared<const otlp::Metadata>(otlp::Metadata{{"tenant", name}});
+  };
+  EXPECT_FALSE(backlog_.TooManyGroups(tenant("a")));
+  Put(1, *tenant("a"));
+  Put(1, *tenant("b"));
+  backlog_.Refresh();
+  EXPECT_FALSE(backlog_.TooManyGroups(tenant("b")));
+  EXPECT_TRUE(backlog_.TooManyGroups(tenant("c")));
+  Take(/*flush=*/true);
+  EXPECT_FALSE(backlog_.TooManyGroups(tenant("c"))) << "a group ends with its data";
+}
+
+TEST_F(BacklogTest, AMergedUnitOfLargeRecordsHasALimit) {
+  for (const Order order : {Order::kArrival, Order::kFifo}) {
+    Merge({.flush_timeout = Duration::zero(), .min_size = 1'000'000, .metadata_keys = {}}, order);
+    constexpr size_t kRecord = size_t{4} << 20;
+    for (int i = 0; i < 8; ++i) {
+      Put(1, {}, kRecord);
+    }
+    size_t records = 0;
+    while (records < 8) {
+      const size_t taken = Take().size();
+      ASSERT_GT(taken, 0U);
+      EXPECT_LE(backlog_.taken().bytes, kUnitBytesMax);
+      records += taken;
+    }
+    Put(1, {}, kUnitBytesMax + 1);
+    EXPECT_EQ(Take().size(), 1U) << "a single record may be larger";
+  }
+}
+
 TEST_F(BacklogTest, WhatWaitedForTheTimeoutGoes) {
   Merge({.flush_timeout = milliseconds(200), .min_size = 100, .metadata_keys = {}});
   const WallTime arrival = loop_.WallNow();

@@ -9,7 +9,7 @@ namespace gapless::delivery {
 namespace {
 
 // A merged unit of old data is kept small: it competes with live data.
-constexpr uint64_t kUnitBytesMax = uint64_t{1} << 20;
+constexpr uint64_t kOwedBytesMax = uint64_t{1} << 20;
 constexpr size_t kExpireMax = 10'000;
 
 }  // namespace
@@ -48,7 +48,7 @@ UnitParts DebtBook::Take(const std::optional<BatchSettings>& batch) {
     if (first) {
       const bool by_bytes = batch->sizer == Sizer::kBytes;
       const uint64_t size = by_bytes ? bytes + info->bytes : items + info->items;
-      if (!SameMetadata(*first, *info) || bytes + info->bytes > kUnitBytesMax ||
+      if (!SameMetadata(*first, *info) || bytes + info->bytes > kOwedBytesMax ||
           (batch->max_size > 0 && size > batch->max_size)) {
         break;
       }

@@ -41,5 +41,29 @@ TEST(QueueOffTest, ATrialWhoseShareRanOutGoesOnAtAnotherLevel) {
   EXPECT_EQ(bench.ledger().pending.items, 0U);
 }
 
+TEST(QueueOffTest, AClientThatLeavesWhileItsRecordIsCutTakesEveryPieceAlong) {
+  BenchSettings settings;
+  settings.levels = {1};
+  settings.ack = Ack::kSettled;
+  settings.withdraw = true;
+  settings.delivery.queue.num_consumers = 1;  // pieces wait for each other
+  QueueBench bench(settings);
+  bench.peers[0]->max_bytes = 1;
+  const size_t index = bench.Put(8, seconds(60));
+  while (bench.peers[0]->attempts == 0) {
+    bench.Run(milliseconds(1));
+  }
+  bench.peers[0]->mode = SimPeer::Mode::kHangs;
+  bench.Run(milliseconds(100));
+  EXPECT_EQ(bench.ledger().pending.items, 8U);
+  bench.contexts[index]->cancelled = true;
+  bench.Run(milliseconds(100));
+  ASSERT_TRUE(bench.answers[index].has_value());
+  EXPECT_EQ(bench.answers[index]->code(), Code::kCancelled);
+  EXPECT_EQ(bench.ledger().pending.items, 0U);
+  EXPECT_EQ(bench.Dropped(journal::DropReason::kWithdrawn), 8U);
+  EXPECT_TRUE(bench.ledger().Balanced());
+}
+
 }  // namespace
 }  // namespace gapless::delivery

@@ -37,15 +37,6 @@ std::string_view ErrorType(const Status& error) {
   return kNames[static_cast<size_t>(error.code())];
 }
 
-size_t HashOf(const otlp::Metadata& metadata) {
-  size_t hash = 0;
-  for (const auto& [key, value] : metadata) {
-    hash = hash * 31 + std::hash<std::string>()(key);
-    hash = hash * 31 + std::hash<std::string>()(value);
-  }
-  return hash;
-}
-
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // Values of otelcol_connector_failover_level_state.
@@ -267,7 +258,7 @@ void QueueStats::Merged(const std::string& processor, const Backlog::Taken& take
   }
   merging_.size.Observe(static_cast<double>(taken.items));
   merging_.bytes.Observe(static_cast<double>(taken.bytes));
-  const size_t combination = taken.metadata ? HashOf(*taken.metadata) : 0;
+  const MetadataGroups::Key combination = MetadataGroups::KeyOf(taken.metadata);
   if (merging_.combinations.size() < kCombinationsMax &&
       merging_.combinations.insert(combination).second) {
     merging_.cardinality.Add(1);

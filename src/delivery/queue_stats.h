@@ -4,6 +4,7 @@
 #include "delivery/admission.h"
 #include "delivery/backlog.h"
 #include "delivery/outcome.h"
+#include "delivery/queue_status.h"
 #include "delivery/router.h"
 #include "journal/journal.h"
 #include "telemetry/metrics.h"
@@ -15,8 +16,6 @@
 #include <vector>
 
 namespace gapless::delivery {
-
-struct QueueStatus;
 
 // Home loop only; a scrape reads the values from any thread.
 class QueueStats {
@@ -80,7 +79,7 @@ class QueueStats {
     telemetry::Counter by_size;
     telemetry::Counter by_timeout;
     telemetry::Gauge cardinality;
-    std::set<size_t> combinations;  // hashes of metadata, kCombinationsMax at most
+    std::set<MetadataGroups::Key> combinations;  // hashes of metadata, kCombinationsMax at most
   };
   Merging merging_;
   std::vector<telemetry::Gauge> states_;

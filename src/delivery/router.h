@@ -152,6 +152,15 @@ class Router {
   std::vector<RouterAction> Reconfigure(RouterConfig config, TimePoint now);
   // State for a restart, as text; a level that was down then is probed before it is used.
   std::string Save() const;
+  // What Save writes of each level, to see whether it has changed.
+  struct Remembered {
+    bool up = true;
+    Override word = Override::kAuto;
+    Duration hold{};  // zero: as configured
+    bool operator==(const Remembered&) const = default;
+  };
+  bool Remembers(const std::vector<Remembered>& known) const;
+  std::vector<Remembered> Remember() const;
   std::vector<RouterAction> Restore(std::string_view saved, TimePoint now);
 
  private:
@@ -204,6 +213,7 @@ class Router {
   static constexpr Duration kHoldMax = std::chrono::minutes(5);
 
   Level NewLevel(const RouterConfig::Level& wanted, TimePoint now) const;
+  Remembered RememberedOf(const Level& level) const;
 
   // Whether a failure is one that the configuration lets count.
   bool Counts(const RouterEvent& event) const;

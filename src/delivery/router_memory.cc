@@ -38,6 +38,7 @@ std::vector<RouterAction> Router::Reconfigure(RouterConfig config, TimePoint now
   std::vector<Level> old = std::move(levels_);
   const std::optional<std::string> active_name =
       active_ ? std::optional(old[*active_].name) : std::nullopt;
+  const Duration former_hold = config_.hold;
   config_ = std::move(config);
   levels_.clear();
   active_.reset();
@@ -50,7 +51,8 @@ std::vector<RouterAction> Router::Reconfigure(RouterConfig config, TimePoint now
       Level level = std::move(*it);
       level.name = wanted.name;
       level.members.assign(wanted.members, Member());
-      level.hold = std::max(level.hold, config_.hold);
+      // One that grew, since the level flaps, stays.
+      level.hold = level.hold > former_hold ? std::max(level.hold, config_.hold) : config_.hold;
       level.probe_running = false;
       level.refused.clear();
       level.good_probes = 0;
@@ -71,11 +73,31 @@ std::vector<RouterAction> Router::Reconfigure(RouterConfig config, TimePoint now
   return actions;
 }
 
+Router::Remembered Router::RememberedOf(const Level& level) const {
+  return {.up = level.state == LevelState::kHealthy,
+          .word = level.word,
+          .hold = level.hold > config_.hold ? level.hold : Duration::zero()};
+}
+
+bool Router::Remembers(const std::vector<Remembered>& known) const {
+  return std::ranges::equal(levels_, known, [this](const Level& level, const Remembered& before) {
+    return RememberedOf(level) == before;
+  });
+}
+
+std::vector<Router::Remembered> Router::Remember() const {
+  std::vector<Remembered> levels;
+  std::ranges::transform(levels_, std::back_inserter(levels),
+                         [this](const Level& level) { return RememberedOf(level); });
+  return levels;
+}
+
 std::string Router::Save() const {
   std::string text;
-  for (const Level& level : levels_) {
-    text += fmt::format("{}\t{}\t{}\t{}\n", level.state == LevelState::kHealthy ? "up" : "down",
-                        ToString(level.word), level.hold.count(), level.name);
+  const std::vector<Remembered> remembered = Remember();
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    text += fmt::format("{}\t{}\t{}\t{}\n", remembered[i].up ? "up" : "down",
+                        ToString(remembered[i].word), remembered[i].hold.count(), levels_[i].name);
   }
   return text;
 }

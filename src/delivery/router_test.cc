@@ -400,6 +400,19 @@ TEST(RouterTest, APlainExporterRecoversWithinASecond) {
 
 // --- hold ---
 
+TEST(RouterTest, ALoweredHoldCountsAfterAReloadAndARestart) {
+  RouterConfig config = RouterBench::Config({1, 1});
+  config.hold = minutes(3);
+  RouterBench bench(config);
+  const std::string saved = bench.router.Save();
+  config.hold = seconds(2);
+  bench.router.Reconfigure(config, bench.now);
+  EXPECT_EQ(bench.router.hold(0), seconds(2));
+  Router restarted(config, bench.now);
+  restarted.Restore(saved, bench.now);
+  EXPECT_EQ(restarted.hold(0), seconds(2));
+}
+
 TEST(RouterTest, HoldKeepsAFlappingLevelDownAndDoublesUpToFiveMinutes) {
   RouterConfig config = RouterBench::Config({1, 1});
   config.retry_interval = seconds(1);

@@ -1,9 +1,9 @@
-// The queue's life: levels, changes of the configuration, the end.
 #include "delivery/sending_queue.h"
 
-#include "delivery/path_client.h"
+#include "base/retry_delay.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gapless::delivery {
 namespace {
@@ -11,84 +11,198 @@ namespace {
 constexpr Duration kPublishInterval = std::chrono::milliseconds(500);
 // A durable journal waits this long for attempts in flight when the process leaves.
 constexpr Duration kDurableGrace = std::chrono::seconds(2);
+// When a record that is just being tried is looked at again.
+constexpr Duration kExpireAgain = std::chrono::seconds(1);
 
-RouterConfig WithLevels(RouterConfig config, const std::vector<QueueLevel>& levels) {
-  config.levels.clear();
-  for (const QueueLevel& level : levels) {
-    config.levels.push_back({.name = level.name, .members = level.paths.size()});
+Status ShuttingDown() { return Unavailable("shutting down").WithRetryAfter(kClientRetryDelay); }
+
+// max_elapsed_time of the most patient sender; zero: one waits for ever.
+Duration LongestSeries(const SendingQueueOptions& options) {
+  Duration longest{};
+  for (const QueueLevel& level : options.levels) {
+    for (const QueueLevel::Path& path : level.paths) {
+      const RetrySettings& retry = path.sender->settings().retry;
+      if (retry.max_elapsed_time == Duration::zero()) {
+        return Duration::zero();
+      }
+      longest = std::max(longest, retry.max_elapsed_time);
+    }
   }
-  return config;
+  return longest;
 }
 
 }  // namespace
 
-Backlog::Options SendingQueue::BacklogOptionsOf(const SendingQueueOptions& options) {
-  // A request that fails over inside the client's call is never merged with another's.
-  // Nor does it wait for another one: its client decides what goes first.
-  return {.batch = options.withdraw ? std::nullopt : options.queue.batch,
-          .order = options.withdraw ? Order::kArrival : options.order};
-}
-
 SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal,
                            SendingQueueOptions options, telemetry::Logger log,
-                           std::unique_ptr<QueueStats> stats, uint64_t seed)
+                           std::unique_ptr<QueueStats> stats)
     : home_(home),
       journal_(std::move(journal)),
       options_(std::move(options)),
       log_(std::move(log)),
       stats_(std::move(stats)),
-      rng_(seed),
-      router_(WithLevels(options_.router, options_.levels), home.Now()),
+      context_{
+          .home = home_, .journal = *journal_, .options = options_, .log = log_, .stats = *stats_},
       admission_(options_.queue),
-      backlog_(*journal_, BacklogOptionsOf(options_)),
-      dead_letter_(home_, [this](uint64_t unit, journal::DropReason reason, bool stored) {
-        OnBuried(unit, reason, stored);
-      }) {
-  dead_letter_.SetTarget(options_.dead_letter);
-  activated_ = home_.Now();
-  start_ = journal_->head();
-  BuildLevels();
-  BuildBackfills();
-  BuildHealthChecks();
-  journal_->ForgetUnregisteredReaders();
+      clients_(home_, {.withdraw =
+                           [this](journal::Position position, const Status& status) {
+                             dispatcher_.DropRecord(position, journal::DropReason::kWithdrawn,
+                                                    status, /*even_sent=*/true);
+                           },
+                       .expire = [this](journal::Position position) { OnExpired(position); }}),
+      blocked_(home_, [this] { AdmitBlocked(); }),
+      dispatcher_(context_, admission_, clients_, *this) {
   Recount();
   // The listener may be called at once, and a level that was down must not get anything by then.
-  for (const RouterAction& action : router_.Restore(journal_->user_state(), home_.Now())) {
-    Act(action);
-  }
+  dispatcher_.Start();
   journal_->SetListener([this] { OnReadable(); });
-  ArmTick();
   publish_ = home_.RunAfter(Duration::zero(), [this] { OnReadable(); });
 }
 
-SendingQueue::~SendingQueue() { *alive_ = false; }
-
-void SendingQueue::BuildLevels() {
-  std::vector<QueueStats::Level> named;
-  levels_.clear();
-  for (size_t i = 0; i < options_.levels.size(); ++i) {
-    LevelRuntime level;
-    QueueStats::Level& names = named.emplace_back();
-    names.name = options_.levels[i].name;
-    for (size_t j = 0; j < options_.levels[i].paths.size(); ++j) {
-      level.paths.push_back(std::make_unique<PathClient>(*this, i, j, options_.levels[i]));
-      names.exporters.push_back(options_.levels[i].paths[j].sender->labels());
-    }
-    levels_.push_back(std::move(level));
+void SendingQueue::Consume(otlp::Batch batch, pipeline::Completion completion) {
+  GAPLESS_DCHECK(home_.InThread());
+  if (life_ != QueueLife::kServing) {
+    completion(ShuttingDown());
+    return;
   }
-  stats_->SetLevels(named);
+  if (batch.items == 0) {
+    completion(OkStatus());
+    return;
+  }
+  if (options_.withdraw && !dispatcher_.failover().router().active()) {
+    completion(Unavailable("no level is usable").WithRetryAfter(kClientRetryDelay));
+    return;
+  }
+  const Turns::Turn turn(dispatcher_.turns());
+  BlockedProducers::Request request{.batch = std::move(batch), .completion = std::move(completion)};
+  if (blocked_.empty()) {
+    Admit(std::move(request));
+  } else {
+    OnFull(std::move(request));
+  }
+}
+
+void SendingQueue::Admit(BlockedProducers::Request request) {
+  if (dispatcher_.source().TooManyGroups(request.batch)) {
+    stats_->EnqueueFailed(request.batch.items);
+    request.completion(Unavailable("too many batcher metadata-value combinations")
+                           .WithRetryAfter(kClientRetryDelay));
+    return;
+  }
+  switch (admission_.Judge(request.batch.items, request.batch.raw_size)) {
+    case Admission::Verdict::kAdmit:
+      Append(std::move(request));
+      return;
+    case Admission::Verdict::kNeverFits:
+      stats_->EnqueueFailed(request.batch.items);
+      request.completion(InvalidArgument("element size too large"));
+      return;
+    case Admission::Verdict::kFull:
+      OnFull(std::move(request));
+      return;
+  }
+}
+
+void SendingQueue::AdmitBlocked() {
+  while (const otlp::Batch* next = blocked_.Next()) {
+    if (admission_.Judge(next->items, next->raw_size) == Admission::Verdict::kFull) {
+      return;
+    }
+    Admit(blocked_.Take());
+  }
+}
+
+void SendingQueue::OnFull(BlockedProducers::Request request) {
+  if (options_.queue.on_full == OnFull::kDropOldest) {
+    DropOldestFor(request.batch);
+    if (admission_.Judge(request.batch.items, request.batch.raw_size) ==
+        Admission::Verdict::kAdmit) {
+      Append(std::move(request));
+      return;
+    }
+  }
+  if (options_.queue.on_full == OnFull::kBlock && blocked_.Add(request)) {
+    return;
+  }
+  stats_->EnqueueFailed(request.batch.items);
+  dispatcher_.settler().failures_log().Log(
+      log_, telemetry::LogLevel::kError, home_.Now(), "Exporting failed. Rejecting data.",
+      {{"error", "sending queue is full"}, {"rejected_items", request.batch.items}});
+  request.completion(Unavailable("sending queue is full").WithRetryAfter(kClientRetryDelay));
+}
+
+void SendingQueue::DropOldestFor(const otlp::Batch& batch) {
+  while (admission_.Judge(batch.items, batch.raw_size) == Admission::Verdict::kFull &&
+         dispatcher_.DropOldest()) {
+  }
+}
+
+void SendingQueue::Append(BlockedProducers::Request request) {
+  admission_.Add(request.batch.items, request.batch.raw_size);
+  ++appending_;
+  otlp::Batch kept = request.batch;
+  journal_->Append(
+      std::move(request.batch),
+      lifetime_.Guard([this, kept = std::move(kept), completion = std::move(request.completion),
+                       recounts = recounts_](Result<journal::Position> position) mutable {
+        OnAppended(std::move(position), std::move(kept), std::move(completion), recounts);
+      }));
+}
+
+void SendingQueue::OnAppended(Result<journal::Position> position, otlp::Batch batch,
+                              pipeline::Completion completion, uint64_t recounts) {
+  const Turns::Turn turn(dispatcher_.turns());
+  --appending_;
+  if (recounts != recounts_) {
+    admission_.Add(batch.items, batch.raw_size);  // Recount did not know of it
+  }
+  if (!position.ok()) {
+    admission_.Remove(batch.items, batch.raw_size);
+    stats_->EnqueueFailed(batch.items);
+    completion(position.status());
+    return;
+  }
+  stats_->Enqueued(batch.items, batch.raw_size);
+  if (options_.ack == Ack::kStored) {
+    completion(OkStatus());
+    return;
+  }
+  clients_.Add(*position, batch.context, std::move(completion),
+               {.withdraw = options_.withdraw, .longest = LongestSeries(options_)});
+}
+
+// wait_for_result: the series of a unit at a sender ends by itself; this is for what waits for a
+// level.
+void SendingQueue::OnExpired(journal::Position position) {
+  if (!dispatcher_.DropRecord(position, journal::DropReason::kExpired,
+                              Unavailable("no level took the data within max_elapsed_time"),
+                              /*even_sent=*/false)) {
+    clients_.ExpireAgain(position, kExpireAgain);
+  }
+}
+
+void SendingQueue::StopBlocking() { blocked_.Refuse(ShuttingDown()); }
+
+void SendingQueue::Recount() {
+  ++recounts_;
+  admission_ = Admission(options_.queue);
+  for (auto info = journal_->NextPending(0); info;
+       info = journal_->NextPending(info->position + 1)) {
+    admission_.Add(info->items, info->bytes);
+  }
 }
 
 void SendingQueue::OnReadable() {
-  if (closing_) {
+  if (life_ == QueueLife::kClosing) {
     return;
   }
-  backlog_.Refresh();
-  Dispatch();
+  dispatcher_.Run();
   if (!publish_.armed()) {
     publish_ = home_.RunAfter(kPublishInterval, [this] {
       stats_->Publish(status(), admission_, home_.WallNow());
-      if (!empty() || !router_.active() || journal_->stats().retained.requests > 0) {
+      const bool idle = empty() && dispatcher_.failover().router().active() &&
+                        journal_->stats().retained.requests == 0;
+      if (!idle) {
         OnReadable();
       }
     });
@@ -96,168 +210,107 @@ void SendingQueue::OnReadable() {
 }
 
 void SendingQueue::Reconfigure(SendingQueueOptions options) {
-  for (auto& [id, unit] : units_) {
-    if (unit.level) {
-      ReleasePaths(unit);
-      unit.trial = false;
-      unit.level.reset();
-      returned_.push_back(id);
-    }
-    // What still runs on a level that stays is waited for, not sent again.
-    std::vector<UnitTrack> tracks(options.levels.size());
-    for (size_t i = 0; i < tracks.size(); ++i) {
-      if (const auto before = LevelNamed(options.levels[i].name)) {
-        tracks[i].late = unit.tracks[*before].late;
-      }
-    }
-    unit.tracks = std::move(tracks);
-  }
-  std::ranges::sort(returned_);
-  for (LevelRuntime& level : levels_) {
-    for (auto& path : level.paths) {
-      path->Detach();
-      old_paths_.push_back(std::move(path));
-    }
-  }
-  options_ = std::move(options);
-  ++config_epoch_;
-  trial_wanted_.reset();
+  const Turns::Turn turn(dispatcher_.turns());
+  dispatcher_.ReleaseAll();
+  const SendingQueueOptions former = std::exchange(options_, std::move(options));
+  life_ = QueueLife::kServing;
+  on_end_ = nullptr;
   Recount();
-  backlog_.SetOptions(BacklogOptionsOf(options_));
-  BuildLevels();
-  BuildBackfills();
-  accepting_ = true;
-  retiring_ = false;
-  on_shutdown_ = nullptr;
-  for (const RouterAction& action :
-       router_.Reconfigure(WithLevels(options_.router, options_.levels), home_.Now())) {
-    Act(action);
-  }
-  ArmTick();
-  BuildHealthChecks();
-  TellRouterOfHealth();
-  dead_letter_.SetTarget(options_.dead_letter);
+  dispatcher_.Reconfigure(former);
   AdmitBlocked();
   OnReadable();
 }
 
 void SendingQueue::Retire(std::move_only_function<void()> done) {
-  accepting_ = false;
-  retiring_ = true;
-  on_shutdown_ = [done = std::move(done)](journal::Amount) mutable { done(); };
-  dead_letter_.Finish();
-  Dispatch();
-  CheckDrained();
+  const Turns::Turn turn(dispatcher_.turns());
+  life_ = QueueLife::kRetired;
+  on_end_ = [done = std::move(done)](journal::Amount) mutable { done(); };
+  dispatcher_.settler().Finish();
+  dispatcher_.Run();
 }
 
 void SendingQueue::Shutdown(TimePoint deadline,
                             std::move_only_function<void(journal::Amount)> done) {
-  accepting_ = false;
-  retiring_ = false;
+  const Turns::Turn turn(dispatcher_.turns());
+  life_ = QueueLife::kLeaving;
   StopBlocking();
-  on_shutdown_ = std::move(done);
+  on_end_ = std::move(done);
   const bool durable = journal_->tier() != "memory";
   const TimePoint until = durable ? std::min(deadline, home_.Now() + kDurableGrace) : deadline;
-  shutdown_ = home_.RunAt(std::max(until, home_.Now()), [this] { FinishShutdown(); });
-  dead_letter_.Finish();
-  Dispatch();
-  CheckDrained();
+  end_ = home_.RunAt(std::max(until, home_.Now()), [this] { Close(); });
+  dispatcher_.settler().Finish();
+  dispatcher_.Run();
 }
 
 void SendingQueue::CheckDrained() {
-  if (!on_shutdown_ || closing_) {
+  bool drained = false;
+  switch (life_) {
+    case QueueLife::kServing:
+    case QueueLife::kClosing:
+      return;
+    case QueueLife::kRetired:
+      // What is being written will be acknowledged, so it must be delivered.
+      drained = appending_ == 0 && empty() && !dispatcher_.backfills().Owing();
+      break;
+    case QueueLife::kLeaving:
+      drained = journal_->tier() == "memory" ? empty() : !dispatcher_.IsSending();
+      break;
+  }
+  if (!drained) {
     return;
   }
-  if (retiring_ && appending_ > 0) {
-    return;  // what is being written will be acknowledged, so it must be delivered
-  }
-  const bool durable = journal_->tier() != "memory";
-  const bool owing = !backfills_.empty() && journal_->stats().owed.requests > 0;
-  const bool done = retiring_ ? empty() && !owing : durable ? !IsSending() : empty();
-  if (done && retiring_) {
+  if (life_ == QueueLife::kRetired) {
     journal_->SetRetention({});  // nobody asks for it any more
   }
-  if (done) {
-    shutdown_ = home_.RunAfter(Duration::zero(), [this] { FinishShutdown(); });
-    closing_ = true;
-  }
+  life_ = QueueLife::kClosing;
+  end_ = home_.RunAfter(Duration::zero(), [this] { Close(); });
 }
 
-bool SendingQueue::IsSending() const {
-  return std::ranges::any_of(units_,
-                             [](const auto& entry) { return entry.second.level.has_value(); }) ||
-         std::ranges::any_of(backfills_,
-                             [](const auto& backfill) { return backfill->under_way() > 0; });
-}
-
-void SendingQueue::FinishShutdown() {
-  closing_ = true;
-  for (Timer* timer : {&tick_, &flush_, &retry_, &publish_}) {
-    timer->Cancel();
-  }
-  journal::Amount left;
-  std::vector<uint64_t> ids;
-  for (const auto& [id, unit] : units_) {
-    ids.push_back(id);
-  }
-  for (const uint64_t id : ids) {
-    Unit& unit = units_.at(id);
-    ReleasePaths(unit);
-    CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
-  }
-  EndBackfills();
-  health_checks_.clear();
-  if (journal_->tier() == "memory") {
-    left = journal_->stats().pending;
-    left.items = 0;
-    for (auto info = journal_->NextPending(0); info; info = journal_->NextPending(0)) {
-      // Pieces of a record may have arrived.
-      Open(info->position);
-      const OpenRecord& record = records_.at(info->position);
-      journal::Settlement lost = record.settlement;
-      lost.dropped[static_cast<size_t>(journal::DropReason::kShutdown)] =
-          record.items - record.booked;
-      left.items += record.items - record.booked;
-      journal_->Settle(info->position, lost);
-    }
-    if (left.items > 0) {
-      stats_->Dropped(journal::DropReason::kShutdown, left.items, OkStatus());
-    }
-  }
-  units_.clear();
-  returned_.clear();
+void SendingQueue::Close() {
+  life_ = QueueLife::kClosing;
+  publish_.Cancel();
+  dispatcher_.End();
+  const journal::Amount left = journal_->tier() == "memory" ? LoseWhatIsLeft() : journal::Amount();
   stats_->Publish(status(), admission_, home_.WallNow());
-  auto waiters = std::move(waiters_);
-  waiters.clear();  // each answers UNAVAILABLE
-  journal_->SetUserState(router_.Save());
-  journal_->Close([this, left, alive = alive_] {
-    if (*alive && on_shutdown_) {
-      std::exchange(on_shutdown_, nullptr)(left);
+  clients_.Abandon();
+  journal_->Close(lifetime_.Guard([this, left] {
+    if (on_end_) {
+      std::exchange(on_end_, nullptr)(left);
     }
-  });
+  }));
+}
+
+// Pieces of a record may have arrived.
+journal::Amount SendingQueue::LoseWhatIsLeft() {
+  journal::Amount left = journal_->stats().pending;
+  left.items = 0;
+  for (auto info = journal_->NextPending(0); info; info = journal_->NextPending(0)) {
+    left.items += dispatcher_.tracker().Lose(info->position);
+  }
+  if (left.items > 0) {
+    stats_->Dropped(journal::DropReason::kShutdown, left.items, OkStatus());
+  }
+  return left;
+}
+
+void SendingQueue::SetOverride(size_t level, Override word) {
+  const Turns::Turn turn(dispatcher_.turns());
+  dispatcher_.failover().Feed(
+      {.kind = RouterEvent::Kind::kOperator, .level = level, .word = word, .error = {}});
+}
+
+void SendingQueue::Probe(size_t level, AttemptCallback done) {
+  dispatcher_.failover().Probe(level, std::move(done));
 }
 
 QueueStatus SendingQueue::status() const {
   QueueStatus status{.name = options_.name,
                      .signal = options_.signal,
-                     .active = router_.active(),
-                     .active_since = home_.Now() - activated_,
+                     .active = {},
                      .levels = {},
                      .ledger = journal_->ledger(),
-                     .journal = journal_->stats(),
-                     .possible_duplicates = possible_duplicates_,
-                     .handed_over_items = handed_over_items_};
-  for (const auto& backfill : backfills_) {
-    status.backfilled_items += backfill->delivered_items();
-  }
-  for (size_t i = 0; i < levels_.size(); ++i) {
-    status.levels.push_back({.name = options_.levels[i].name,
-                             .state = router_.state(i),
-                             .word = router_.override_word(i),
-                             .since = home_.Now() - router_.since(i),
-                             .last_error = router_.last_error(i),
-                             .delivered_items = levels_[i].delivered_items});
-  }
+                     .journal = journal_->stats()};
+  dispatcher_.Describe(status);
   return status;
 }
 

@@ -700,6 +700,22 @@ TEST(SendingQueueTest, WhatALevelsProcessorsRefuseIsOfferedToTheNext) {
   EXPECT_EQ(bench.ledger().pending.items, 0U);
 }
 
+TEST(SendingQueueTest, WhatOnePathsProcessorsRefuseGoesToTheNextLevelOnce) {
+  BenchSettings settings;
+  settings.levels = {2, 2};
+  QueueBench bench(settings);
+  UseProcessor(bench, 0, 0, StubProcessor::Does::kRefuses);
+  bench.Load(5, milliseconds(10));
+  bench.Run(seconds(1));
+  EXPECT_EQ(bench.peers[1]->attempts, 0U) << "not sent there, as the first path refused it";
+  for (const size_t peer : {2, 3}) {
+    EXPECT_EQ(bench.peers[peer]->received.size(), 5U);
+    EXPECT_EQ(bench.peers[peer]->Duplicates(), 0U);
+  }
+  EXPECT_EQ(bench.ledger().delivered.items, 5U);
+  EXPECT_TRUE(bench.ledger().Balanced());
+}
+
 TEST(SendingQueueTest, ATrialWhoseBatchNeverReachesThePeerDoesNotBlockTheReturn) {
   for (const auto does : {StubProcessor::Does::kRemoves, StubProcessor::Does::kRefuses}) {
     QueueBench bench;

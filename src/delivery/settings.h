@@ -36,6 +36,7 @@ struct BatchSettings {
   uint64_t max_size = 0;        // 0: no cap
   Sizer sizer = Sizer::kItems;  // items or bytes
   std::vector<std::string> metadata_keys;
+  uint64_t groups_max = 0;  // different values of these that may wait at once; 0: any number
   // ID of the batch processor that it comes from, a label of its metrics; empty: none. No part of
   // the value: two processors with the same settings ask for the same.
   std::string processor;
@@ -43,7 +44,7 @@ struct BatchSettings {
   bool operator==(const BatchSettings& other) const {
     return flush_timeout == other.flush_timeout && min_size == other.min_size &&
            max_size == other.max_size && sizer == other.sizer &&
-           metadata_keys == other.metadata_keys;
+           metadata_keys == other.metadata_keys && groups_max == other.groups_max;
   }
 };
 

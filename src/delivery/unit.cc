@@ -1,5 +1,7 @@
 #include "delivery/unit.h"
 
+#include <algorithm>
+
 namespace gapless::delivery {
 
 namespace {
@@ -41,10 +43,28 @@ std::pair<UnitParts, UnitParts> SplitAt(const UnitParts& parts, uint64_t items) 
 
 }  // namespace
 
+bool IsInvalid(const Unit& unit) {
+  return std::ranges::any_of(
+      unit.tracks, [](const UnitTrack& track) { return track.rejected && track.certain; });
+}
+
 std::pair<UnitParts, UnitParts> CutInHalf(const UnitParts& parts) {
   const uint64_t items = ItemsOf(parts);
   GAPLESS_CHECK(items > 1);
   return SplitAt(parts, items / 2);
+}
+
+std::pair<UnitParts, UnitParts> HalveRecords(const UnitParts& parts) {
+  const auto middle = parts.begin() + static_cast<ptrdiff_t>(parts.size() / 2);
+  return {{parts.begin(), middle}, {middle, parts.end()}};
+}
+
+std::vector<UnitParts> CutToRecords(const UnitParts& parts) {
+  std::vector<UnitParts> singles;
+  for (const UnitPart& part : parts) {
+    singles.push_back({part});
+  }
+  return singles;
 }
 
 std::vector<UnitParts> CutToItems(UnitParts parts, uint64_t items) {

@@ -28,6 +28,9 @@ struct UnitPart {
 
 using UnitParts = std::vector<UnitPart>;
 
+// Uncompressed. Records are merged up to this; a single one may be larger.
+inline constexpr uint64_t kUnitBytesMax = uint64_t{16} << 20;
+
 // What a unit went through at one level.
 struct UnitTrack {
   bool rejected = false;  // the level called it invalid
@@ -43,6 +46,9 @@ struct UnitTrack {
 };
 
 struct Unit {
+  // For what it waits, in the scheduler's words (unit_scheduler.h).
+  enum class Waits : uint8_t { kNo, kReady, kResting, kParked };
+
   uint64_t id = 0;
   UnitParts parts;
   uint32_t items = 0;
@@ -53,12 +59,15 @@ struct Unit {
   bool aside = false;
   // It waits for a level that is down, because others call it invalid: nothing waits for it.
   bool parked = false;
+  double parked_size = 0;  // in the queue's unit of size
+  Waits waits = Waits::kNo;
   // Failures that may be its own, as long as it holds up others.
   uint32_t faults = 0;
   TimePoint first_fault{};
 
-  // Filled before the first send.
+  // Filled before a send.
   otlp::Batch batch;
+  uint64_t bytes = 0;  // uncompressed, once it has been read
   bool loaded = false;
   bool loading = false;  // its records are being read
 
@@ -73,15 +82,24 @@ struct Unit {
   };
   std::vector<Path> paths;
 
-  std::vector<UnitTrack> tracks;  // by level
-  std::optional<TimePoint> not_before;
+  std::vector<UnitTrack> tracks;        // by level
+  std::optional<TimePoint> not_before;  // of a unit of backfill
+  // It is read once more for this, and ends then.
+  std::optional<journal::DropReason> buried_as;
   Status last_error;
   // Attempts whose outcome is unknown: each may have delivered it already.
   uint32_t copies = 0;
 };
 
+// Called so by a level whose word counts: one that has taken nothing yet may refuse whatever it
+// gets.
+bool IsInvalid(const Unit& unit);
+
 // Two halves by items; cuts inside a record where need be. Precondition: more than one item.
 std::pair<UnitParts, UnitParts> CutInHalf(const UnitParts& parts);
+// Two halves by records. Precondition: more than one part.
+std::pair<UnitParts, UnitParts> HalveRecords(const UnitParts& parts);
+std::vector<UnitParts> CutToRecords(const UnitParts& parts);
 // Pieces of at most `items` each, in order. Precondition: items > 0.
 std::vector<UnitParts> CutToItems(UnitParts parts, uint64_t items);
 

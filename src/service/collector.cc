@@ -124,8 +124,8 @@ void Collector::Shutdown(TimePoint deadline, std::move_only_function<void(journa
   alive_.reset();
   deadline_ = deadline;
   on_shutdown_ = std::move(done);
-  // Receivers wait for the answers to their requests.
-  for (const auto& [key, host] : queues_) {
+  // Receivers wait for the answers to their requests, also of queues that left the configuration.
+  for (const auto& host : AllQueues()) {
     host->With([](delivery::SendingQueue& queue) { queue.StopBlocking(); });
   }
   waiting_ = 1;
@@ -142,11 +142,16 @@ void Collector::Shutdown(TimePoint deadline, std::move_only_function<void(journa
   }
 }
 
-void Collector::ShutdownQueues() {
+std::vector<std::shared_ptr<QueueHost>> Collector::AllQueues() const {
   std::vector<std::shared_ptr<QueueHost>> hosts = retired_;
   for (const auto& [key, host] : queues_) {
     hosts.push_back(host);
   }
+  return hosts;
+}
+
+void Collector::ShutdownQueues() {
+  const std::vector<std::shared_ptr<QueueHost>> hosts = AllQueues();
   waiting_ = hosts.size() + 1;
   for (const auto& host : hosts) {
     host->Shutdown(*options_.workers.front(), deadline_, [this](journal::Amount left) {

@@ -145,6 +145,8 @@ class Collector {
   void StopComponent(std::shared_ptr<pipeline::Component> component);
   void LogPlan(const Plan& former) const;
 
+  // Also those that left the configuration and still have records.
+  std::vector<std::shared_ptr<QueueHost>> AllQueues() const;
   void ShutdownQueues();
   void ShutdownRest();
 

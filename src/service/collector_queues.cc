@@ -1,5 +1,4 @@
 // The queues of a configuration: created, changed in place, retired, adopted again.
-#include "base/rng.h"
 #include "delivery/http_health.h"
 #include "journal/memory_journal.h"
 #include "service/collector.h"
@@ -97,8 +96,7 @@ Status Collector::CreateQueue(const QueuePlan& plan) {
     }
     auto stats = std::make_unique<delivery::QueueStats>(options_.metrics, std::move(identity));
     return std::make_unique<delivery::SendingQueue>(home, std::move(journal), std::move(options),
-                                                    settings.log.Unsampled(), std::move(stats),
-                                                    RandomSeed());
+                                                    settings.log.Unsampled(), std::move(stats));
   });
   if (!status.ok()) {
     return status.Annotate(

@@ -167,8 +167,7 @@ void BackendLife::StartQueue() {
       std::make_unique<delivery::QueueStats>(
           registry_, delivery::QueueStats::Identity{.name = "failover/" + std::to_string(lives_),
                                                     .signal = otlp::Signal::kLogs,
-                                                    .is_failover = levels_.size() > 1}),
-      rng_.Next());
+                                                    .is_failover = levels_.size() > 1}));
 }
 
 void BackendLife::Reload() {

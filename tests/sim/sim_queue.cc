@@ -43,8 +43,7 @@ SimQueue::SimQueue(uint64_t seed, SimLoop& loop, telemetry::Registry& registry)
       std::make_unique<delivery::QueueStats>(
           registry, delivery::QueueStats::Identity{.name = "failover/" + std::to_string(seed),
                                                    .signal = otlp::Signal::kLogs,
-                                                   .is_failover = levels > 1}),
-      rng_.Next());
+                                                   .is_failover = levels > 1}));
 }
 
 void SimQueue::ChooseSettings() {

@@ -55,8 +55,7 @@ class QueueBench {
         std::make_unique<delivery::QueueStats>(
             registry, delivery::QueueStats::Identity{.name = "failover/logs",
                                                      .signal = otlp::Signal::kLogs,
-                                                     .is_failover = settings.levels.size() > 1}),
-        seed_++);
+                                                     .is_failover = settings.levels.size() > 1}));
   }
 
   std::shared_ptr<delivery::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer) {

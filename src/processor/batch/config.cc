@@ -31,7 +31,7 @@ const config::Table<Config>& ConfigTable() {
           Field("metadata_keys", &Config::metadata_keys,
                 "Batches never mix requests that differ in these metadata keys."),
           Field("metadata_cardinality_limit", &Config::metadata_cardinality_limit,
-                "Not needed: groups exist only while they hold data."),
+                "How many different values of these may wait at once; more are refused. 0: any number."),
       },
       Check);
   return table;
@@ -45,6 +45,7 @@ delivery::BatchSettings ToSettings(const Config& config) {
     settings.min_size = 0;  // upstream: forwarded at once, the size is ignored
   }
   settings.metadata_keys = delivery::LowerKeys(config.metadata_keys);
+  settings.groups_max = config.metadata_keys.empty() ? 0 : config.metadata_cardinality_limit;
   return settings;
 }
 
