@@ -10,10 +10,12 @@ FLOORS = {
     "endpoint": 3,
     "pipeline": 4,
     "journal": 5,
-    "delivery": 6,
-    "receiver": 7, "processor": 7, "connector": 7, "exporter": 7, "extension": 7,
-    "service": 8,
-    "cli": 9,
+    "sending": 6,
+    "routing": 7,
+    "queue": 8,
+    "receiver": 9, "processor": 9, "connector": 9, "exporter": 9, "extension": 9,
+    "service": 10,
+    "cli": 11,
 } 
 COMPONENT_KINDS = ("receiver", "processor", "connector", "exporter", "extension")
 

@@ -2,7 +2,7 @@
 //
 // A Status carries facts fixed where the failure was seen (code, retryable or not, a delay the peer
 // asked for, whether the peer answered or the failure is local, a message). What to do about it is
-// policy, derived elsewhere (delivery/outcome.h), never stored. OK is a null pointer: success costs
+// policy, derived elsewhere (sending/outcome.h), never stored. OK is a null pointer: success costs
 // nothing. Codes are numerically the gRPC status codes (https://grpc.io/docs/guides/status-codes/).
 #pragma once
 

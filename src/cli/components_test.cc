@@ -2,8 +2,8 @@
 #include "cli/components.h"
 
 #include "config/yaml.h"
-#include "delivery/transport.h"
 #include "net/worker.h"
+#include "sending/transport.h"
 #include "service/upstream_types.h"
 #include "telemetry/metrics.h"
 
@@ -234,7 +234,7 @@ class LifecycleTest : public ComponentsTest {
 };
 
 TEST_F(LifecycleTest, ExportersStartAnswerAProbeAndEnd) {
-  for (const delivery::ExporterFactory& factory : factories_.exporters) {
+  for (const queue::ExporterFactory& factory : factories_.exporters) {
     const Type type{.kind = Kind::kExporter, .info = &factory.info};
     const auto config = Decode(type, Least(type));
     ASSERT_NE(config, nullptr);
@@ -251,14 +251,14 @@ TEST_F(LifecycleTest, ExportersStartAnswerAProbeAndEnd) {
       auto transport = exporter->CreateTransport(signal, worker_, std::chrono::seconds(1));
       ASSERT_NE(transport, nullptr) << type.name();
       transport->Start();
-      std::optional<delivery::AttemptResult> answer;
+      std::optional<sending::AttemptResult> answer;
       transport->Probe(std::chrono::seconds(5),
-                       [&](delivery::AttemptResult result) { answer = std::move(result); });
+                       [&](sending::AttemptResult result) { answer = std::move(result); });
       EXPECT_FALSE(answer) << type.name() << ": an answer within the call";
       EXPECT_TRUE(worker_.RunUntil([&] { return answer.has_value(); }, std::chrono::seconds(10)));
       // Nobody listens on port 1; everything else is well.
       EXPECT_EQ(answer->outcome,
-                has_peer ? delivery::OutcomeClass::kTransport : delivery::OutcomeClass::kOk)
+                has_peer ? sending::OutcomeClass::kTransport : sending::OutcomeClass::kOk)
           << type.name() << ": " << answer->status.ToString();
       transport->Stop();
     }
@@ -269,7 +269,7 @@ TEST_F(LifecycleTest, ExportersStartAnswerAProbeAndEnd) {
 // Whatever a transport does with an attempt: the answer comes on a later turn, once, and not after
 // Cancel or after the transport is gone.
 TEST_F(LifecycleTest, WhatIsCancelledOrWhoseTransportIsGoneIsNotAnswered) {
-  for (const delivery::ExporterFactory& factory : factories_.exporters) {
+  for (const queue::ExporterFactory& factory : factories_.exporters) {
     const Type type{.kind = Kind::kExporter, .info = &factory.info};
     const auto exporter = factory.create(SettingsOf(type), Decode(type, Least(type)));
     ASSERT_TRUE(exporter->Start().ok()) << type.name();
@@ -280,8 +280,8 @@ TEST_F(LifecycleTest, WhatIsCancelledOrWhoseTransportIsGoneIsNotAnswered) {
       return transport;
     };
     int answered = 0;
-    const auto wanted = [&](delivery::AttemptResult) { ++answered; };
-    const auto unwanted = [&](delivery::AttemptResult) { ADD_FAILURE() << type.name(); };
+    const auto wanted = [&](sending::AttemptResult) { ++answered; };
+    const auto unwanted = [&](sending::AttemptResult) { ADD_FAILURE() << type.name(); };
     auto gone = make();
     gone->Attempt({}, std::chrono::seconds(5), unwanted);
     gone.reset();
@@ -302,7 +302,7 @@ TEST_F(LifecycleTest, WhatIsCancelledOrWhoseTransportIsGoneIsNotAnswered) {
 }
 
 TEST_F(LifecycleTest, WithoutAStartTheEndIsSafeToo) {
-  for (const delivery::ExporterFactory& factory : factories_.exporters) {
+  for (const queue::ExporterFactory& factory : factories_.exporters) {
     const Type type{.kind = Kind::kExporter, .info = &factory.info};
     const auto exporter = factory.create(SettingsOf(type), Decode(type, Least(type)));
     ShutDown(*exporter, type.name());

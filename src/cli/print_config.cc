@@ -1,7 +1,7 @@
 #include "cli/print_config.h"
 
 #include "config/fields.h"
-#include "delivery/factory.h"
+#include "queue/factory.h"
 #include "service/telemetry_config.h"
 
 namespace gapless::cli {

@@ -63,7 +63,7 @@ class Prober {
 
  private:
   struct Asked {
-    std::unique_ptr<delivery::Transport> transport;
+    std::unique_ptr<sending::Transport> transport;
     TimePoint since{};
     ProbeAnswers answers;
   };
@@ -99,7 +99,7 @@ class Prober {
     asked.transport = std::move(transport);
     asked.transport->Start();
     ++open_;
-    asked.transport->Probe(timeout_, [this, index](delivery::AttemptResult answer) {
+    asked.transport->Probe(timeout_, [this, index](sending::AttemptResult answer) {
       results_[index].time = worker_.Now() - asked_[index].since;
       asked_[index].answers.plain = std::move(answer);
       AskAsConfigured(index);
@@ -114,7 +114,7 @@ class Prober {
       AskOtherEncoding(index);
       return;
     }
-    asked.transport->ProbeAsConfigured(timeout_, [this, index](delivery::AttemptResult answer) {
+    asked.transport->ProbeAsConfigured(timeout_, [this, index](sending::AttemptResult answer) {
       asked_[index].answers.configured = std::move(answer);
       AskOtherEncoding(index);
     });
@@ -122,12 +122,12 @@ class Prober {
 
   void AskOtherEncoding(size_t index) {
     Asked& asked = asked_[index];
-    const bool asking = WorthOther(asked.answers.plain) &&
-                        asked.transport->ProbeOtherEncoding(
-                            timeout_, [this, index](delivery::AttemptResult answer) {
-                              asked_[index].answers.other = std::move(answer);
-                              End(index);
-                            });
+    const bool asking =
+        WorthOther(asked.answers.plain) &&
+        asked.transport->ProbeOtherEncoding(timeout_, [this, index](sending::AttemptResult answer) {
+          asked_[index].answers.other = std::move(answer);
+          End(index);
+        });
     if (!asking) {
       End(index);
     }
@@ -139,7 +139,7 @@ class Prober {
   }
 
   // One instance per ID, started once.
-  Result<delivery::Exporter*> Exporter(const service::ComponentDef& def) {
+  Result<sending::Exporter*> Exporter(const service::ComponentDef& def) {
     if (const auto it = exporters_.find(def.id); it != exporters_.end()) {
       return it->second.get();
     }
@@ -156,7 +156,7 @@ class Prober {
   net::Worker worker_{"probe"};
   const std::vector<net::Worker*> workers_;
   telemetry::Registry metrics_;
-  std::map<ComponentId, std::unique_ptr<delivery::Exporter>> exporters_;
+  std::map<ComponentId, std::unique_ptr<sending::Exporter>> exporters_;
   std::vector<Asked> asked_;  // by the place in results_
   std::vector<ProbeResult> results_;
   Duration timeout_{};

@@ -14,7 +14,7 @@ struct ProbeResult {
   std::string exporter;
   std::string signal;
   std::string endpoint;  // as configured; empty: the exporter has none
-  delivery::Transport::Form form;
+  sending::Transport::Form form;
   bool skipped = false;  // `verdict.says` tells why
   ProbeVerdict verdict;
   Duration time{};  // until the first answer

@@ -11,8 +11,8 @@
 namespace gapless::cli {
 namespace {
 
-using delivery::AttemptResult;
-using delivery::OutcomeClass;
+using sending::AttemptResult;
+using sending::OutcomeClass;
 using Kind = ProbeVerdict::Kind;
 
 bool IsOk(const AttemptResult& result) { return result.outcome == OutcomeClass::kOk; }
@@ -90,7 +90,7 @@ bool WorthOther(const AttemptResult& plain) {
          plain.outcome != OutcomeClass::kThrottled;
 }
 
-ProbeVerdict JudgeProbe(const delivery::Transport::Form& form, const ProbeAnswers& answers) {
+ProbeVerdict JudgeProbe(const sending::Transport::Form& form, const ProbeAnswers& answers) {
   const AttemptResult& plain = answers.plain;
   const std::string words = plain.status.ToString();
   ProbeVerdict verdict;

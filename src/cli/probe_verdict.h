@@ -1,7 +1,7 @@
 // What the answers to empty exports prove about a destination. Pure; any thread.
 #pragma once
 
-#include "delivery/transport.h"
+#include "sending/transport.h"
 
 #include <optional>
 #include <string>
@@ -10,9 +10,9 @@ namespace gapless::cli {
 
 // An empty export stores nothing, so it can be sent in any form.
 struct ProbeAnswers {
-  delivery::AttemptResult plain;                      // in the configured encoding, not compressed
-  std::optional<delivery::AttemptResult> configured;  // compressed as well
-  std::optional<delivery::AttemptResult> other;       // in the other encoding, not compressed
+  sending::AttemptResult plain;                      // in the configured encoding, not compressed
+  std::optional<sending::AttemptResult> configured;  // compressed as well
+  std::optional<sending::AttemptResult> other;       // in the other encoding, not compressed
 };
 
 enum class Proof : uint8_t { kYes, kNo, kUnknown };
@@ -29,9 +29,9 @@ struct ProbeVerdict {
 };
 
 // Which forms are worth asking for after `plain`.
-bool WorthConfigured(const delivery::AttemptResult& plain);
-bool WorthOther(const delivery::AttemptResult& plain);
+bool WorthConfigured(const sending::AttemptResult& plain);
+bool WorthOther(const sending::AttemptResult& plain);
 
-ProbeVerdict JudgeProbe(const delivery::Transport::Form& form, const ProbeAnswers& answers);
+ProbeVerdict JudgeProbe(const sending::Transport::Form& form, const ProbeAnswers& answers);
 
 }  // namespace gapless::cli

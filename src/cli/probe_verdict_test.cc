@@ -6,7 +6,7 @@
 namespace gapless::cli {
 namespace {
 
-using delivery::AttemptResult;
+using sending::AttemptResult;
 using Kind = ProbeVerdict::Kind;
 
 const AttemptResult kTaken;
@@ -16,14 +16,14 @@ AttemptResult Http(int status, std::string words) {
                     : status == 404 ? Code::kUnimplemented
                     : status == 400 ? Code::kInvalidArgument
                                     : Code::kUnknown;
-  return delivery::ClassifyHttp(status, Status(code, std::move(words)).FromPeer());
+  return sending::ClassifyHttp(status, Status(code, std::move(words)).FromPeer());
 }
 
 AttemptResult Grpc(Code code, std::string words) {
-  return delivery::ClassifyGrpc(Status(code, std::move(words)).FromPeer());
+  return sending::ClassifyGrpc(Status(code, std::move(words)).FromPeer());
 }
 
-AttemptResult Silent() { return delivery::LocalFailure(Unavailable("connection refused")); }
+AttemptResult Silent() { return sending::LocalFailure(Unavailable("connection refused")); }
 
 struct Case {
   std::string_view situation;

@@ -52,7 +52,7 @@ Replay::Replay(net::Worker& worker, const ReplayOptions& options)
     : worker_(worker), options_(options), workers_{&worker} {}
 
 Result<std::unique_ptr<Replay>> Replay::Create(net::Worker& worker, const ReplayOptions& options) {
-  const delivery::ExporterFactory factory = exporter::otlp_grpc::Factory();
+  const queue::ExporterFactory factory = exporter::otlp_grpc::Factory();
   ASSIGN_OR_RETURN(pipeline::ComponentConfigPtr config, MakeConfig(factory.info, options));
   std::unique_ptr<Replay> replay(new Replay(worker, options));
   replay->exporter_ = factory.create(
@@ -63,7 +63,7 @@ Result<std::unique_ptr<Replay>> Replay::Create(net::Worker& worker, const Replay
   return replay;
 }
 
-delivery::Transport& Replay::TransportOf(otlp::Signal signal) {
+sending::Transport& Replay::TransportOf(otlp::Signal signal) {
   auto& transport = transports_[static_cast<size_t>(signal)];
   if (!transport) {
     transport = exporter_->CreateTransport(signal, worker_, kSuspectAfter);
@@ -94,10 +94,10 @@ Status Replay::Await(size_t open_at_most) {
 
 void Replay::Attempt(journal::Position position) {
   Open& open = open_.at(position);
-  delivery::Transport& transport = TransportOf(open.batch.signal);
+  sending::Transport& transport = TransportOf(open.batch.signal);
   open.attempt = transport.Attempt(
       open.batch, kAttemptTimeout,
-      [this, position](delivery::AttemptResult result) { OnResult(position, result); });
+      [this, position](sending::AttemptResult result) { OnResult(position, result); });
   open.timer = worker_.RunAfter(kAttemptTimeout, [this, position] {
     Open& late = open_.at(position);
     TransportOf(late.batch.signal).Cancel(late.attempt);
@@ -105,22 +105,22 @@ void Replay::Attempt(journal::Position position) {
   });
 }
 
-void Replay::OnResult(journal::Position position, const delivery::AttemptResult& result) {
+void Replay::OnResult(journal::Position position, const sending::AttemptResult& result) {
   Open& open = open_.at(position);
   switch (result.outcome) {
-    case delivery::OutcomeClass::kOk:
+    case sending::OutcomeClass::kOk:
       ++counts_.requests;
       counts_.items += open.info.items - std::min<uint64_t>(open.info.items, result.rejected_items);
       counts_.rejected_items += result.rejected_items;
       last_success_ = worker_.Now();
       open_.erase(position);
       return;
-    case delivery::OutcomeClass::kRejected:
+    case sending::OutcomeClass::kRejected:
       Reject(open, result);
       last_success_ = worker_.Now();
       open_.erase(position);
       return;
-    case delivery::OutcomeClass::kDenied:
+    case sending::OutcomeClass::kDenied:
       failure_ = result.status.Annotate(fmt::format("{} refuses us", options_.endpoint));
       return;
     default:
@@ -128,7 +128,7 @@ void Replay::OnResult(journal::Position position, const delivery::AttemptResult&
   }
 }
 
-void Replay::Reject(const Open& open, const delivery::AttemptResult& result) {
+void Replay::Reject(const Open& open, const sending::AttemptResult& result) {
   ++counts_.rejected;
   counts_.rejected_items += open.info.items;
   if (complaints_.size() < kComplaintsMax) {

@@ -4,9 +4,9 @@
 // sent again with a growing pause; when nothing gets through for the patience, the replay ends.
 #pragma once
 
-#include "delivery/exporter.h"
 #include "journal/inspect.h"
 #include "net/worker.h"
+#include "sending/exporter.h"
 
 #include <array>
 #include <cstdint>
@@ -55,24 +55,24 @@ class Replay {
     journal::RecordInfo info;
     otlp::Batch batch;
     Duration pause{};
-    delivery::AttemptId attempt = 0;
+    sending::AttemptId attempt = 0;
     Timer timer;  // of the attempt, or until the next one
   };
 
   Replay(net::Worker& worker, const ReplayOptions& options);
-  delivery::Transport& TransportOf(otlp::Signal signal);
+  sending::Transport& TransportOf(otlp::Signal signal);
   Status Await(size_t open_at_most);
   void Attempt(journal::Position position);
-  void OnResult(journal::Position position, const delivery::AttemptResult& result);
-  void Reject(const Open& open, const delivery::AttemptResult& result);
+  void OnResult(journal::Position position, const sending::AttemptResult& result);
+  void Reject(const Open& open, const sending::AttemptResult& result);
   void TryAgain(Open& open, const Status& status);
 
   net::Worker& worker_;
   const ReplayOptions options_;
   const std::vector<net::Worker*> workers_;
   telemetry::Registry metrics_;
-  std::unique_ptr<delivery::Exporter> exporter_;
-  std::array<std::unique_ptr<delivery::Transport>, 3> transports_;
+  std::unique_ptr<sending::Exporter> exporter_;
+  std::array<std::unique_ptr<sending::Transport>, 3> transports_;
   std::map<journal::Position, Open> open_;
   ReplayCounts counts_;
   std::vector<std::string> complaints_;

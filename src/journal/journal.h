@@ -3,7 +3,7 @@
 // One journal per (exporter or failover connector, signal). A record gets a position, is pending
 // until it is settled (delivered by some reader's peer, or dropped for a named reason), and its
 // space returns afterwards. Who sends it is decided at run time by its user
-// (delivery/sending_queue.h) and is never a durable fact. With backfill a settled record may stay
+// (queue/sending_queue.h) and is never a durable fact. With backfill a settled record may stay
 // owed to other readers: a debt.
 //
 // Implementations: memory_journal.h (safe while the process lives) and segment_journal.h (safe

@@ -1,5 +1,5 @@
 // Factories: what the one table of components (cli/components.cc) holds for each type. Exporters
-// and connectors: delivery/factory.h.
+// and connectors: queue/factory.h.
 #pragma once
 
 #include "pipeline/component.h"

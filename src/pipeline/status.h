@@ -17,7 +17,7 @@
 
 namespace gapless::pipeline {
 
-// Names that show in pages and APIs are texts here ("healthy", "drained"): delivery/router.h has
+// Names that show in pages and APIs are texts here ("healthy", "drained"): routing/router.h has
 // the types.
 struct LevelStatus {
   std::string name;    // as in priority_levels, entries joined by "+"

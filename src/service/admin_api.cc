@@ -48,7 +48,7 @@ int HttpStatusOf(const Status& error) {
 }
 
 Status ReadDrill(std::string_view query, OperatorWish& wish) {
-  const auto outage = delivery::ParseOutage(QueryValue(query, "outage").value_or(""));
+  const auto outage = sending::ParseOutage(QueryValue(query, "outage").value_or(""));
   if (!outage) {
     return InvalidArgument("outage=refuse, blackhole, slow or 5xx is missing");
   }
@@ -93,7 +93,7 @@ Result<OperatorWish> ReadWish(std::string_view verb, std::string_view query) {
                     .connector = QueryValue(query, "connector").value_or(""),
                     .signal = std::nullopt,
                     .level = QueryValue(query, "level"),
-                    .outage = delivery::Outage::kNone,
+                    .outage = sending::Outage::kNone,
                     .duration = {}};
   if (wish.connector.empty()) {
     return InvalidArgument("connector=ID is missing");

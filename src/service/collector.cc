@@ -126,7 +126,7 @@ void Collector::Shutdown(TimePoint deadline, std::move_only_function<void(journa
   on_shutdown_ = std::move(done);
   // Receivers wait for the answers to their requests, also of queues that left the configuration.
   for (const auto& host : AllQueues()) {
-    host->With([](delivery::SendingQueue& queue) { queue.StopBlocking(); });
+    host->With([](queue::SendingQueue& queue) { queue.StopBlocking(); });
   }
   waiting_ = 1;
   for (auto& [id, receiver] : receivers_) {
@@ -201,7 +201,7 @@ void Collector::PublishStatus() {
     status.extensions.push_back(extension.id.ToString());
   }
   const auto describe = [&](const QueueHost& host, bool leaving) {
-    const delivery::QueueStatus queue = host.status();
+    const queue::QueueStatus queue = host.status();
     if (!queue.levels.empty()) {
       status.queues.push_back(DescribeQueue(host.plan(), queue, host.tier()));
       status.queues.back().leaving = leaving;
@@ -216,8 +216,8 @@ void Collector::PublishStatus() {
   health_.SetStatus(std::move(status));
 }
 
-std::vector<delivery::QueueStatus> Collector::status() const {
-  std::vector<delivery::QueueStatus> all;
+std::vector<queue::QueueStatus> Collector::status() const {
+  std::vector<queue::QueueStatus> all;
   for (const auto& [key, host] : queues_) {
     all.push_back(host->status());
   }

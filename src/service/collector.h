@@ -6,8 +6,8 @@
 // failover state.
 #pragma once
 
-#include "delivery/drill_transport.h"
 #include "journal/budget.h"
+#include "sending/drill_transport.h"
 #include "service/config.h"
 #include "service/health.h"
 #include "service/ingest.h"
@@ -72,7 +72,7 @@ class Collector {
   // At once; what is sent follows behind live data. Errors: NOT_FOUND (no such exporter).
   Result<ReplayAnswer> Replay(const ReplayWish& wish);
 
-  std::vector<delivery::QueueStatus> status() const;
+  std::vector<queue::QueueStatus> status() const;
   // Reads every queue and publishes the whole for status(); not once Shutdown has begun.
   void PublishStatus();
   // The last reading: extensions and the admin API see the same one.
@@ -92,14 +92,14 @@ class Collector {
     std::shared_ptr<std::array<Junction, 3>> junctions;
   };
   struct RunningSender {
-    std::shared_ptr<delivery::Sender> sender;
-    std::shared_ptr<delivery::Exporter> exporter;  // outlives its transport
+    std::shared_ptr<sending::Sender> sender;
+    std::shared_ptr<sending::Exporter> exporter;  // outlives its transport
     Duration suspect_after{};
-    std::shared_ptr<delivery::Drill> drill;  // home worker
+    std::shared_ptr<sending::Drill> drill;  // home worker
   };
 
   struct LeftJournals {
-    std::vector<delivery::LeftJournal> unclaimed;
+    std::vector<queue::LeftJournal> unclaimed;
     telemetry::Gauge items;
     telemetry::Gauge bytes;
   };
@@ -114,13 +114,13 @@ class Collector {
   Status StartStorages();
   Status StartExporters(ReloadReport& report);
   Status StartProcessors(ReloadReport& report);
-  delivery::SenderMetrics MetricsOf(const SenderKey& key) const;
+  sending::SenderMetrics MetricsOf(const SenderKey& key) const;
   Status StartSenders();
   Status StartQueues(ReloadReport& report);
   Status CreateQueue(const QueuePlan& plan);
   std::string PlaceOf(const QueuePlan& plan) const;
   Result<std::unique_ptr<journal::Journal>> OpenJournal(const QueuePlan& plan, net::Worker& home);
-  delivery::SendingQueueOptions QueueOptions(const QueuePlan& plan) const;
+  queue::SendingQueueOptions QueueOptions(const QueuePlan& plan) const;
   bool SameSenders(const QueuePlan& plan) const;
   void RetireUnused(ReloadReport& report);
   void StopReceivers(ReloadReport& report);
@@ -137,9 +137,9 @@ class Collector {
   void BeginDrill(const QueuePlan& plan, size_t level, const OperatorWish& wish);
   void TakeOut(const QueueKey& key);
   void TakeCareOfLeftJournals();
-  void ReportLeftJournals(const std::vector<delivery::LeftJournal>& unclaimed) const;
+  void ReportLeftJournals(const std::vector<queue::LeftJournal>& unclaimed) const;
   std::optional<QueuePlan> PlanFor(const ComponentId& storage, const std::string& journal) const;
-  bool EmptyLeftJournal(const ComponentId& storage, const delivery::LeftJournal& left);
+  bool EmptyLeftJournal(const ComponentId& storage, const queue::LeftJournal& left);
   void RetireLeaving();
   void Retire(const std::shared_ptr<QueueHost>& host);
   void StopComponent(std::shared_ptr<pipeline::Component> component);
@@ -157,10 +157,10 @@ class Collector {
   Config config_;
   Plan plan_;
   std::map<ComponentId, Running<pipeline::Component>> extensions_;
-  std::map<ComponentId, Running<delivery::JournalStorage>> storages_;
+  std::map<ComponentId, Running<queue::JournalStorage>> storages_;
   // By storage: the journals found in it that no component claims.
   std::map<ComponentId, LeftJournals> left_journals_;
-  std::map<ComponentId, Running<delivery::Exporter>> exporters_;
+  std::map<ComponentId, Running<sending::Exporter>> exporters_;
   std::map<ProcessorPlan, Running<pipeline::Processor>> processors_;
   std::map<SenderKey, RunningSender> senders_;
   // Of the configuration before, while a reload goes on.

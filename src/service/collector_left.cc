@@ -40,7 +40,7 @@ void Collector::TakeCareOfLeftJournals() {
       });
     }
     journal::Amount total;
-    for (const delivery::LeftJournal& one : left.unclaimed) {
+    for (const queue::LeftJournal& one : left.unclaimed) {
       total += one.needed;
     }
     left.items.Set(static_cast<double>(total.items));
@@ -49,8 +49,8 @@ void Collector::TakeCareOfLeftJournals() {
   RetireLeaving();
 }
 
-void Collector::ReportLeftJournals(const std::vector<delivery::LeftJournal>& unclaimed) const {
-  for (const delivery::LeftJournal& left : unclaimed) {
+void Collector::ReportLeftJournals(const std::vector<queue::LeftJournal>& unclaimed) const {
+  for (const queue::LeftJournal& left : unclaimed) {
     options_.log.Warn("A journal belongs to no component of this configuration; its data is kept",
                       {{"directory", left.directory},
                        {"requests", left.needed.requests},
@@ -84,7 +84,7 @@ std::optional<QueuePlan> Collector::PlanFor(const ComponentId& storage,
   return std::nullopt;
 }
 
-bool Collector::EmptyLeftJournal(const ComponentId& storage, const delivery::LeftJournal& left) {
+bool Collector::EmptyLeftJournal(const ComponentId& storage, const queue::LeftJournal& left) {
   const std::optional<QueuePlan> plan = PlanFor(storage, left.name);
   if (!plan) {
     return false;

@@ -10,7 +10,7 @@
 namespace gapless::service {
 namespace {
 
-using delivery::Override;
+using routing::Override;
 
 // The answers of several queues, given when the last one came. Control worker.
 struct Gathering {
@@ -51,7 +51,7 @@ std::string_view ResultOf(OperatorVerb verb) {
 }
 
 // A switch means this level alone: what was forced before is no longer.
-void SetWord(delivery::SendingQueue& queue, size_t level, OperatorVerb verb) {
+void SetWord(queue::SendingQueue& queue, size_t level, OperatorVerb verb) {
   if (verb == OperatorVerb::kSwitch) {
     queue.SetOverride(level, Override::kForced);
     const auto levels = queue.status().levels;
@@ -74,8 +74,8 @@ void ProbeLevel(const QueueHost& host, size_t level, net::Worker& control,
                 const std::shared_ptr<Gathering>& gathering) {
   const size_t place = gathering->answer.levels.size() - 1;
   ++gathering->waiting;
-  host.With([&](delivery::SendingQueue& queue) {
-    queue.Probe(level, [&control, gathering, place](const delivery::AttemptResult& result) {
+  host.With([&](queue::SendingQueue& queue) {
+    queue.Probe(level, [&control, gathering, place](const sending::AttemptResult& result) {
       control.Post(
           [gathering, place, outcome = ToString(result.outcome), error = result.status.message()] {
             gathering->answer.levels[place].result = outcome;
@@ -174,7 +174,7 @@ void Collector::Operate(const OperatorWish& wish,
         BeginDrill(plan, level, wish);
         continue;
       }
-      (*hosts)[i]->With([&](delivery::SendingQueue& queue) { SetWord(queue, level, wish.verb); });
+      (*hosts)[i]->With([&](queue::SendingQueue& queue) { SetWord(queue, level, wish.verb); });
       options_.log.Unsampled().Info("failover: the operator's word",
                                     {{"connector", wish.connector},
                                      {"signal", otlp::Names(plan.key.signal).name},

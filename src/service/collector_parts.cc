@@ -16,17 +16,17 @@ namespace {
 
 // A transport never outlives its exporter, also where a retired queue holds the last reference.
 struct SenderWithExporter {
-  SenderWithExporter(std::shared_ptr<delivery::Exporter> of, net::Worker& home, std::string name,
-                     std::unique_ptr<delivery::Transport> transport,
-                     const delivery::DeliverySettings& settings,
-                     std::move_only_function<std::unique_ptr<delivery::Transport>()> make_spare)
+  SenderWithExporter(std::shared_ptr<sending::Exporter> of, net::Worker& home, std::string name,
+                     std::unique_ptr<sending::Transport> transport,
+                     const sending::DeliverySettings& settings,
+                     std::move_only_function<std::unique_ptr<sending::Transport>()> make_spare)
       : exporter(std::move(of)),
         sender(home, std::move(name), std::move(transport), settings, RandomSeed()) {
     sender.SetSpare(std::move(make_spare));
   }
 
-  std::shared_ptr<delivery::Exporter> exporter;
-  delivery::Sender sender;
+  std::shared_ptr<sending::Exporter> exporter;
+  sending::Sender sender;
 };
 
 }  // namespace
@@ -108,7 +108,7 @@ Status Collector::StartExporters(ReloadReport& report) {
       report.kept.push_back(Called(Kind::kExporter, id));
       continue;
     }
-    std::shared_ptr<delivery::Exporter> exporter =
+    std::shared_ptr<sending::Exporter> exporter =
         options_.factories.Exporter(id.type)->create(SettingsFor(Kind::kExporter, id), def.config);
     if (Status status = exporter->Start(); !status.ok()) {
       return status.Annotate(fmt::format("failed to start \"{}\" exporter", id.ToString()));
@@ -171,7 +171,7 @@ Status Collector::StartProcessors(ReloadReport& report) {
   return OkStatus();
 }
 
-delivery::SenderMetrics Collector::MetricsOf(const SenderKey& key) const {
+sending::SenderMetrics Collector::MetricsOf(const SenderKey& key) const {
   using telemetry::Metric;
   const std::string exporter = key.exporter.ToString();
   return {.peer = exporters_.at(key.exporter).component->PeerLabels(key.signal),
@@ -207,19 +207,19 @@ Status Collector::StartSenders() {
     }
     RunningSender running{.exporter = exporter, .suspect_after = suspect_after};
     RunOn(home, [&] {
-      running.drill = std::make_shared<delivery::Drill>(home);
+      running.drill = std::make_shared<sending::Drill>(home);
       transport =
-          std::make_unique<delivery::DrillTransport>(home, running.drill, std::move(transport));
+          std::make_unique<sending::DrillTransport>(home, running.drill, std::move(transport));
       auto spare = [of = exporter.get(), signal = key.signal, &home, suspect = suspect_after,
-                    drill = running.drill]() -> std::unique_ptr<delivery::Transport> {
-        return std::make_unique<delivery::DrillTransport>(
+                    drill = running.drill]() -> std::unique_ptr<sending::Transport> {
+        return std::make_unique<sending::DrillTransport>(
             home, drill, of->CreateTransport(signal, home, suspect));
       };
       auto kept =
           std::make_shared<SenderWithExporter>(exporter, home, key.exporter.ToString(),
                                                std::move(transport), settings, std::move(spare));
       kept->sender.SetMetrics(MetricsOf(key));
-      running.sender = std::shared_ptr<delivery::Sender>(kept, &kept->sender);
+      running.sender = std::shared_ptr<sending::Sender>(kept, &kept->sender);
     });
     senders_[key] = std::move(running);
   }

@@ -1,6 +1,6 @@
 // The queues of a configuration: created, changed in place, retired, adopted again.
-#include "delivery/http_health.h"
 #include "journal/memory_journal.h"
+#include "routing/http_health.h"
 #include "service/collector.h"
 #include "service/part_names.h"
 
@@ -23,28 +23,27 @@ bool Collector::SameSenders(const QueuePlan& plan) const {
   return true;
 }
 
-delivery::SendingQueueOptions Collector::QueueOptions(const QueuePlan& plan) const {
+queue::SendingQueueOptions Collector::QueueOptions(const QueuePlan& plan) const {
   const bool settled = !plan.queue.enabled || plan.queue.wait_for_result;
-  delivery::SendingQueueOptions options{
-      .name = plan.key.owner.ToString(),
-      .signal = plan.key.signal,
-      .is_failover = plan.is_failover,
-      .queue = plan.queue,
-      .max_interval = plan.max_interval,
-      .ack = settled ? delivery::Ack::kSettled : delivery::Ack::kStored,
-      .withdraw = !plan.queue.enabled,
-      .order = plan.order,
-      .router = plan.router};
+  queue::SendingQueueOptions options{.name = plan.key.owner.ToString(),
+                                     .signal = plan.key.signal,
+                                     .is_failover = plan.is_failover,
+                                     .queue = plan.queue,
+                                     .max_interval = plan.max_interval,
+                                     .ack = settled ? queue::Ack::kSettled : queue::Ack::kStored,
+                                     .withdraw = !plan.queue.enabled,
+                                     .order = plan.order,
+                                     .router = plan.router};
   for (const LevelPlan& level : plan.levels) {
-    delivery::QueueLevel& built = options.levels.emplace_back();
+    queue::QueueLevel& built = options.levels.emplace_back();
     built.name = level.name;
-    for (const delivery::HealthCheckSettings& health : level.health) {
+    for (const sending::HealthCheckSettings& health : level.health) {
       built.health.push_back(
           {.settings = health,
-           .asker = std::make_shared<delivery::HttpHealth>(HomeOf(plan.key.signal), health.url)});
+           .asker = std::make_shared<routing::HttpHealth>(HomeOf(plan.key.signal), health.url)});
     }
     for (const PathPlan& path : level.paths) {
-      delivery::QueueLevel::Path& way = built.paths.emplace_back();
+      queue::QueueLevel::Path& way = built.paths.emplace_back();
       for (const ProcessorPlan& processor : path.processors) {
         way.processors.push_back(ProcessorOf(processor));
       }
@@ -85,18 +84,18 @@ Status Collector::CreateQueue(const QueuePlan& plan) {
   const Kind kind = plan.is_failover ? Kind::kConnector : Kind::kExporter;
   auto settings = SettingsFor(kind, plan.key.owner, otlp::Names(plan.key.signal).name);
   auto options = QueueOptions(plan);
-  Status status = host->Create([&]() -> Result<std::unique_ptr<delivery::SendingQueue>> {
+  Status status = host->Create([&]() -> Result<std::unique_ptr<queue::SendingQueue>> {
     ASSIGN_OR_RETURN(auto journal, OpenJournal(plan, home));
-    delivery::QueueStats::Identity identity{.name = plan.key.owner.ToString(),
-                                            .signal = plan.key.signal,
-                                            .is_failover = plan.is_failover};
+    queue::QueueStats::Identity identity{.name = plan.key.owner.ToString(),
+                                         .signal = plan.key.signal,
+                                         .is_failover = plan.is_failover};
     if (!opened_.insert(place).second) {
       identity.published = journal->ledger();
       identity.published_given_up = journal->stats().debts_given_up.items;
     }
-    auto stats = std::make_unique<delivery::QueueStats>(options_.metrics, std::move(identity));
-    return std::make_unique<delivery::SendingQueue>(home, std::move(journal), std::move(options),
-                                                    settings.log.Unsampled(), std::move(stats));
+    auto stats = std::make_unique<queue::QueueStats>(options_.metrics, std::move(identity));
+    return std::make_unique<queue::SendingQueue>(home, std::move(journal), std::move(options),
+                                                 settings.log.Unsampled(), std::move(stats));
   });
   if (!status.ok()) {
     return status.Annotate(

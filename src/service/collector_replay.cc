@@ -41,7 +41,7 @@ Result<ReplayAnswer> Collector::Replay(const ReplayWish& wish) {
     queue.owner = key.owner.ToString();
     queue.signal = key.signal;
     queue.level = host->plan().levels[*level].name;
-    host->With([&](delivery::SendingQueue& sending) {
+    host->With([&](queue::SendingQueue& sending) {
       const WallTime now = host->home().WallNow();
       if (const auto since = sending.journal().stats().retained_since) {
         queue.reach = now - *since;

@@ -1,7 +1,7 @@
 #include "service/config.h"
 
 #include "config/yaml.h"
-#include "delivery/settings_tables.h"
+#include "sending/settings_tables.h"
 #include "service/load.h"
 #include "service/upstream_types.h"
 
@@ -42,9 +42,9 @@ Factories TestFactories() {
                           {.info = {.type = "redact", .config = kSpec}}};
   factories.exporters = {
       {.info = {.type = "otlp_grpc", .alias = "otlp", .config = kSpec},
-       .delivery = [](const pipeline::ComponentConfig&) { return delivery::DeliverySettings(); }},
+       .delivery = [](const pipeline::ComponentConfig&) { return sending::DeliverySettings(); }},
       {.info = {.type = "traces_only", .signals = {.traces = true}, .config = kSpec},
-       .delivery = [](const pipeline::ComponentConfig&) { return delivery::DeliverySettings(); }}};
+       .delivery = [](const pipeline::ComponentConfig&) { return sending::DeliverySettings(); }}};
   factories.connectors = {{.info = {.type = "forward", .config = kSpec}}};
   factories.extensions = {{.info = {.type = "health_check", .config = kSpec}}};
   return factories;

@@ -94,20 +94,20 @@ const pipeline::ReceiverFactory* Factories::Receiver(std::string_view type) cons
 const pipeline::ProcessorFactory* Factories::Processor(std::string_view type) const {
   return FindIn(processors, type);
 }
-const delivery::ExporterFactory* Factories::Exporter(std::string_view type) const {
+const queue::ExporterFactory* Factories::Exporter(std::string_view type) const {
   return FindIn(exporters, type);
 }
-const delivery::ConnectorFactory* Factories::Connector(std::string_view type) const {
+const queue::ConnectorFactory* Factories::Connector(std::string_view type) const {
   return FindIn(connectors, type);
 }
 const pipeline::ExtensionFactory* Factories::Extension(std::string_view type) const {
   return FindIn(extensions, type);
 }
-const delivery::StorageFactory* Factories::Storage(std::string_view type) const {
+const queue::StorageFactory* Factories::Storage(std::string_view type) const {
   return FindIn(storages, type);
 }
-const delivery::MergingProcessor* Factories::Merging(std::string_view type) const {
-  const auto it = std::ranges::find(merging, type, &delivery::MergingProcessor::type);
+const queue::MergingProcessor* Factories::Merging(std::string_view type) const {
+  const auto it = std::ranges::find(merging, type, &queue::MergingProcessor::type);
   return it == merging.end() ? nullptr : &*it;
 }
 

@@ -1,8 +1,8 @@
 // The component types that this binary has; filled in by cli/components.cc, looked up here.
 #pragma once
 
-#include "delivery/factory.h"
 #include "pipeline/factory.h"
+#include "queue/factory.h"
 
 #include <span>
 #include <string>
@@ -21,22 +21,22 @@ std::string_view SectionOf(Kind kind);
 struct Factories {
   std::vector<pipeline::ReceiverFactory> receivers;
   std::vector<pipeline::ProcessorFactory> processors;
-  std::vector<delivery::MergingProcessor> merging;
-  std::vector<delivery::ExporterFactory> exporters;
-  std::vector<delivery::ConnectorFactory> connectors;
+  std::vector<queue::MergingProcessor> merging;
+  std::vector<queue::ExporterFactory> exporters;
+  std::vector<queue::ConnectorFactory> connectors;
   std::vector<pipeline::ExtensionFactory> extensions;
-  std::vector<delivery::StorageFactory> storages;
+  std::vector<queue::StorageFactory> storages;
 
   // By type or alias; null: unknown.
   const pipeline::TypeInfo* Find(Kind kind, std::string_view type) const;
   std::vector<const pipeline::TypeInfo*> All(Kind kind) const;
-  const delivery::ExporterFactory* Exporter(std::string_view type) const;
-  const delivery::ConnectorFactory* Connector(std::string_view type) const;
+  const queue::ExporterFactory* Exporter(std::string_view type) const;
+  const queue::ConnectorFactory* Connector(std::string_view type) const;
   const pipeline::ReceiverFactory* Receiver(std::string_view type) const;
   const pipeline::ProcessorFactory* Processor(std::string_view type) const;
-  const delivery::MergingProcessor* Merging(std::string_view type) const;
+  const queue::MergingProcessor* Merging(std::string_view type) const;
   const pipeline::ExtensionFactory* Extension(std::string_view type) const;
-  const delivery::StorageFactory* Storage(std::string_view type) const;
+  const queue::StorageFactory* Storage(std::string_view type) const;
 };
 
 }  // namespace gapless::service

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "config/fields.h"
-#include "delivery/factory.h"
 #include "pipeline/factory.h"
+#include "queue/factory.h"
 
 #include <map>
 #include <memory>
@@ -76,45 +76,45 @@ inline const config::Table<ExporterConfig>& ExporterTable() {
 }
 
 // Answers on a later turn: OK, or a failure while the peer is away.
-class Transport final : public delivery::Transport {
+class Transport final : public sending::Transport {
  public:
   explicit Transport(Loop& home) : loop_(home) {}
 
-  void SetObserver(delivery::TransportObserver*) override {}
+  void SetObserver(sending::TransportObserver*) override {}
   void Start() override {}
   void Stop() override {}
-  delivery::AttemptId Attempt(const otlp::Batch& batch, Duration,
-                              delivery::AttemptCallback done) override {
+  sending::AttemptId Attempt(const otlp::Batch& batch, Duration,
+                             sending::AttemptCallback done) override {
     return Answer(batch.items, std::move(done));
   }
-  void Cancel(delivery::AttemptId id) override { waiting_.erase(id); }
-  void Probe(Duration, delivery::AttemptCallback done) override { Answer(0, std::move(done)); }
+  void Cancel(sending::AttemptId id) override { waiting_.erase(id); }
+  void Probe(Duration, sending::AttemptCallback done) override { Answer(0, std::move(done)); }
 
  private:
-  delivery::AttemptId Answer(uint64_t items, delivery::AttemptCallback done) {
-    const delivery::AttemptId id = next_id_++;
+  sending::AttemptId Answer(uint64_t items, sending::AttemptCallback done) {
+    const sending::AttemptId id = next_id_++;
     waiting_[id] = loop_.RunAfter(Duration::zero(), [items, done = std::move(done)]() mutable {
       if (TheWorld().peer_up) {
         TheWorld().delivered_items += items;
         done({});
       } else {
-        done(delivery::LocalFailure(Unavailable("the peer is away")));
+        done(sending::LocalFailure(Unavailable("the peer is away")));
       }
     });
     return id;
   }
 
   Loop& loop_;
-  std::map<delivery::AttemptId, Timer> waiting_;
-  delivery::AttemptId next_id_ = 1;
+  std::map<sending::AttemptId, Timer> waiting_;
+  sending::AttemptId next_id_ = 1;
 };
 
-class Exporter final : public delivery::Exporter {
+class Exporter final : public sending::Exporter {
  public:
   Status Start() override { return OkStatus(); }
   void Shutdown(TimePoint, std::move_only_function<void()> done) override { done(); }
-  std::unique_ptr<delivery::Transport> CreateTransport(otlp::Signal, net::Worker& home,
-                                                       Duration) override {
+  std::unique_ptr<sending::Transport> CreateTransport(otlp::Signal, net::Worker& home,
+                                                      Duration) override {
     return std::make_unique<Transport>(home);
   }
 };
@@ -128,13 +128,13 @@ inline pipeline::ReceiverFactory ReceiverFactory() {
           }};
 }
 
-inline delivery::ExporterFactory ExporterFactory() {
+inline queue::ExporterFactory ExporterFactory() {
   return {.info = {.type = "fake", .config = pipeline::SpecOf<ExporterConfig, ExporterTable>()},
           .create = [](pipeline::Settings, pipeline::ComponentConfigPtr)
-              -> std::unique_ptr<delivery::Exporter> { return std::make_unique<Exporter>(); },
+              -> std::unique_ptr<sending::Exporter> { return std::make_unique<Exporter>(); },
           .delivery =
               [](const pipeline::ComponentConfig&) {
-                delivery::DeliverySettings settings;
+                sending::DeliverySettings settings;
                 settings.retry.initial_interval = std::chrono::milliseconds(10);
                 return settings;
               }};

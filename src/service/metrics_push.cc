@@ -61,7 +61,7 @@ PushTarget TargetOf(const OtlpReaderConfig& otlp) {
 Result<std::unique_ptr<MetricsPush>> MetricsPush::Start(Options options,
                                                         const PeriodicReader& reader) {
   const PushTarget target = TargetOf(*reader.exporter.otlp);
-  const delivery::ExporterFactory* factory = options.factories.Exporter(target.type);
+  const queue::ExporterFactory* factory = options.factories.Exporter(target.type);
   if (factory == nullptr) {
     return Unimplemented(fmt::format("this binary has no {} exporter", target.type));
   }
@@ -80,7 +80,7 @@ Result<std::unique_ptr<MetricsPush>> MetricsPush::Start(Options options,
 }
 
 MetricsPush::MetricsPush(Options options, const PeriodicReader& reader,
-                         std::unique_ptr<delivery::Exporter> exporter)
+                         std::unique_ptr<sending::Exporter> exporter)
     : options_(std::move(options)),
       control_(*options_.workers.front()),
       endpoint_(reader.exporter.otlp->endpoint),
@@ -105,17 +105,17 @@ void MetricsPush::Push(Duration timeout) {
   const otlp::Batch batch = EncodeMetrics(options_.registry.Collect(), options_.resource,
                                           options_.start, control_.WallNow());
   attempt_ = transport_->Attempt(
-      batch, timeout, [this](const delivery::AttemptResult& result) { OnResult(result); });
+      batch, timeout, [this](const sending::AttemptResult& result) { OnResult(result); });
   deadline_ = control_.RunAfter(timeout, [this] {
     transport_->Cancel(*attempt_);
-    OnResult(delivery::LocalFailure(DeadlineExceeded("no answer in time")));
+    OnResult(sending::LocalFailure(DeadlineExceeded("no answer in time")));
   });
 }
 
-void MetricsPush::OnResult(const delivery::AttemptResult& result) {
+void MetricsPush::OnResult(const sending::AttemptResult& result) {
   attempt_.reset();
   deadline_.Cancel();
-  if (result.outcome != delivery::OutcomeClass::kOk) {
+  if (result.outcome != sending::OutcomeClass::kOk) {
     failures_log_.Log(options_.log, telemetry::LogLevel::kWarn, control_.Now(),
                       "Own metrics were not taken; the next push carries them",
                       {{"endpoint", endpoint_}, {"cause", result.status.ToString()}});

@@ -4,7 +4,7 @@
 // A push that fails is not repeated: the next one carries the same counters, further on.
 #pragma once
 
-#include "delivery/exporter.h"
+#include "sending/exporter.h"
 #include "service/factories.h"
 #include "service/telemetry_config.h"
 
@@ -36,20 +36,20 @@ class MetricsPush {
 
  private:
   MetricsPush(Options options, const PeriodicReader& reader,
-              std::unique_ptr<delivery::Exporter> exporter);
+              std::unique_ptr<sending::Exporter> exporter);
 
   void Tick();
   void Push(Duration timeout);
-  void OnResult(const delivery::AttemptResult& result);
+  void OnResult(const sending::AttemptResult& result);
 
   const Options options_;
   net::Worker& control_;
   const std::string endpoint_;
   const Duration interval_;
   const Duration timeout_;
-  const std::unique_ptr<delivery::Exporter> exporter_;
-  std::unique_ptr<delivery::Transport> transport_;
-  std::optional<delivery::AttemptId> attempt_;
+  const std::unique_ptr<sending::Exporter> exporter_;
+  std::unique_ptr<sending::Transport> transport_;
+  std::optional<sending::AttemptId> attempt_;
   Timer tick_;
   Timer deadline_;
   telemetry::Sampled failures_log_{1, std::chrono::minutes(1)};

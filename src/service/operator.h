@@ -1,10 +1,10 @@
 // What an operator may wish of a failover connector, and what came of it.
 #pragma once
 
-#include "delivery/drill_transport.h"
-#include "delivery/router.h"
 #include "journal/journal.h"
 #include "otlp/signal.h"
+#include "routing/router.h"
+#include "sending/drill_transport.h"
 
 #include <optional>
 #include <string>
@@ -32,7 +32,7 @@ struct OperatorWish {
   // Index or name. None: every level (auto, probe), the active one (drill).
   std::optional<std::string> level;
   // Of a drill: without a level it hits the active one.
-  delivery::Outage outage = delivery::Outage::kNone;
+  sending::Outage outage = sending::Outage::kNone;
   Duration duration{};
 };
 

@@ -14,8 +14,8 @@ namespace {
 using config::Errors;
 using config::JoinPath;
 
-delivery::DeliverySettings DeliveryOf(const Config& config, const Factories& factories,
-                                      const ComponentId& exporter) {
+sending::DeliverySettings DeliveryOf(const Config& config, const Factories& factories,
+                                     const ComponentId& exporter) {
   const ComponentDef& def = config.exporters.at(exporter);
   return factories.Exporter(exporter.type)->delivery(*def.config);
 }
@@ -50,7 +50,7 @@ Planner::Split Planner::SplitBehindJournal(const PipelineDef& pipeline) {
   return split;
 }
 
-const delivery::ConnectorFactory* Planner::ConnectorOf(const ComponentId& id) const {
+const queue::ConnectorFactory* Planner::ConnectorOf(const ComponentId& id) const {
   return config_.connectors.contains(id) ? factories_.Connector(id.type) : nullptr;
 }
 
@@ -123,11 +123,11 @@ void Planner::PlanIngest(const PipelineDef& pipeline) {
 
 void Planner::PlanExporterQueue(const ComponentId& exporter, otlp::Signal signal) {
   const auto delivery = DeliveryOf(config_, factories_, exporter);
-  QueuePlan queue{.key = {.owner = exporter, .signal = signal},
-                  .queue = delivery.queue,
-                  .order = signal == otlp::Signal::kMetrics ? delivery::Order::kFifo
-                                                            : delivery::Order::kArrival,
-                  .max_interval = delivery.retry.max_interval};
+  QueuePlan queue{
+      .key = {.owner = exporter, .signal = signal},
+      .queue = delivery.queue,
+      .order = signal == otlp::Signal::kMetrics ? queue::Order::kFifo : queue::Order::kArrival,
+      .max_interval = delivery.retry.max_interval};
   queue.levels.push_back(
       {.name = exporter.ToString(), .paths = {{.processors = {}, .exporter = exporter}}});
   plan_.queues.push_back(std::move(queue));
@@ -135,10 +135,10 @@ void Planner::PlanExporterQueue(const ComponentId& exporter, otlp::Signal signal
 
 // The journal's settings, each key singly: what the connector's own sending_queue writes out, else
 // the largest queue_size and the first storage among its levels' exporters.
-void Planner::LiftSettings(const delivery::FailoverPlan& failover, QueuePlan& queue) {
+void Planner::LiftSettings(const queue::FailoverPlan& failover, QueuePlan& queue) {
   std::set<ComponentId> storages;
   uint64_t largest = 0;
-  std::optional<delivery::QueueSettings> of_largest;
+  std::optional<sending::QueueSettings> of_largest;
   std::optional<ComponentId> first_storage;
   for (const LevelPlan& level : queue.levels) {
     for (const PathPlan& path : level.paths) {
@@ -185,15 +185,14 @@ void Planner::LiftSettings(const delivery::FailoverPlan& failover, QueuePlan& qu
 
 void Planner::PlanFailoverQueue(const ComponentId& connector, otlp::Signal signal) {
   const ComponentDef& def = config_.connectors.at(connector);
-  const delivery::FailoverPlan failover =
-      factories_.Connector(connector.type)->failover(*def.config);
+  const queue::FailoverPlan failover = factories_.Connector(connector.type)->failover(*def.config);
   QueuePlan queue{.key = {.owner = connector, .signal = signal},
                   .is_failover = true,
                   .queue = failover.queue,
                   .router = failover.router,
                   .order = failover.order.value_or(signal == otlp::Signal::kMetrics
-                                                       ? delivery::Order::kFifo
-                                                       : delivery::Order::kLiveFirst)};
+                                                       ? queue::Order::kFifo
+                                                       : queue::Order::kLiveFirst)};
   const bool complete = PlanLevels({.connector = connector, .processors = {}}, failover, queue);
   for (const LevelPlan& level : queue.levels) {
     for (const PathPlan& path : level.paths) {
@@ -217,7 +216,7 @@ void Planner::PlanFailoverQueue(const ComponentId& connector, otlp::Signal signa
 }
 
 // What every level rejected goes to an ordinary exporter with its own queue.
-void Planner::PlanDeadLetter(const delivery::FailoverPlan::Entry& entry, QueuePlan& queue) {
+void Planner::PlanDeadLetter(const queue::FailoverPlan::Entry& entry, QueuePlan& queue) {
   const std::string path =
       JoinPath(JoinPath("connectors", queue.key.owner.ToString()), "dead_letter");
   const auto id = ComponentId::Parse(entry.id);
@@ -261,7 +260,7 @@ void Planner::PlanDeadLetter(const delivery::FailoverPlan::Entry& entry, QueuePl
   queue.dead_letter = *id;
 }
 
-void Planner::FoldMerging(const IngestPlan& pipeline, const delivery::BatchSettings& merging,
+void Planner::FoldMerging(const IngestPlan& pipeline, const sending::BatchSettings& merging,
                           std::set<ComponentId>& seen) {
   if (!seen.insert(pipeline.pipeline).second) {
     return;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "config/errors.h"
-#include "delivery/sending_queue.h"
+#include "queue/sending_queue.h"
 #include "service/config.h"
 
 #include <compare>
@@ -41,16 +41,16 @@ struct LevelPlan {
   std::string name;  // what was written in priority_levels, joined by "+"; the exporter's ID for a
                      // plain exporter
   std::vector<PathPlan> paths;
-  std::vector<delivery::HealthCheckSettings> health = {};
+  std::vector<sending::HealthCheckSettings> health = {};
   bool operator==(const LevelPlan&) const = default;
 };
 
 struct QueuePlan {
   QueueKey key;
   bool is_failover = false;
-  delivery::QueueSettings queue;
-  delivery::RouterConfig router;  // without levels
-  delivery::Order order = delivery::Order::kArrival;
+  sending::QueueSettings queue;
+  routing::RouterConfig router;  // without levels
+  queue::Order order = queue::Order::kArrival;
   Duration max_interval{};
   std::vector<LevelPlan> levels;
   // The exporter that gets what every level of a failover rejected. Its queue stands before this

@@ -13,7 +13,7 @@ namespace gapless::service {
 using config::JoinPath;
 
 const PipelineDef* Planner::ResolveExporter(const ComponentId& connector, otlp::Signal signal,
-                                            const delivery::FailoverPlan::Entry& entry,
+                                            const queue::FailoverPlan::Entry& entry,
                                             const ComponentId& exporter) {
   std::vector<const PipelineDef*> found;
   std::vector<std::string> names;
@@ -45,7 +45,7 @@ const PipelineDef* Planner::ResolveExporter(const ComponentId& connector, otlp::
 }
 
 const PipelineDef* Planner::ResolveEntry(const ComponentId& connector, otlp::Signal signal,
-                                         const delivery::FailoverPlan::Entry& entry) {
+                                         const queue::FailoverPlan::Entry& entry) {
   const auto id = ComponentId::Parse(entry.id);
   const std::string path = JoinPath("connectors", connector.ToString());
   if (config_.exporters.contains(*id)) {
@@ -135,12 +135,12 @@ bool Planner::PlanNested(const Place& place, const PipelineDef& pipeline, const 
       queue);
 }
 
-bool Planner::PlanLevel(const Place& place, const delivery::FailoverPlan& failover, size_t index,
+bool Planner::PlanLevel(const Place& place, const queue::FailoverPlan& failover, size_t index,
                         QueuePlan& queue) {
-  const std::vector<delivery::FailoverPlan::Entry>& entries = failover.levels[index];
+  const std::vector<queue::FailoverPlan::Entry>& entries = failover.levels[index];
   LevelPlan level;
   std::vector<const PipelineDef*> pipelines;
-  for (const delivery::FailoverPlan::Entry& entry : entries) {
+  for (const queue::FailoverPlan::Entry& entry : entries) {
     pipelines.push_back(ResolveEntry(place.connector, queue.key.signal, entry));
     level.name += (level.name.empty() ? "" : "+") + entry.id;
     if (const auto health = failover.health.find(entry.id); health != failover.health.end()) {
@@ -165,7 +165,7 @@ bool Planner::PlanLevel(const Place& place, const delivery::FailoverPlan& failov
   return true;
 }
 
-bool Planner::PlanLevels(const Place& place, const delivery::FailoverPlan& failover,
+bool Planner::PlanLevels(const Place& place, const queue::FailoverPlan& failover,
                          QueuePlan& queue) {
   bool complete = true;
   for (size_t i = 0; i < failover.levels.size(); ++i) {

@@ -21,7 +21,7 @@ class Planner {
   // A pipeline's processors split into those that run and the merging that journals carry out.
   struct Split {
     std::vector<ProcessorPlan> processors;
-    std::optional<delivery::BatchSettings> merging;
+    std::optional<sending::BatchSettings> merging;
   };
   Split SplitProcessors(const PipelineDef& pipeline) const;
   // Without those that may stand only in front.
@@ -29,7 +29,7 @@ class Planner {
   // The pipelines of one signal that a connector feeds.
   std::vector<const PipelineDef*> Behind(const ComponentId& connector, otlp::Signal signal) const;
   bool IsLevelPipeline(const PipelineDef& pipeline) const;
-  const delivery::ConnectorFactory* ConnectorOf(const ComponentId& id) const;
+  const queue::ConnectorFactory* ConnectorOf(const ComponentId& id) const;
 
   void PlanReceivers();
   void PlanIngest(const PipelineDef& pipeline);
@@ -41,23 +41,23 @@ class Planner {
     const ComponentId& connector;
     std::vector<ProcessorPlan> processors;
   };
-  bool PlanLevels(const Place& place, const delivery::FailoverPlan& failover, QueuePlan& queue);
-  bool PlanLevel(const Place& place, const delivery::FailoverPlan& failover, size_t index,
+  bool PlanLevels(const Place& place, const queue::FailoverPlan& failover, QueuePlan& queue);
+  bool PlanLevel(const Place& place, const queue::FailoverPlan& failover, size_t index,
                  QueuePlan& queue);
   const ComponentId* NestedIn(const std::vector<const PipelineDef*>& pipelines) const;
   bool PlanNested(const Place& place, const PipelineDef& pipeline, const ComponentId& nested,
                   QueuePlan& queue);
   const PipelineDef* ResolveEntry(const ComponentId& connector, otlp::Signal signal,
-                                  const delivery::FailoverPlan::Entry& entry);
+                                  const queue::FailoverPlan::Entry& entry);
   const PipelineDef* ResolveExporter(const ComponentId& connector, otlp::Signal signal,
-                                     const delivery::FailoverPlan::Entry& entry,
+                                     const queue::FailoverPlan::Entry& entry,
                                      const ComponentId& exporter);
   void AddPaths(const PipelineDef& pipeline, std::vector<ProcessorPlan> processors,
                 const config::Mark& mark, LevelPlan& level, QueuePlan& queue);
-  void LiftSettings(const delivery::FailoverPlan& failover, QueuePlan& queue);
-  void PlanDeadLetter(const delivery::FailoverPlan::Entry& entry, QueuePlan& queue);
+  void LiftSettings(const queue::FailoverPlan& failover, QueuePlan& queue);
+  void PlanDeadLetter(const queue::FailoverPlan::Entry& entry, QueuePlan& queue);
   // What stands in front of a queue: merging of the ingest pipelines goes to the queue's reader.
-  void FoldMerging(const IngestPlan& pipeline, const delivery::BatchSettings& merging,
+  void FoldMerging(const IngestPlan& pipeline, const sending::BatchSettings& merging,
                    std::set<ComponentId>& seen);
   void PlanSenders();
   void PlanStorages();

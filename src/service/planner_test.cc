@@ -1,7 +1,7 @@
 #include "service/planner.h"
 
 #include "connector/failover/factory.h"
-#include "delivery/settings_tables.h"
+#include "sending/settings_tables.h"
 #include "service/load.h"
 
 #include <optional>
@@ -44,14 +44,14 @@ Factories TestFactories() {
       {.info = {.type = "batch", .config = pipeline::SpecOf<Merging, MergingTable>()}},
       {.info = {.type = "redact", .config = nothing}}};
   factories.merging = {{.type = "batch", .settings = [](const pipeline::ComponentConfig& config) {
-                          return delivery::BatchSettings{
+                          return sending::BatchSettings{
                               .min_size = pipeline::ValueOf<Merging>(config).size};
                         }}};
   factories.exporters = {
       {.info = {.type = "out",
-                .config = pipeline::SpecOf<delivery::DeliveryConfig, delivery::DeliveryTable>()},
+                .config = pipeline::SpecOf<sending::DeliveryConfig, sending::DeliveryTable>()},
        .delivery = [](const pipeline::ComponentConfig& config) {
-         return pipeline::ValueOf<delivery::DeliveryConfig>(config).ToSettings();
+         return pipeline::ValueOf<sending::DeliveryConfig>(config).ToSettings();
        }}};
   factories.connectors = {connector::failover::Factory(),
                           {.info = {.type = "forward", .config = nothing}}};
@@ -163,7 +163,7 @@ TEST(PlannerTest, WhatTheConnectorWritesOutWins) {
   const auto loaded = LoadText(text);
   ASSERT_TRUE(loaded.ok()) << loaded.status().message();
   EXPECT_EQ(loaded->plan.queues.front().queue.queue_size, 9U);
-  EXPECT_EQ(loaded->plan.queues.front().queue.sizer, delivery::Sizer::kItems);
+  EXPECT_EQ(loaded->plan.queues.front().queue.sizer, sending::Sizer::kItems);
 }
 
 TEST(PlannerTest, AStorageThatIsDeclaredNowhereGetsTheDefaultDirectory) {

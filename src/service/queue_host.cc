@@ -17,7 +17,7 @@ class QueueHost::Entry final : public pipeline::Consumer {
     queue->Consume(std::move(batch), std::move(completion));
   }
 
-  std::unique_ptr<delivery::SendingQueue> queue;
+  std::unique_ptr<queue::SendingQueue> queue;
 };
 
 void RunOn(net::Worker& worker, std::move_only_function<void()> task) {
@@ -45,7 +45,7 @@ QueueHost::~QueueHost() {
 }
 
 Status QueueHost::Create(
-    std::move_only_function<Result<std::unique_ptr<delivery::SendingQueue>>()> make) {
+    std::move_only_function<Result<std::unique_ptr<queue::SendingQueue>>()> make) {
   Status status;
   RunOn(home_, [&] {
     auto queue = make();
@@ -58,7 +58,7 @@ Status QueueHost::Create(
   return status;
 }
 
-bool QueueHost::Reconfigure(QueuePlan plan, delivery::SendingQueueOptions options) {
+bool QueueHost::Reconfigure(QueuePlan plan, queue::SendingQueueOptions options) {
   bool open = false;
   RunOn(home_, [&] {
     open = entry_->queue->CanComeBack();
@@ -90,12 +90,12 @@ void QueueHost::Shutdown(net::Worker& control, TimePoint deadline,
   });
 }
 
-void QueueHost::With(std::move_only_function<void(delivery::SendingQueue&)> task) const {
+void QueueHost::With(std::move_only_function<void(queue::SendingQueue&)> task) const {
   RunOn(home_, [&] { task(*entry_->queue); });
 }
 
-delivery::QueueStatus QueueHost::status() const {
-  delivery::QueueStatus status;
+queue::QueueStatus QueueHost::status() const {
+  queue::QueueStatus status;
   RunOn(home_, [&] {
     if (entry_->queue->CanComeBack()) {
       status = entry_->queue->status();

@@ -1,9 +1,9 @@
 // QueueHost: one sending queue with its home worker, and the door to it from every other worker.
 #pragma once
 
-#include "delivery/sending_queue.h"
 #include "net/worker.h"
 #include "pipeline/consumer.h"
+#include "queue/sending_queue.h"
 #include "service/planner.h"
 
 #include <functional>
@@ -25,9 +25,9 @@ class QueueHost {
   QueueHost& operator=(const QueueHost&) = delete;
 
   // `make` runs on the home worker.
-  Status Create(std::move_only_function<Result<std::unique_ptr<delivery::SendingQueue>>()> make);
+  Status Create(std::move_only_function<Result<std::unique_ptr<queue::SendingQueue>>()> make);
   // Also brings a retired queue back; false if its journal is being closed already.
-  bool Reconfigure(QueuePlan plan, delivery::SendingQueueOptions options);
+  bool Reconfigure(QueuePlan plan, queue::SendingQueueOptions options);
   // Takes nothing any more and calls `done` on the control worker once its journal is empty and
   // closed.
   void Retire(net::Worker& control, std::move_only_function<void()> done);
@@ -41,9 +41,9 @@ class QueueHost {
   const std::string& place() const { return place_; }
   net::Worker& home() const { return home_; }
   // Runs `task` on the home worker and waits for it.
-  void With(std::move_only_function<void(delivery::SendingQueue&)> task) const;
+  void With(std::move_only_function<void(queue::SendingQueue&)> task) const;
   // Read on the home worker; without levels once the journal is being closed.
-  delivery::QueueStatus status() const;
+  queue::QueueStatus status() const;
   std::string tier() const;
 
  private:

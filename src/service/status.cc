@@ -16,7 +16,7 @@ std::vector<std::string> IdsOf(const std::vector<Reference>& references) {
 
 }  // namespace
 
-pipeline::QueueStatus DescribeQueue(const QueuePlan& plan, const delivery::QueueStatus& status,
+pipeline::QueueStatus DescribeQueue(const QueuePlan& plan, const queue::QueueStatus& status,
                                     std::string tier) {
   pipeline::QueueStatus queue{
       .owner = plan.key.owner.ToString(),
@@ -40,10 +40,10 @@ pipeline::QueueStatus DescribeQueue(const QueuePlan& plan, const delivery::Queue
       .handed_over_items = status.handed_over_items,
   };
   for (size_t i = 0; i < status.levels.size(); ++i) {
-    const delivery::QueueStatus::Level& level = status.levels[i];
+    const queue::QueueStatus::Level& level = status.levels[i];
     pipeline::LevelStatus described{.name = level.name,
-                                    .state = std::string(delivery::ToString(level.state)),
-                                    .word = std::string(delivery::ToString(level.word)),
+                                    .state = std::string(ToString(level.state)),
+                                    .word = std::string(ToString(level.word)),
                                     .since = level.since,
                                     .reason = level.last_error,
                                     .delivered_items = level.delivered_items,

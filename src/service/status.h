@@ -11,7 +11,7 @@
 namespace gapless::service {
 
 // `plan` and `status` are of the same queue at the same time.
-pipeline::QueueStatus DescribeQueue(const QueuePlan& plan, const delivery::QueueStatus& status,
+pipeline::QueueStatus DescribeQueue(const QueuePlan& plan, const queue::QueueStatus& status,
                                     std::string tier);
 
 std::vector<pipeline::PipelineStatus> DescribePipelines(const Config& config);

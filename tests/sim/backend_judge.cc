@@ -53,7 +53,7 @@ std::string BackendLife::Describe() const {
   std::string text = fmt::format("{}; {:.1f} s, {} items", ToString(features_),
                                  SecondsOf(loop_.Now() - start_), next_item_);
   if (queue_) {
-    const delivery::QueueStatus status = queue_->status();
+    const queue::QueueStatus status = queue_->status();
     text += fmt::format(", pending {}, owed {}", status.ledger.pending.items,
                         status.journal.owed.items);
     for (const auto& level : status.levels) {
@@ -132,7 +132,7 @@ bool BackendLife::Settled() const {
 
 void BackendLife::Drain() {
   const TimePoint healed = loop_.Now();
-  const delivery::QueueStatus status = queue_->status();
+  const queue::QueueStatus status = queue_->status();
   Duration allowed = kDrainTime;
   if (const double rate = levels_.front().peers.front()->backend.rate; rate > 0) {
     const auto items = static_cast<double>(status.ledger.pending.items + status.journal.owed.items);

@@ -44,20 +44,20 @@ void BackendLife::ChooseSettings() {
   settings_.retry.max_elapsed_time = Between(rng_, minutes(2), minutes(5));
   settings_.queue.num_consumers = static_cast<uint32_t>(1 + rng_.Below(10));
   settings_.queue.queue_size = features_.small_queue ? 20 + rng_.Below(100) : 100'000;
-  settings_.queue.on_full = rng_.Chance(0.5) ? delivery::OnFull::kReject : delivery::OnFull::kBlock;
+  settings_.queue.on_full = rng_.Chance(0.5) ? sending::OnFull::kReject : sending::OnFull::kBlock;
   ChooseBatch();
   if (features_.backfill) {
-    delivery::BackfillSettings& backfill = settings_.queue.backfill.emplace();
+    sending::BackfillSettings& backfill = settings_.queue.backfill.emplace();
     backfill.rate = rng_.Chance(0.5) ? 0 : 20'000 + rng_.Below(1'000'000);
     oracle_.Backfilled();
   }
   if (features_.waits) {
-    ack_ = delivery::Ack::kSettled;
+    ack_ = queue::Ack::kSettled;
     oracle_.Permit(journal::DropReason::kExpired);
     oracle_.Permit(journal::DropReason::kRejected);  // the client is told
   }
   if (!features_.order && rng_.Chance(0.5)) {
-    order_ = delivery::Order::kLiveFirst;
+    order_ = queue::Order::kLiveFirst;
   }
   router_.retry_interval = Between(rng_, milliseconds(500), seconds(20));
   router_.retry_gap = Between(rng_, milliseconds(100), seconds(2));
@@ -71,7 +71,7 @@ void BackendLife::ChooseBatch() {
   if (!features_.batch) {
     return;
   }
-  delivery::BatchSettings& batch = settings_.queue.batch.emplace();
+  sending::BatchSettings& batch = settings_.queue.batch.emplace();
   batch.flush_timeout = Between(rng_, milliseconds(0), milliseconds(500));
   batch.min_size = rng_.Chance(0.5) ? rng_.Below(100) : 8192;
   if (rng_.Chance(0.3)) {
@@ -133,15 +133,15 @@ void BackendLife::MakeBackend(SimPeer& peer, bool first_level) {
   }
 }
 
-std::shared_ptr<delivery::Sender> BackendLife::MakeSender(const std::shared_ptr<SimPeer>& peer) {
-  auto sender = std::make_shared<delivery::Sender>(
+std::shared_ptr<sending::Sender> BackendLife::MakeSender(const std::shared_ptr<SimPeer>& peer) {
+  auto sender = std::make_shared<sending::Sender>(
       loop_, peer->name(), std::make_unique<SimTransport>(loop_, peer), settings_, rng_.Next());
   sender->SetSpare([this, peer] { return std::make_unique<SimTransport>(loop_, peer); });
   return sender;
 }
 
-delivery::SendingQueueOptions BackendLife::Options() {
-  delivery::SendingQueueOptions options;
+queue::SendingQueueOptions BackendLife::Options() {
+  queue::SendingQueueOptions options;
   options.name = "failover/sim";
   options.signal = otlp::Signal::kLogs;
   options.is_failover = levels_.size() > 1;
@@ -151,7 +151,7 @@ delivery::SendingQueueOptions BackendLife::Options() {
   options.order = order_;
   options.router = router_;
   for (const Level& level : levels_) {
-    delivery::QueueLevel made{.name = level.name, .paths = {}};
+    queue::QueueLevel made{.name = level.name, .paths = {}};
     for (const auto& sender : level.senders) {
       made.paths.push_back({.processors = {}, .sender = sender});
     }
@@ -162,12 +162,12 @@ delivery::SendingQueueOptions BackendLife::Options() {
 
 void BackendLife::StartQueue() {
   ++lives_;
-  queue_ = std::make_unique<delivery::SendingQueue>(
+  queue_ = std::make_unique<queue::SendingQueue>(
       loop_, std::make_unique<DiskJournal>(disk_, loop_, rng_.Next()), Options(), log_.logger(),
-      std::make_unique<delivery::QueueStats>(
-          registry_, delivery::QueueStats::Identity{.name = "failover/" + std::to_string(lives_),
-                                                    .signal = otlp::Signal::kLogs,
-                                                    .is_failover = levels_.size() > 1}));
+      std::make_unique<queue::QueueStats>(
+          registry_, queue::QueueStats::Identity{.name = "failover/" + std::to_string(lives_),
+                                                 .signal = otlp::Signal::kLogs,
+                                                 .is_failover = levels_.size() > 1}));
 }
 
 void BackendLife::Reload() {

@@ -5,7 +5,7 @@
 
 #include "base/rng.h"
 #include "base/sim_loop.h"
-#include "delivery/sending_queue.h"
+#include "queue/sending_queue.h"
 #include "telemetry/log_capture.h"
 #include "telemetry/metrics.h"
 #include "tests/sim/disk_journal.h"
@@ -36,7 +36,7 @@ class BackendLife {
   struct Level {
     std::string name;
     PeerGroup peers;
-    std::vector<std::shared_ptr<delivery::Sender>> senders;
+    std::vector<std::shared_ptr<sending::Sender>> senders;
   };
   struct Fault {
     SimPeer* peer;
@@ -49,8 +49,8 @@ class BackendLife {
   void AddLevel();
   void AddClients();
   void MakeBackend(SimPeer& peer, bool first_level);
-  std::shared_ptr<delivery::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
-  delivery::SendingQueueOptions Options();
+  std::shared_ptr<sending::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
+  queue::SendingQueueOptions Options();
   void StartQueue();
   void Reload();
   void Restart();
@@ -94,10 +94,10 @@ class BackendLife {
   telemetry::LogCapture log_;
   size_t log_told_ = 0;
   std::shared_ptr<journal::MemoryJournal> disk_;
-  delivery::DeliverySettings settings_;
-  delivery::RouterConfig router_;
-  delivery::Ack ack_ = delivery::Ack::kStored;
-  delivery::Order order_ = delivery::Order::kFifo;
+  sending::DeliverySettings settings_;
+  routing::RouterConfig router_;
+  queue::Ack ack_ = queue::Ack::kStored;
+  queue::Order order_ = queue::Order::kFifo;
   std::vector<Level> levels_;  // in the order of the configuration
   std::vector<Client> clients_;
   double items_per_second_ = 0;  // what the clients send, about
@@ -113,7 +113,7 @@ class BackendLife {
   TimePoint progress_at_{};  // since then nothing was delivered though somebody would take it
   bool stuck_ = false;
   std::vector<std::string> complaints_;
-  std::unique_ptr<delivery::SendingQueue> queue_;
+  std::unique_ptr<queue::SendingQueue> queue_;
 };
 
 }  // namespace gapless::sim

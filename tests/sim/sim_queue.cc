@@ -37,13 +37,13 @@ SimQueue::SimQueue(uint64_t seed, SimLoop& loop, telemetry::Registry& registry)
     used_.push_back(levels_.size());
     AddLevel();
   }
-  queue_ = std::make_unique<delivery::SendingQueue>(
+  queue_ = std::make_unique<queue::SendingQueue>(
       loop_, std::make_unique<journal::MemoryJournal>(journal::MemoryOptions{}, loop_), Options(),
       log_.logger(),
-      std::make_unique<delivery::QueueStats>(
-          registry, delivery::QueueStats::Identity{.name = "failover/" + std::to_string(seed),
-                                                   .signal = otlp::Signal::kLogs,
-                                                   .is_failover = levels > 1}));
+      std::make_unique<queue::QueueStats>(
+          registry, queue::QueueStats::Identity{.name = "failover/" + std::to_string(seed),
+                                                .signal = otlp::Signal::kLogs,
+                                                .is_failover = levels > 1}));
 }
 
 void SimQueue::ChooseSettings() {
@@ -54,19 +54,19 @@ void SimQueue::ChooseSettings() {
   settings_.retry.max_elapsed_time = Between(rng_, minutes(2), minutes(5));
   settings_.queue.num_consumers = static_cast<uint32_t>(1 + rng_.Below(10));
   settings_.queue.queue_size = 20 + rng_.Below(2000);
-  settings_.queue.sizer = rng_.Chance(0.3) ? delivery::Sizer::kItems : delivery::Sizer::kRequests;
-  settings_.queue.on_full = static_cast<delivery::OnFull>(rng_.Below(3));
-  if (settings_.queue.on_full == delivery::OnFull::kDropOldest) {
+  settings_.queue.sizer = rng_.Chance(0.3) ? sending::Sizer::kItems : sending::Sizer::kRequests;
+  settings_.queue.on_full = static_cast<sending::OnFull>(rng_.Below(3));
+  if (settings_.queue.on_full == sending::OnFull::kDropOldest) {
     oracle_.Permit(DropReason::kOverflow);
   }
   ChooseBatch();
   if (rng_.Chance(0.3)) {
-    ack_ = delivery::Ack::kSettled;
+    ack_ = queue::Ack::kSettled;
     withdraw_ = rng_.Chance(0.5);
     oracle_.Permit(DropReason::kExpired);
     oracle_.Permit(DropReason::kWithdrawn);
   }
-  order_ = rng_.Chance(0.5) ? delivery::Order::kLiveFirst : delivery::Order::kFifo;
+  order_ = rng_.Chance(0.5) ? queue::Order::kLiveFirst : queue::Order::kFifo;
   router_.retry_interval = Between(rng_, milliseconds(500), seconds(20));
   router_.retry_gap = Between(rng_, milliseconds(100), seconds(2));
   router_.max_retries = static_cast<uint32_t>(rng_.Below(4));
@@ -80,7 +80,7 @@ void SimQueue::ChooseBatch() {
     settings_.queue.batch.reset();
     return;
   }
-  delivery::BatchSettings& batch = settings_.queue.batch.emplace();
+  sending::BatchSettings& batch = settings_.queue.batch.emplace();
   batch.flush_timeout = Between(rng_, milliseconds(0), milliseconds(500));
   batch.min_size = rng_.Below(100);
   if (rng_.Chance(0.5)) {
@@ -97,7 +97,7 @@ void SimQueue::ChooseBackfill(uint64_t seed) {
   if (rng.Chance(0.5)) {
     return;
   }
-  delivery::BackfillSettings& backfill = settings_.queue.backfill.emplace();
+  sending::BackfillSettings& backfill = settings_.queue.backfill.emplace();
   backfill.rate = rng.Chance(0.5) ? 0 : 20'000 + rng.Below(1'000'000);
   backfill.max_size = rng.Chance(0.2) ? 20'000 + rng.Below(100'000) : 0;
   same_levels_ = rng.Chance(0.8);
@@ -117,13 +117,13 @@ void SimQueue::AddLevel() {
   }
 }
 
-std::shared_ptr<delivery::Sender> SimQueue::MakeSender(const std::shared_ptr<SimPeer>& peer) {
-  return std::make_shared<delivery::Sender>(
+std::shared_ptr<sending::Sender> SimQueue::MakeSender(const std::shared_ptr<SimPeer>& peer) {
+  return std::make_shared<sending::Sender>(
       loop_, peer->name(), std::make_unique<SimTransport>(loop_, peer), settings_, rng_.Next());
 }
 
-delivery::SendingQueueOptions SimQueue::Options() {
-  delivery::SendingQueueOptions options;
+queue::SendingQueueOptions SimQueue::Options() {
+  queue::SendingQueueOptions options;
   options.name = "failover/sim";
   options.signal = otlp::Signal::kLogs;
   options.is_failover = true;
@@ -136,7 +136,7 @@ delivery::SendingQueueOptions SimQueue::Options() {
   options.dead_letter = {.name = "file/rejected", .consumer = dead_letters_};
   for (const size_t index : used_) {
     const NamedLevel& level = levels_[index];
-    delivery::QueueLevel made{.name = level.name, .paths = {}};
+    queue::QueueLevel made{.name = level.name, .paths = {}};
     for (const auto& sender : level.senders) {
       made.paths.push_back({.processors = {}, .sender = sender});
     }
@@ -183,7 +183,7 @@ void SimQueue::Step() {
     Reload();
   }
   if (rng_.Chance(0.003)) {
-    queue_->SetOverride(rng_.Below(used_.size()), static_cast<delivery::Override>(rng_.Below(3)));
+    queue_->SetOverride(rng_.Below(used_.size()), static_cast<routing::Override>(rng_.Below(3)));
   }
 }
 
@@ -301,7 +301,7 @@ void SimQueue::Heal() {
     }
   }
   for (size_t i = 0; i < used_.size(); ++i) {
-    queue_->SetOverride(i, delivery::Override::kAuto);
+    queue_->SetOverride(i, routing::Override::kAuto);
   }
 }
 
@@ -316,7 +316,7 @@ std::string SimQueue::CheckAlways() const {
     return "the ledger's equation does not hold";
   }
   const uint64_t acknowledged = oracle_.acknowledged_items();
-  if (ack_ == delivery::Ack::kStored && ledger.accepted.items != acknowledged) {
+  if (ack_ == queue::Ack::kStored && ledger.accepted.items != acknowledged) {
     return "accepted " + std::to_string(ledger.accepted.items) + ", clients were promised " +
            std::to_string(acknowledged);
   }
@@ -343,7 +343,7 @@ std::vector<std::string> SimQueue::JudgeBackfill() const {
   if (!settings_.queue.backfill || !same_levels_ || !healed_) {
     return {};
   }
-  const delivery::QueueStatus status = queue_->status();
+  const queue::QueueStatus status = queue_->status();
   const auto refused = static_cast<size_t>(journal::DropReason::kPartialSuccess);
   const uint64_t excused = status.journal.debts_given_up.items +
                            status.ledger.dropped_total().items -
@@ -366,7 +366,7 @@ std::vector<std::string> SimQueue::JudgeDeadLetters() const {
 }
 
 std::string SimQueue::Describe() const {
-  const delivery::QueueStatus status = queue_->status();
+  const queue::QueueStatus status = queue_->status();
   std::string text = "steps " + std::to_string(steps_) + ", items " + std::to_string(next_item_) +
                      ", pending " + std::to_string(status.ledger.pending.items) + ", active " +
                      (status.active ? std::to_string(*status.active) : "none") + ", levels";
@@ -376,7 +376,7 @@ std::string SimQueue::Describe() const {
   }
   text += settings_.queue.backfill ? ", backfill" : "";
   text += ", owed " + std::to_string(status.journal.owed.items);
-  text += withdraw_ ? ", queue off" : ack_ == delivery::Ack::kSettled ? ", wait_for_result" : "";
+  text += withdraw_ ? ", queue off" : ack_ == queue::Ack::kSettled ? ", wait_for_result" : "";
   text += ", on_full " + std::to_string(static_cast<int>(settings_.queue.on_full));
   return text;
 }

@@ -4,7 +4,7 @@
 
 #include "base/rng.h"
 #include "base/sim_loop.h"
-#include "delivery/sending_queue.h"
+#include "queue/sending_queue.h"
 #include "telemetry/log_capture.h"
 #include "telemetry/metrics.h"
 #include "tests/sim/oracle.h"
@@ -55,7 +55,7 @@ class SimQueue {
   struct NamedLevel {
     std::string name;
     PeerGroup peers;
-    std::vector<std::shared_ptr<delivery::Sender>> senders;
+    std::vector<std::shared_ptr<sending::Sender>> senders;
   };
 
   void ChooseSettings();
@@ -64,8 +64,8 @@ class SimQueue {
   std::vector<std::string> JudgeBackfill() const;
   std::vector<std::string> JudgeDeadLetters() const;
   void AddLevel();
-  std::shared_ptr<delivery::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
-  delivery::SendingQueueOptions Options();
+  std::shared_ptr<sending::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
+  queue::SendingQueueOptions Options();
   void Load();
   void Fault();
   void FaultOf(SimPeer& peer);
@@ -75,11 +75,11 @@ class SimQueue {
 
   Rng rng_;
   SimLoop& loop_;
-  delivery::DeliverySettings settings_;
-  delivery::RouterConfig router_;
-  delivery::Ack ack_ = delivery::Ack::kStored;
+  sending::DeliverySettings settings_;
+  routing::RouterConfig router_;
+  queue::Ack ack_ = queue::Ack::kStored;
   bool withdraw_ = false;
-  delivery::Order order_ = delivery::Order::kFifo;
+  queue::Order order_ = queue::Order::kFifo;
   std::vector<NamedLevel> levels_;                // all that ever were
   std::vector<size_t> used_;                      // indices of the configured ones, in order
   std::shared_ptr<SimDeadLetters> dead_letters_;  // null: none
@@ -90,7 +90,7 @@ class SimQueue {
   bool same_levels_ = false;  // reloads leave the list of levels as it is
   bool healed_ = false;
   bool ended_ = false;
-  std::unique_ptr<delivery::SendingQueue> queue_;
+  std::unique_ptr<queue::SendingQueue> queue_;
 };
 
 }  // namespace gapless::sim

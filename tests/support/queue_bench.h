@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/sim_loop.h"
-#include "delivery/sending_queue.h"
 #include "journal/memory_journal.h"
+#include "queue/sending_queue.h"
 #include "telemetry/log_capture.h"
 #include "tests/support/sim_transport.h"
 
@@ -20,13 +20,13 @@ namespace gapless::sim {
 struct BenchSettings {
   // One entry per level: how many paths it has.
   std::vector<size_t> levels = {1, 1};
-  delivery::DeliverySettings delivery = {.timeout = std::chrono::seconds(5),
-                                         .retry = {.randomization_factor = 0},
-                                         .queue = {.storage = std::nullopt, .batch = std::nullopt}};
-  delivery::Ack ack = delivery::Ack::kStored;
+  sending::DeliverySettings delivery = {.timeout = std::chrono::seconds(5),
+                                        .retry = {.randomization_factor = 0},
+                                        .queue = {.storage = std::nullopt, .batch = std::nullopt}};
+  queue::Ack ack = queue::Ack::kStored;
   bool withdraw = false;
-  delivery::Order order = delivery::Order::kFifo;
-  delivery::RouterConfig router;
+  queue::Order order = queue::Order::kFifo;
+  routing::RouterConfig router;
 };
 
 class QueueBench {
@@ -50,23 +50,23 @@ class QueueBench {
 
   // A new queue over another journal takes the place of the old one.
   void Restart(std::unique_ptr<journal::Journal> journal) {
-    queue = std::make_unique<delivery::SendingQueue>(
+    queue = std::make_unique<queue::SendingQueue>(
         loop, std::move(journal), Options(), log.logger(),
-        std::make_unique<delivery::QueueStats>(
-            registry, delivery::QueueStats::Identity{.name = "failover/logs",
-                                                     .signal = otlp::Signal::kLogs,
-                                                     .is_failover = settings.levels.size() > 1}));
+        std::make_unique<queue::QueueStats>(
+            registry, queue::QueueStats::Identity{.name = "failover/logs",
+                                                  .signal = otlp::Signal::kLogs,
+                                                  .is_failover = settings.levels.size() > 1}));
   }
 
-  std::shared_ptr<delivery::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer) {
-    auto sender = std::make_shared<delivery::Sender>(
+  std::shared_ptr<sending::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer) {
+    auto sender = std::make_shared<sending::Sender>(
         loop, peer->name(), std::make_unique<SimTransport>(loop, peer), settings.delivery, seed_++);
     sender->SetSpare([this, peer] { return std::make_unique<SimTransport>(loop, peer); });
     return sender;
   }
 
-  delivery::SendingQueueOptions Options() const {
-    delivery::SendingQueueOptions options;
+  queue::SendingQueueOptions Options() const {
+    queue::SendingQueueOptions options;
     options.name = "failover/logs";
     options.signal = otlp::Signal::kLogs;
     options.is_failover = settings.levels.size() > 1;
@@ -78,7 +78,7 @@ class QueueBench {
     options.router = settings.router;
     size_t next = 0;
     for (size_t level = 0; level < settings.levels.size(); ++level) {
-      delivery::QueueLevel& made = options.levels.emplace_back();
+      queue::QueueLevel& made = options.levels.emplace_back();
       made.name = "level" + std::to_string(level);
       for (size_t path = 0; path < settings.levels[level]; ++path) {
         made.paths.push_back({.processors = {}, .sender = senders[next++]});
@@ -153,8 +153,8 @@ class QueueBench {
   telemetry::Registry registry;
   BenchSettings settings;
   std::vector<std::shared_ptr<SimPeer>> peers;
-  std::vector<std::shared_ptr<delivery::Sender>> senders;
-  std::unique_ptr<delivery::SendingQueue> queue;
+  std::vector<std::shared_ptr<sending::Sender>> senders;
+  std::unique_ptr<queue::SendingQueue> queue;
   uint64_t next_item = 0;
   std::vector<std::optional<Status>> answers;
   std::map<size_t, std::shared_ptr<otlp::RequestContext>> contexts;  // of what has a deadline

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/loop.h"
-#include "delivery/outcome.h"
+#include "sending/outcome.h"
 #include "tests/support/sim_items.h"
 
 #include <algorithm>
@@ -108,8 +108,8 @@ class SimBackend {
   Duration unsynced{};           // how much of what it took a crash destroys
 
   // What it answers instead of taking the data or the probe (no items); none: it takes it.
-  std::optional<delivery::AttemptResult> Object(const std::vector<SimItem>& items, bool probe,
-                                                TimePoint now) {
+  std::optional<sending::AttemptResult> Object(const std::vector<SimItem>& items, bool probe,
+                                               TimePoint now) {
     switch (state) {
       case State::kWell:
         break;
@@ -168,12 +168,12 @@ class SimBackend {
     TimePoint at;
   };
 
-  static delivery::AttemptResult Answer(int code, const std::string& text) {
-    return delivery::ClassifyHttp(code, Status(Code::kUnavailable, text).FromPeer());
+  static sending::AttemptResult Answer(int code, const std::string& text) {
+    return sending::ClassifyHttp(code, Status(Code::kUnavailable, text).FromPeer());
   }
 
-  std::optional<delivery::AttemptResult> ObjectToItems(const std::vector<SimItem>& items,
-                                                       TimePoint now) {
+  std::optional<sending::AttemptResult> ObjectToItems(const std::vector<SimItem>& items,
+                                                      TimePoint now) {
     if (ordered && !accepts_late && !InOrder(items)) {
       return Answer(400, "out of order sample");
     }

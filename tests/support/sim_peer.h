@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/rng.h"
-#include "delivery/outcome.h"
+#include "sending/outcome.h"
 #include "tests/support/sim_backend.h"
 #include "tests/support/sim_items.h"
 
@@ -98,7 +98,7 @@ class SimPeer {
   }
 
   // What the peer answers; none: it stays silent. `data`: none for a probe.
-  std::optional<delivery::AttemptResult> Answer(const otlp::Batch* data, TimePoint now) {
+  std::optional<sending::AttemptResult> Answer(const otlp::Batch* data, TimePoint now) {
     now_ = now;
     if (data == nullptr) {
       ++probes;
@@ -120,8 +120,8 @@ class SimPeer {
  private:
   friend class SimTransport;
 
-  static delivery::AttemptResult Failure(Code code, const std::string& text) {
-    return delivery::ClassifyGrpc(Status(code, text).FromPeer());
+  static sending::AttemptResult Failure(Code code, const std::string& text) {
+    return sending::ClassifyGrpc(Status(code, text).FromPeer());
   }
 
   void Take(const otlp::Batch* data, const std::vector<uint64_t>& numbers) {
@@ -155,8 +155,8 @@ class SimPeer {
     return false;
   }
 
-  std::optional<delivery::AttemptResult> Say(const otlp::Batch* data,
-                                             const std::vector<uint64_t>& numbers) {
+  std::optional<sending::AttemptResult> Say(const otlp::Batch* data,
+                                            const std::vector<uint64_t>& numbers) {
     if (mode == Mode::kOk || mode == Mode::kTakesAndHangs || mode == Mode::kTakesAndFails) {
       if (auto objection = Object(data, numbers)) {
         return objection;
@@ -170,7 +170,7 @@ class SimPeer {
       case Mode::kFaulty:
         return Failure(Code::kInternal, "broken");
       case Mode::kThrottled:
-        return delivery::ClassifyGrpc(
+        return sending::ClassifyGrpc(
             Status(Code::kResourceExhausted, "busy").FromPeer().WithRetryAfter(throttle_delay));
       case Mode::kDenied:
         return Failure(Code::kUnauthenticated, "who are you");
@@ -190,8 +190,8 @@ class SimPeer {
   }
 
   // Why it does not take the data; none: it takes it.
-  std::optional<delivery::AttemptResult> Object(const otlp::Batch* data,
-                                                const std::vector<uint64_t>& numbers) {
+  std::optional<sending::AttemptResult> Object(const otlp::Batch* data,
+                                               const std::vector<uint64_t>& numbers) {
     if (data != nullptr && data->body.size() > max_bytes) {
       return Failure(Code::kResourceExhausted, "received message larger than max");
     }
@@ -201,7 +201,7 @@ class SimPeer {
     return backend.Object(data == nullptr ? std::vector<SimItem>{} : items_, data == nullptr, now_);
   }
 
-  delivery::AttemptResult SayOk(const otlp::Batch* data, const std::vector<uint64_t>& numbers) {
+  sending::AttemptResult SayOk(const otlp::Batch* data, const std::vector<uint64_t>& numbers) {
     if (data == nullptr) {
       return {};
     }
@@ -209,7 +209,7 @@ class SimPeer {
       return Failure(Code::kInternal, "stumbled");
     }
     Take(data, numbers);
-    delivery::AttemptResult ok;
+    sending::AttemptResult ok;
     ok.rejected_items = refused_items;
     return ok;
   }

@@ -3,7 +3,7 @@
 // suspected, one dial a second afterwards.
 #pragma once
 
-#include "delivery/transport.h"
+#include "sending/transport.h"
 #include "tests/support/sim_peer.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace gapless::sim {
 
-class SimTransport final : public delivery::Transport {
+class SimTransport final : public sending::Transport {
  public:
   SimTransport(Loop& loop, std::shared_ptr<SimPeer> peer) : loop_(loop), peer_(std::move(peer)) {
     peer_->transports_.push_back(this);
@@ -29,15 +29,15 @@ class SimTransport final : public delivery::Transport {
   SimTransport(const SimTransport&) = delete;
   SimTransport& operator=(const SimTransport&) = delete;
 
-  void SetObserver(delivery::TransportObserver* observer) override { observer_ = observer; }
+  void SetObserver(sending::TransportObserver* observer) override { observer_ = observer; }
   void Start() override { Burst(); }
   void Stop() override {}
 
-  delivery::AttemptId Attempt(const otlp::Batch& batch, Duration,
-                              delivery::AttemptCallback done) override {
+  sending::AttemptId Attempt(const otlp::Batch& batch, Duration,
+                             sending::AttemptCallback done) override {
     return Begin(batch, std::move(done));
   }
-  void Cancel(delivery::AttemptId id) override {
+  void Cancel(sending::AttemptId id) override {
     auto node = exchanges_.extract(id);
     if (node.empty()) {
       return;
@@ -47,11 +47,11 @@ class SimTransport final : public delivery::Transport {
       peer_->deceived_items += node.mapped().data->items;  // nobody hears that it was sent twice
     }
   }
-  void Probe(Duration timeout, delivery::AttemptCallback done) override {
+  void Probe(Duration timeout, sending::AttemptCallback done) override {
     paused_until_.reset();  // a probe does not wait for the rhythm
-    const delivery::AttemptId id = Begin(std::nullopt, std::move(done));
+    const sending::AttemptId id = Begin(std::nullopt, std::move(done));
     exchanges_.at(id).deadline = loop_.RunAfter(timeout, [this, id] {
-      Finish(id, delivery::LocalFailure(DeadlineExceeded("probe: no answer")));
+      Finish(id, sending::LocalFailure(DeadlineExceeded("probe: no answer")));
     });
   }
 
@@ -65,7 +65,7 @@ class SimTransport final : public delivery::Transport {
 
   struct Exchange {
     std::optional<otlp::Batch> data;  // none: a probe
-    delivery::AttemptCallback done;
+    sending::AttemptCallback done;
     bool on_wire = false;
     bool swallowed = false;  // the network lost it on the way there
     bool resent = false;
@@ -74,8 +74,8 @@ class SimTransport final : public delivery::Transport {
     Timer deadline;
   };
 
-  delivery::AttemptId Begin(std::optional<otlp::Batch> data, delivery::AttemptCallback done) {
-    const delivery::AttemptId id = next_id_++;
+  sending::AttemptId Begin(std::optional<otlp::Batch> data, sending::AttemptCallback done) {
+    const sending::AttemptId id = next_id_++;
     Exchange& exchange = exchanges_[id];
     exchange.data = std::move(data);
     exchange.done = std::move(done);
@@ -94,13 +94,13 @@ class SimTransport final : public delivery::Transport {
     return id;
   }
 
-  static delivery::AttemptResult Gone(bool unknown) {
-    delivery::AttemptResult result = delivery::LocalFailure(Unavailable("connection failed"));
+  static sending::AttemptResult Gone(bool unknown) {
+    sending::AttemptResult result = sending::LocalFailure(Unavailable("connection failed"));
     result.unknown = unknown;
     return result;
   }
 
-  void Finish(delivery::AttemptId id, delivery::AttemptResult result) {
+  void Finish(sending::AttemptId id, sending::AttemptResult result) {
     auto node = exchanges_.extract(id);
     if (!node.empty()) {
       peer_->flights.End(node.mapped().flight);
@@ -109,7 +109,7 @@ class SimTransport final : public delivery::Transport {
     }
   }
 
-  void Transmit(delivery::AttemptId id) {
+  void Transmit(sending::AttemptId id) {
     Exchange& exchange = exchanges_.at(id);
     exchange.on_wire = true;
     exchange.step = loop_.RunAfter(peer_->latency / 2 + Extra(), [this, id] { Arrive(id); });
@@ -126,7 +126,7 @@ class SimTransport final : public delivery::Transport {
         static_cast<int64_t>(peer_->rng.Below(static_cast<uint64_t>(peer_->jitter.count()))));
   }
 
-  void Arrive(delivery::AttemptId id) {
+  void Arrive(sending::AttemptId id) {
     Exchange& exchange = exchanges_.at(id);
     if (peer_->link() != SimPeer::Link::kUp) {
       exchange.swallowed = true;
@@ -191,8 +191,8 @@ class SimTransport final : public delivery::Transport {
     paused_until_.reset();
     connected_ = true;
     const bool again = std::exchange(doubtful_, false);
-    std::vector<delivery::AttemptId> waiting;
-    std::vector<delivery::AttemptId> lost;
+    std::vector<sending::AttemptId> waiting;
+    std::vector<sending::AttemptId> lost;
     for (auto& [id, exchange] : exchanges_) {
       if (!exchange.on_wire || again) {
         if (exchange.resent) {
@@ -203,10 +203,10 @@ class SimTransport final : public delivery::Transport {
         waiting.push_back(id);
       }
     }
-    for (const delivery::AttemptId id : waiting) {
+    for (const sending::AttemptId id : waiting) {
       Transmit(id);
     }
-    for (const delivery::AttemptId id : lost) {
+    for (const sending::AttemptId id : lost) {
       Finish(id, Gone(true));
     }
     if (observer_ != nullptr) {
@@ -241,7 +241,7 @@ class SimTransport final : public delivery::Transport {
   }
 
   void FailAll() {
-    std::vector<std::pair<delivery::AttemptId, bool>> ids;
+    std::vector<std::pair<sending::AttemptId, bool>> ids;
     for (const auto& [id, exchange] : exchanges_) {
       ids.emplace_back(id, exchange.on_wire);
     }
@@ -286,9 +286,9 @@ class SimTransport final : public delivery::Transport {
 
   Loop& loop_;
   std::shared_ptr<SimPeer> peer_;
-  delivery::TransportObserver* observer_ = nullptr;
-  std::map<delivery::AttemptId, Exchange> exchanges_;
-  delivery::AttemptId next_id_ = 1;
+  sending::TransportObserver* observer_ = nullptr;
+  std::map<sending::AttemptId, Exchange> exchanges_;
+  sending::AttemptId next_id_ = 1;
   bool connected_ = false;
   bool doubtful_ = false;  // the connection is silent, and dials find out
   std::vector<Timer> dials_;

@@ -72,12 +72,12 @@ void CheckHealthKeys(const Config& config, Checker& checker) {
 }
 
 // None: not written, so that the queue decides.
-std::optional<delivery::RetainSettings> RetainOf(const Config& config) {
+std::optional<sending::RetainSettings> RetainOf(const Config& config) {
   if (!config.retain) {
     return std::nullopt;
   }
-  return delivery::RetainSettings{.time = config.retain->time,
-                                  .max_size = config.retain->max_size.bytes};
+  return sending::RetainSettings{.time = config.retain->time,
+                                 .max_size = config.retain->max_size.bytes};
 }
 
 void CheckRetention(const Config& config, Checker& checker) {
@@ -87,7 +87,7 @@ void CheckRetention(const Config& config, Checker& checker) {
   if (!config.overlap) {
     return;
   }
-  const auto retain = RetainOf(config).value_or(delivery::RetainSettings());
+  const auto retain = RetainOf(config).value_or(sending::RetainSettings());
   const bool off = retain.time <= Duration::zero() || retain.max_size == 0;
   if (*config.overlap < Duration::zero()) {
     checker.Fail("overlap", "overlap must not be negative");
@@ -183,7 +183,7 @@ const Table<Config>& ConfigTable() {
                 "Least time between two probe rounds of this connector."),
           Field("max_retries", &Config::max_retries,
                 "After so many failed rounds in a row the pace drops to a tenth; 0: never."),
-          Field("sending_queue", &Config::sending_queue, delivery::QueueTable(),
+          Field("sending_queue", &Config::sending_queue, sending::QueueTable(),
                 "The journal in front of the decision."),
           Field("condition", &Config::condition, condition,
                 "What counts as a failure of a level; absent: all that speaks against it."),
@@ -196,8 +196,8 @@ const Table<Config>& ConfigTable() {
                 "A level that throttles gets help from the next one when data has waited for so "
                 "long, and goes down when it takes nothing for so long; 0: never."),
           Field("order", &Config::order,
-                config::Enum<delivery::Order>({{"fifo", delivery::Order::kFifo},
-                                               {"live_first", delivery::Order::kLiveFirst}}),
+                config::Enum<queue::Order>(
+                    {{"fifo", queue::Order::kFifo}, {"live_first", queue::Order::kLiveFirst}}),
                 "fifo: the oldest first, the data of one resource one after the other; live_first: "
                 "what comes now goes first; default fifo for metrics, else live_first."),
           Field("backfill", &Config::backfill, backfill,
@@ -219,26 +219,25 @@ const Table<Config>& ConfigTable() {
   return table;
 }
 
-delivery::FailoverPlan ToPlan(const Config& config) {
-  delivery::FailoverPlan plan{.router = {.retry_interval = config.retry_interval,
-                                         .retry_gap = config.retry_gap,
-                                         .max_retries = config.max_retries,
-                                         .fall = config.fall,
-                                         .rise = config.rise,
-                                         .hold = config.hold,
-                                         .overflow_after = config.overflow_after},
-                              .queue = delivery::Resolve(config.sending_queue),
-                              .queue_written = config.sending_queue->written,
-                              .order = config.order,
-                              .suspect_after = config.suspect_after};
+queue::FailoverPlan ToPlan(const Config& config) {
+  queue::FailoverPlan plan{.router = {.retry_interval = config.retry_interval,
+                                      .retry_gap = config.retry_gap,
+                                      .max_retries = config.max_retries,
+                                      .fall = config.fall,
+                                      .rise = config.rise,
+                                      .hold = config.hold,
+                                      .overflow_after = config.overflow_after},
+                           .queue = sending::Resolve(config.sending_queue),
+                           .queue_written = config.sending_queue->written,
+                           .order = config.order,
+                           .suspect_after = config.suspect_after};
   if (config.condition) {
     plan.router.failure_words = config.condition->error->contains;
   }
   if (config.backfill) {
-    plan.queue.backfill =
-        delivery::BackfillSettings{.max_age = config.backfill->max_age,
-                                   .max_size = config.backfill->max_size.bytes,
-                                   .rate = config.backfill->rate.bytes_per_second};
+    plan.queue.backfill = sending::BackfillSettings{.max_age = config.backfill->max_age,
+                                                    .max_size = config.backfill->max_size.bytes,
+                                                    .rate = config.backfill->rate.bytes_per_second};
   }
   plan.queue.retain = RetainOf(config);
   plan.queue.overlap = config.overlap;

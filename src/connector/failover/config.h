@@ -3,8 +3,8 @@
 #pragma once
 
 #include "config/fields.h"
-#include "delivery/factory.h"
-#include "delivery/settings_tables.h"
+#include "queue/factory.h"
+#include "sending/settings_tables.h"
 
 #include <map>
 #include <optional>
@@ -43,15 +43,14 @@ struct Config {
   Duration retry_interval = std::chrono::seconds(30);
   Duration retry_gap = std::chrono::seconds(1);
   uint32_t max_retries = 0;
-  config::Section<delivery::QueueConfig> sending_queue =
-      config::Section<delivery::QueueConfig>::On();
+  config::Section<sending::QueueConfig> sending_queue = config::Section<sending::QueueConfig>::On();
   config::Section<Condition> condition;
   uint32_t fall = 3;
   uint32_t rise = 2;
   Duration hold = std::chrono::seconds(5);
   Duration suspect_after = std::chrono::seconds(1);
   Duration overflow_after = std::chrono::seconds(30);
-  std::optional<delivery::Order> order;
+  std::optional<queue::Order> order;
   config::Section<BackfillConfig> backfill;
   std::optional<RetainConfig> retain;
   std::optional<Duration> overlap;
@@ -61,6 +60,6 @@ struct Config {
 
 const config::Table<Config>& ConfigTable();
 // The part that the planner works with.
-delivery::FailoverPlan ToPlan(const Config& config);
+queue::FailoverPlan ToPlan(const Config& config);
 
 }  // namespace gapless::connector::failover

@@ -33,7 +33,7 @@ TEST(FailoverConfigTest, BackfillIsOffUnlessPresentAndNeedsNoKeys) {
   EXPECT_FALSE(ToPlan(ReadText("backfill: {enabled: false}").config).queue.backfill.has_value());
   const auto backfill = ToPlan(ReadText("backfill:").config).queue.backfill;
   ASSERT_TRUE(backfill.has_value());
-  EXPECT_EQ(*backfill, delivery::BackfillSettings());
+  EXPECT_EQ(*backfill, sending::BackfillSettings());
   EXPECT_EQ(backfill->rate, uint64_t{8} << 20);
   EXPECT_EQ(backfill->max_age, hours(24));
 }
@@ -42,7 +42,7 @@ TEST(FailoverConfigTest, BackfillReadsAgesSizesAndRates) {
   const Read read = ReadText("backfill: {max_age: 2h, max_size: 10GiB, rate: 512KiB/s}");
   EXPECT_TRUE(read.errors.ok()) << read.errors.ToString();
   EXPECT_EQ(*ToPlan(read.config).queue.backfill,
-            (delivery::BackfillSettings{
+            (sending::BackfillSettings{
                 .max_age = hours(2), .max_size = uint64_t{10} << 30, .rate = 512 << 10}));
   EXPECT_NE(Complaint("backfill: {max_age: -1h}").find("must not be negative"), std::string::npos);
   EXPECT_NE(Complaint("backfill: {rat: 1}").find("rate"), std::string::npos);
@@ -52,12 +52,12 @@ TEST(FailoverConfigTest, RetentionIsTheQueuesDecisionUnlessWritten) {
   EXPECT_FALSE(ToPlan(ReadText("").config).queue.retain.has_value());
   EXPECT_FALSE(ToPlan(ReadText("").config).queue.overlap.has_value());
   EXPECT_FALSE(ToPlan(ReadText("retain:").config).queue.retain.has_value()) << "as printed";
-  EXPECT_EQ(*ToPlan(ReadText("retain: {}").config).queue.retain, delivery::RetainSettings());
+  EXPECT_EQ(*ToPlan(ReadText("retain: {}").config).queue.retain, sending::RetainSettings());
   EXPECT_EQ(ToPlan(ReadText("retain: {time: 0s}").config).queue.retain->time, Duration());
   const Read read = ReadText("retain: {time: 10m, max_size: 1GiB}\noverlap: 20s");
   EXPECT_TRUE(read.errors.ok()) << read.errors.ToString();
   EXPECT_EQ(*ToPlan(read.config).queue.retain,
-            (delivery::RetainSettings{.time = seconds(600), .max_size = uint64_t{1} << 30}));
+            (sending::RetainSettings{.time = seconds(600), .max_size = uint64_t{1} << 30}));
   EXPECT_EQ(ToPlan(read.config).queue.overlap, seconds(20));
   EXPECT_NE(Complaint("retain: {time: -1s}").find("must not be negative"), std::string::npos);
   EXPECT_NE(Complaint("overlap: -1s").find("must not be negative"), std::string::npos);
@@ -93,11 +93,11 @@ TEST(FailoverConfigTest, HealthPagesBelongToEntriesOfLevels) {
   const Read read = ReadText("health_check: {otlp/a: {http: \"https://a/health\", fall: 5}}");
   EXPECT_TRUE(read.errors.ok()) << read.errors.ToString();
   const auto plan = ToPlan(read.config);
-  EXPECT_EQ(plan.health.at("otlp/a"), (delivery::HealthCheckSettings{.url = "https://a/health",
-                                                                     .interval = seconds(30),
-                                                                     .timeout = seconds(5),
-                                                                     .fall = 5,
-                                                                     .rise = 1}));
+  EXPECT_EQ(plan.health.at("otlp/a"), (sending::HealthCheckSettings{.url = "https://a/health",
+                                                                    .interval = seconds(30),
+                                                                    .timeout = seconds(5),
+                                                                    .fall = 5,
+                                                                    .rise = 1}));
   struct Row {
     const char* keys;
     const char* complaint;

@@ -4,7 +4,7 @@
 
 namespace gapless::connector::failover {
 
-delivery::ConnectorFactory Factory() {
+queue::ConnectorFactory Factory() {
   return {.info = {.type = "failover", .config = pipeline::SpecOf<Config, ConfigTable>()},
           .failover = [](const pipeline::ComponentConfig& config) {
             return ToPlan(pipeline::ValueOf<Config>(config));

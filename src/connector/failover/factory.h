@@ -1,9 +1,9 @@
 #pragma once
 
-#include "delivery/factory.h"
+#include "queue/factory.h"
 
 namespace gapless::connector::failover {
 
-delivery::ConnectorFactory Factory();
+queue::ConnectorFactory Factory();
 
 }  // namespace gapless::connector::failover

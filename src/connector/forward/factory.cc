@@ -12,7 +12,7 @@ const config::Table<Config>& ConfigTable() {
 
 }  // namespace
 
-delivery::ConnectorFactory Factory() {
+queue::ConnectorFactory Factory() {
   return {.info = {.type = "forward", .config = pipeline::SpecOf<Config, ConfigTable>()}};
 }
 

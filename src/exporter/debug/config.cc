@@ -34,16 +34,16 @@ const config::Table<Config>& ConfigTable() {
              "Write to the log of gapless; false: to output_paths."),
        Field("output_paths", &Config::output_paths,
              "stdout, stderr or files to append to; used only without the internal logger."),
-       Field("sending_queue", &Config::sending_queue, delivery::QueueTable(),
+       Field("sending_queue", &Config::sending_queue, sending::QueueTable(),
              "The journal in front of this exporter; present: on.")},
       Check);
   return table;
 }
 
-delivery::DeliverySettings ToSettings(const Config& config) {
+sending::DeliverySettings ToSettings(const Config& config) {
   return {.timeout = Duration(0),
           .retry = {.enabled = false},
-          .queue = delivery::Resolve(config.sending_queue)};
+          .queue = sending::Resolve(config.sending_queue)};
 }
 
 }  // namespace gapless::exporter::debug

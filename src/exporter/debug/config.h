@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config/fields.h"
-#include "delivery/settings_tables.h"
+#include "sending/settings_tables.h"
 
 #include <cstdint>
 #include <string>
@@ -18,11 +18,11 @@ struct Config {
   uint64_t sampling_thereafter = 1;
   bool use_internal_logger = true;
   std::vector<std::string> output_paths = {"stdout"};
-  config::Section<delivery::QueueConfig> sending_queue;  // off
+  config::Section<sending::QueueConfig> sending_queue;  // off
 };
 
 const config::Table<Config>& ConfigTable();
 // Attempts cannot fail in time: no timeout and no retry.
-delivery::DeliverySettings ToSettings(const Config& config);
+sending::DeliverySettings ToSettings(const Config& config);
 
 }  // namespace gapless::exporter::debug

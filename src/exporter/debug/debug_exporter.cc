@@ -1,21 +1,21 @@
 #include "exporter/debug/debug_exporter.h"
 
-#include "delivery/later_answers.h"
 #include "exporter/debug/sampler.h"
 #include "exporter/debug/text.h"
 #include "net/worker.h"
 #include "otlp/scan.h"
+#include "sending/later_answers.h"
 
 #include <utility>
 
 namespace gapless::exporter::debug {
 namespace {
 
-using delivery::AttemptCallback;
-using delivery::AttemptId;
-using delivery::AttemptResult;
+using sending::AttemptCallback;
+using sending::AttemptId;
+using sending::AttemptResult;
 
-class DebugTransport final : public delivery::Transport {
+class DebugTransport final : public sending::Transport {
  public:
   DebugTransport(const Config& config, otlp::Signal signal, Loop& home, telemetry::Logger log)
       : verbosity_(config.verbosity),
@@ -26,13 +26,13 @@ class DebugTransport final : public delivery::Transport {
         answers_(home) {}
 
   // There is no connection, hence no news of it.
-  void SetObserver(delivery::TransportObserver* /*observer*/) override {}
+  void SetObserver(sending::TransportObserver* /*observer*/) override {}
   void Start() override {}
   void Stop() override {}
 
   AttemptId Attempt(const otlp::Batch& batch, Duration /*timeout*/, AttemptCallback done) override {
     const Status status = Write(batch);
-    return answers_.Answer(status.ok() ? AttemptResult() : delivery::ClassifyGrpc(status),
+    return answers_.Answer(status.ok() ? AttemptResult() : sending::ClassifyGrpc(status),
                            std::move(done));
   }
   void Cancel(AttemptId id) override { answers_.Cancel(id); }
@@ -82,7 +82,7 @@ class DebugTransport final : public delivery::Transport {
   Loop& loop_;
   const telemetry::Logger log_;
   Sampler sampler_;
-  delivery::LaterAnswers answers_;
+  sending::LaterAnswers answers_;
 };
 
 }  // namespace
@@ -108,14 +108,14 @@ void DebugExporter::Shutdown(TimePoint /*deadline*/, std::move_only_function<voi
   done();
 }
 
-std::unique_ptr<delivery::Transport> DebugExporter::CreateTransport(otlp::Signal signal,
-                                                                    net::Worker& home,
-                                                                    Duration /*suspect_after*/) {
+std::unique_ptr<sending::Transport> DebugExporter::CreateTransport(otlp::Signal signal,
+                                                                   net::Worker& home,
+                                                                   Duration /*suspect_after*/) {
   return MakeTransport(config_, signal, home, log_);
 }
 
-std::unique_ptr<delivery::Transport> MakeTransport(const Config& config, otlp::Signal signal,
-                                                   Loop& home, telemetry::Logger log) {
+std::unique_ptr<sending::Transport> MakeTransport(const Config& config, otlp::Signal signal,
+                                                  Loop& home, telemetry::Logger log) {
   return std::make_unique<DebugTransport>(config, signal, home, std::move(log));
 }
 

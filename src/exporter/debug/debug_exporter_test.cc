@@ -12,8 +12,6 @@
 namespace gapless::exporter::debug {
 namespace {
 
-using delivery::AttemptResult;
-using delivery::OutcomeClass;
 using gapless::testing::otlp_builder::BytesField;
 using gapless::testing::otlp_builder::DoubleField;
 using gapless::testing::otlp_builder::Fixed32Field;
@@ -22,6 +20,8 @@ using gapless::testing::otlp_builder::PutVarint;
 using gapless::testing::otlp_builder::StringAttribute;
 using gapless::testing::otlp_builder::VarintField;
 using otlp::Signal;
+using sending::AttemptResult;
+using sending::OutcomeClass;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -324,10 +324,10 @@ struct Fixture {
   telemetry::LogCapture log;
   std::vector<OutcomeClass> answers;
 
-  std::unique_ptr<delivery::Transport> Make(const Config& config, Signal signal) {
+  std::unique_ptr<sending::Transport> Make(const Config& config, Signal signal) {
     return MakeTransport(config, signal, loop, log.logger());
   }
-  delivery::AttemptCallback Collect() {
+  sending::AttemptCallback Collect() {
     return [this](AttemptResult result) { answers.push_back(result.outcome); };
   }
 };

@@ -4,10 +4,10 @@
 
 namespace gapless::exporter::debug {
 
-delivery::ExporterFactory Factory() {
+queue::ExporterFactory Factory() {
   return {.info = {.type = "debug", .config = pipeline::SpecOf<Config, ConfigTable>()},
           .create = [](pipeline::Settings settings,
-                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<delivery::Exporter> {
+                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<sending::Exporter> {
             return std::make_unique<DebugExporter>(settings, pipeline::ValueOf<Config>(*config));
           },
           .delivery =

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "delivery/factory.h"
+#include "queue/factory.h"
 
 namespace gapless::exporter::debug {
 
-delivery::ExporterFactory Factory();
+queue::ExporterFactory Factory();
 
 }  // namespace gapless::exporter::debug

@@ -108,7 +108,7 @@ const config::Table<Config>& ConfigTable() {
        Field("directory_permissions", &Config::directory_permissions,
              "Octal permissions of directories that are made."),
        Field("group_by", &Config::group_by, GroupByTable(), "Not there yet."),
-       config::Squash(&Config::delivery, delivery::DeliveryTable())},
+       config::Squash(&Config::delivery, sending::DeliveryTable())},
       Check);
   return table;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config/fields.h"
-#include "delivery/settings_tables.h"
+#include "sending/settings_tables.h"
 
 #include <cstdint>
 #include <string>
@@ -46,7 +46,7 @@ struct Config {
   std::string directory_permissions = "0755";
   GroupBy group_by;
   // Ours to add: upstream's has none of these keys. No queue and no retry unless asked for.
-  delivery::DeliveryConfig delivery = {.retry_on_failure = {.enabled = false}, .sending_queue = {}};
+  sending::DeliveryConfig delivery = {.retry_on_failure = {.enabled = false}, .sending_queue = {}};
 };
 
 const config::Table<Config>& ConfigTable();

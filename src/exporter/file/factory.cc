@@ -5,10 +5,10 @@
 
 namespace gapless::exporter::file {
 
-delivery::ExporterFactory Factory() {
+queue::ExporterFactory Factory() {
   return {.info = {.type = "file", .config = pipeline::SpecOf<Config, ConfigTable>()},
           .create = [](pipeline::Settings settings,
-                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<delivery::Exporter> {
+                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<sending::Exporter> {
             return std::make_unique<FileExporter>(settings, pipeline::ValueOf<Config>(*config),
                                                   io::PosixFileSystem());
           },

@@ -12,21 +12,21 @@
 namespace gapless::exporter::file {
 namespace {
 
-using delivery::AttemptCallback;
-using delivery::AttemptId;
-using delivery::AttemptResult;
+using sending::AttemptCallback;
+using sending::AttemptId;
+using sending::AttemptResult;
 
 using Reply = std::move_only_function<void(AttemptResult)>;
 
 AttemptResult ResultOf(const Status& status) {
-  return status.ok() ? AttemptResult() : delivery::LocalFailure(status);
+  return status.ok() ? AttemptResult() : sending::LocalFailure(status);
 }
 
 void WriteBatch(const otlp::Batch& batch, const Config& config, FileWriter& writer, WallTime now,
                 Reply reply) {
   const auto message = Encode(batch, config);
   if (!message.ok()) {
-    return reply(delivery::ClassifyGrpc(message.status()));
+    return reply(sending::ClassifyGrpc(message.status()));
   }
   std::vector<ByteSpan> pieces;
   for (const Slice& slice : message->slices()) {
@@ -36,7 +36,7 @@ void WriteBatch(const otlp::Batch& batch, const Config& config, FileWriter& writ
                [reply = std::move(reply)](Status status) mutable { reply(ResultOf(status)); });
 }
 
-class FileTransport final : public delivery::Transport {
+class FileTransport final : public sending::Transport {
  public:
   FileTransport(const Config& config, Loop& home, std::shared_ptr<FileWriter> writer,
                 io::Executor& disk)
@@ -51,7 +51,7 @@ class FileTransport final : public delivery::Transport {
   }
 
   // There is no connection, hence no news of it.
-  void SetObserver(delivery::TransportObserver* /*observer*/) override {}
+  void SetObserver(sending::TransportObserver* /*observer*/) override {}
   void Start() override {}
   void Stop() override {}
 
@@ -78,7 +78,7 @@ class FileTransport final : public delivery::Transport {
     if (timeout > Duration(0)) {
       // A disk that hangs does not answer at all.
       waiting_.at(id).timer = loop_.RunAfter(timeout, [this, id] {
-        Finish(id, delivery::LocalFailure(DeadlineExceeded("the disk did not answer in time")));
+        Finish(id, sending::LocalFailure(DeadlineExceeded("the disk did not answer in time")));
       });
     }
   }
@@ -176,15 +176,15 @@ void FileExporter::Shutdown(TimePoint /*deadline*/, std::move_only_function<void
   });
 }
 
-std::unique_ptr<delivery::Transport> FileExporter::CreateTransport(otlp::Signal /*signal*/,
-                                                                   net::Worker& home,
-                                                                   Duration /*suspect_after*/) {
+std::unique_ptr<sending::Transport> FileExporter::CreateTransport(otlp::Signal /*signal*/,
+                                                                  net::Worker& home,
+                                                                  Duration /*suspect_after*/) {
   return MakeTransport(config_, home, writer_, *disk_);
 }
 
-std::unique_ptr<delivery::Transport> MakeTransport(const Config& config, Loop& home,
-                                                   std::shared_ptr<FileWriter> writer,
-                                                   io::Executor& disk) {
+std::unique_ptr<sending::Transport> MakeTransport(const Config& config, Loop& home,
+                                                  std::shared_ptr<FileWriter> writer,
+                                                  io::Executor& disk) {
   return std::make_unique<FileTransport>(config, home, std::move(writer), disk);
 }
 

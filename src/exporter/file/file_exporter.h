@@ -1,18 +1,18 @@
 // The file exporter: OTLP requests into a file, JSON lines or protobuf. One file for all signals.
 #pragma once
 
-#include "delivery/exporter.h"
 #include "exporter/file/config.h"
 #include "exporter/file/file_writer.h"
 #include "io/executor.h"
 #include "io/file_system.h"
+#include "sending/exporter.h"
 
 #include <functional>
 #include <memory>
 
 namespace gapless::exporter::file {
 
-class FileExporter final : public delivery::Exporter {
+class FileExporter final : public sending::Exporter {
  public:
   // `fs` outlives the exporter.
   FileExporter(const pipeline::Settings& settings, Config config, io::FileSystem& fs);
@@ -22,8 +22,8 @@ class FileExporter final : public delivery::Exporter {
   Status Start() override;
   // Done once everything that was handed over is written.
   void Shutdown(TimePoint deadline, std::move_only_function<void()> done) override;
-  std::unique_ptr<delivery::Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
-                                                       Duration suspect_after) override;
+  std::unique_ptr<sending::Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
+                                                      Duration suspect_after) override;
 
  private:
   const Config config_;
@@ -36,9 +36,9 @@ class FileExporter final : public delivery::Exporter {
 // The transport alone, on any loop and executor: for tests. An attempt is OK once its request is
 // on the disk (fsync: false: written); all that the disk answers counts as failure of the
 // destination.
-std::unique_ptr<delivery::Transport> MakeTransport(const Config& config, Loop& home,
-                                                   std::shared_ptr<FileWriter> writer,
-                                                   io::Executor& disk);
+std::unique_ptr<sending::Transport> MakeTransport(const Config& config, Loop& home,
+                                                  std::shared_ptr<FileWriter> writer,
+                                                  io::Executor& disk);
 
 FileWriter::Options WriterOptions(const Config& config);
 

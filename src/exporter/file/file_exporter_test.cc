@@ -11,9 +11,9 @@
 namespace gapless::exporter::file {
 namespace {
 
-using delivery::AttemptResult;
-using delivery::OutcomeClass;
 using otlp::Signal;
+using sending::AttemptResult;
+using sending::OutcomeClass;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -55,7 +55,7 @@ struct Fixture {
   io::LoopExecutor disk{loop};
   io::MemoryFileSystem fs;
   std::shared_ptr<FileWriter> writer;
-  std::unique_ptr<delivery::Transport> transport;
+  std::unique_ptr<sending::Transport> transport;
   std::vector<OutcomeClass> answers;
 
   explicit Fixture(Config config = {}) {
@@ -64,10 +64,10 @@ struct Fixture {
     EXPECT_TRUE(writer->Open().ok());
     transport = MakeTransport(config, loop, writer, disk);
   }
-  delivery::AttemptId Send(const otlp::Batch& batch) {
+  sending::AttemptId Send(const otlp::Batch& batch) {
     return transport->Attempt(batch, Duration(0), Collect());
   }
-  delivery::AttemptCallback Collect() {
+  sending::AttemptCallback Collect() {
     return [this](AttemptResult result) { answers.push_back(result.outcome); };
   }
   std::string content() const { return fs.Content("/data"); }

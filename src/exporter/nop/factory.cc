@@ -4,17 +4,17 @@
 
 namespace gapless::exporter::nop {
 
-delivery::ExporterFactory Factory() {
+queue::ExporterFactory Factory() {
   return {.info = {.type = "nop", .config = pipeline::SpecOf<Config, ConfigTable>()},
           .create = [](pipeline::Settings settings,
-                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<delivery::Exporter> {
+                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<sending::Exporter> {
             return std::make_unique<NopExporter>(settings, pipeline::ValueOf<Config>(*config));
           },
           .delivery =
               [](const pipeline::ComponentConfig& /*config*/) {
-                return delivery::DeliverySettings{.timeout = Duration(0),
-                                                  .retry = {.enabled = false},
-                                                  .queue = {.enabled = false}};
+                return sending::DeliverySettings{.timeout = Duration(0),
+                                                 .retry = {.enabled = false},
+                                                 .queue = {.enabled = false}};
               }};
 }
 

@@ -1,22 +1,22 @@
 #include "exporter/nop/nop_exporter.h"
 
-#include "delivery/later_answers.h"
 #include "net/worker.h"
+#include "sending/later_answers.h"
 
 #include <utility>
 
 namespace gapless::exporter::nop {
 namespace {
 
-using delivery::AttemptCallback;
-using delivery::AttemptId;
+using sending::AttemptCallback;
+using sending::AttemptId;
 
-class NopTransport final : public delivery::Transport {
+class NopTransport final : public sending::Transport {
  public:
   explicit NopTransport(Loop& home) : answers_(home) {}
 
   // There is no connection, hence no news of it.
-  void SetObserver(delivery::TransportObserver* /*observer*/) override {}
+  void SetObserver(sending::TransportObserver* /*observer*/) override {}
   void Start() override {}
   void Stop() override {}
 
@@ -30,7 +30,7 @@ class NopTransport final : public delivery::Transport {
   }
 
  private:
-  delivery::LaterAnswers answers_;
+  sending::LaterAnswers answers_;
 };
 
 }  // namespace
@@ -44,13 +44,13 @@ NopExporter::NopExporter(const pipeline::Settings& /*settings*/, Config /*config
 
 void NopExporter::Shutdown(TimePoint /*deadline*/, std::move_only_function<void()> done) { done(); }
 
-std::unique_ptr<delivery::Transport> NopExporter::CreateTransport(otlp::Signal /*signal*/,
-                                                                  net::Worker& home,
-                                                                  Duration /*suspect_after*/) {
+std::unique_ptr<sending::Transport> NopExporter::CreateTransport(otlp::Signal /*signal*/,
+                                                                 net::Worker& home,
+                                                                 Duration /*suspect_after*/) {
   return MakeTransport(home);
 }
 
-std::unique_ptr<delivery::Transport> MakeTransport(Loop& home) {
+std::unique_ptr<sending::Transport> MakeTransport(Loop& home) {
   return std::make_unique<NopTransport>(home);
 }
 

@@ -5,8 +5,8 @@
 namespace gapless::exporter::nop {
 namespace {
 
-using delivery::AttemptResult;
-using delivery::OutcomeClass;
+using sending::AttemptResult;
+using sending::OutcomeClass;
 
 TEST(NopExporterTest, AttemptsAndProbesSucceedOnALaterTurn) {
   SimLoop loop;

@@ -5,7 +5,7 @@ namespace gapless::exporter::otlp_grpc {
 const config::Table<Config>& ConfigTable() {
   static const config::Table<Config> table = {
       config::Squash(&Config::client, endpoint::GrpcClientTable()),
-      config::Squash(&Config::delivery, delivery::DeliveryTable()),
+      config::Squash(&Config::delivery, sending::DeliveryTable()),
   };
   return table;
 }

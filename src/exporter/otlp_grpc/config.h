@@ -2,14 +2,14 @@
 #pragma once
 
 #include "config/fields.h"
-#include "delivery/settings_tables.h"
 #include "endpoint/client.h"
+#include "sending/settings_tables.h"
 
 namespace gapless::exporter::otlp_grpc {
 
 struct Config {
   endpoint::GrpcClientConfig client;
-  delivery::DeliveryConfig delivery;
+  sending::DeliveryConfig delivery;
 };
 
 const config::Table<Config>& ConfigTable();

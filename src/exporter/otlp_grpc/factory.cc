@@ -4,13 +4,13 @@
 
 namespace gapless::exporter::otlp_grpc {
 
-delivery::ExporterFactory Factory() {
+queue::ExporterFactory Factory() {
   return {.info = {.type = "otlp_grpc",
                    .alias = "otlp",
                    .stability = "stable",
                    .config = pipeline::SpecOf<Config, ConfigTable>()},
           .create = [](pipeline::Settings settings,
-                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<delivery::Exporter> {
+                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<sending::Exporter> {
             return std::make_unique<OtlpGrpcExporter>(settings, pipeline::ValueOf<Config>(*config));
           },
           .delivery =

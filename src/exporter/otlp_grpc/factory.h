@@ -1,10 +1,10 @@
 // The row of otlp_grpc in the table of components.
 #pragma once
 
-#include "delivery/factory.h"
+#include "queue/factory.h"
 
 namespace gapless::exporter::otlp_grpc {
 
-delivery::ExporterFactory Factory();
+queue::ExporterFactory Factory();
 
 }  // namespace gapless::exporter::otlp_grpc

@@ -1,7 +1,7 @@
 #include "exporter/otlp_grpc/otlp_grpc_exporter.h"
 
-#include "delivery/channel_transport.h"
 #include "exporter/otlp_grpc/protocol.h"
+#include "sending/channel_transport.h"
 
 #include <cstdlib>
 
@@ -23,13 +23,13 @@ Status OtlpGrpcExporter::Start() {
 
 void OtlpGrpcExporter::Shutdown(TimePoint, std::move_only_function<void()> done) { done(); }
 
-std::unique_ptr<delivery::Transport> OtlpGrpcExporter::CreateTransport(otlp::Signal signal,
-                                                                       net::Worker& home,
-                                                                       Duration suspect_after) {
+std::unique_ptr<sending::Transport> OtlpGrpcExporter::CreateTransport(otlp::Signal signal,
+                                                                      net::Worker& home,
+                                                                      Duration suspect_after) {
   net::ClientChannelOptions options =
       endpoint::GrpcChannelOptions(config_.client, tls_, suspect_after);
   endpoint::UseProxy(proxy_, true, options);
-  return std::make_unique<delivery::ChannelTransport>(
+  return std::make_unique<sending::ChannelTransport>(
       home, std::move(options), std::make_unique<GrpcProtocol>(config_.client, signal));
 }
 

@@ -9,12 +9,12 @@
 namespace gapless::exporter::otlp_grpc {
 namespace {
 
-using delivery::AttemptResult;
-using delivery::OutcomeClass;
+using sending::AttemptResult;
+using sending::OutcomeClass;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-struct News final : delivery::TransportObserver {
+struct News final : sending::TransportObserver {
   void OnConnected() override { ++connected; }
   void OnDialFailed(const Status&) override { ++dial_failures; }
   void OnConnectionLost(const Status&) override { ++lost; }
@@ -44,7 +44,7 @@ class OtlpGrpcExporterTest : public testing::Test {
     batch.raw_size = text.size();
     return batch;
   }
-  delivery::AttemptId Attempt(const otlp::Batch& batch) {
+  sending::AttemptId Attempt(const otlp::Batch& batch) {
     return transport_->Attempt(
         batch, seconds(5), [this](AttemptResult result) { results_.push_back(std::move(result)); });
   }
@@ -62,7 +62,7 @@ class OtlpGrpcExporterTest : public testing::Test {
   net::ScriptedPeer peer_{worker_};
   News news_;
   std::unique_ptr<OtlpGrpcExporter> exporter_;
-  std::unique_ptr<delivery::Transport> transport_;
+  std::unique_ptr<sending::Transport> transport_;
   std::vector<AttemptResult> results_;
 };
 

@@ -10,8 +10,8 @@
 namespace gapless::exporter::otlp_grpc {
 namespace {
 
-using delivery::AttemptResult;
-using delivery::ClassifyGrpc;
+using sending::AttemptResult;
+using sending::ClassifyGrpc;
 
 constexpr size_t kMaxTypeWords = 64;
 
@@ -81,7 +81,7 @@ std::string GrpcProtocol::Words(std::string_view text) const {
 AttemptResult GrpcProtocol::Failure(const net::HttpResponse& response,
                                     const net::GrpcAnswer& answer) const {
   if (!answer.status) {
-    return delivery::ClassifyHttpOfGrpc(
+    return sending::ClassifyHttpOfGrpc(
         answer.http_status,
         Status(otlp::CodeForHttpOfGrpc(answer.http_status), ProxyWords(response, metadata_))
             .FromPeer());

@@ -1,31 +1,31 @@
 // OTLP/gRPC as requests and answers. Pure; one worker.
 #pragma once
 
-#include "delivery/channel_transport.h"
 #include "endpoint/client.h"
 #include "net/grpc_client.h"
 #include "otlp/signal.h"
+#include "sending/channel_transport.h"
 
 #include <string>
 
 namespace gapless::exporter::otlp_grpc {
 
-class GrpcProtocol final : public delivery::ExportProtocol {
+class GrpcProtocol final : public sending::ExportProtocol {
  public:
   GrpcProtocol(const endpoint::GrpcClientConfig& config, otlp::Signal signal);
 
   Result<Rope> Encode(const otlp::Batch& batch) override;
   net::HttpRequest Frame(Rope body, Duration timeout, bool probe) override;
-  delivery::Transport::Form form() const override {
+  sending::Transport::Form form() const override {
     return {.encoding = "proto", .codec = encoding_.empty() ? "none" : encoding_};
   }
-  delivery::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
+  sending::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
   // The status comes after the body.
   bool HeadTells() const override { return false; }
 
  private:
-  delivery::AttemptResult Failure(const net::HttpResponse& response,
-                                  const net::GrpcAnswer& answer) const;
+  sending::AttemptResult Failure(const net::HttpResponse& response,
+                                 const net::GrpcAnswer& answer) const;
   std::string Words(std::string_view text) const;
 
   const wire::Codec codec_;

@@ -10,8 +10,8 @@
 namespace gapless::exporter::otlp_grpc {
 namespace {
 
-using delivery::AttemptResult;
-using delivery::OutcomeClass;
+using sending::AttemptResult;
+using sending::OutcomeClass;
 
 endpoint::GrpcClientConfig Client(std::string compression = "none") {
   endpoint::GrpcClientConfig config;

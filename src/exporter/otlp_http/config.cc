@@ -78,7 +78,7 @@ const config::Table<Config>& ConfigTable() {
                                        {.refusal = "invalid encoding type"}),
                 "proto or json."),
           config::Squash(&Config::client, endpoint::HttpClientTable()),
-          config::Squash(&Config::delivery, delivery::DeliveryTable()),
+          config::Squash(&Config::delivery, sending::DeliveryTable()),
       },
       Check);
   return table;

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "config/fields.h"
-#include "delivery/settings_tables.h"
 #include "endpoint/client.h"
 #include "otlp/signal.h"
+#include "sending/settings_tables.h"
 
 #include <string>
 
@@ -20,7 +20,7 @@ struct Config {
   std::string profiles_endpoint;
   Encoding encoding = Encoding::kProto;
   endpoint::HttpClientConfig client;
-  delivery::DeliveryConfig delivery = {.timeout = std::chrono::seconds(30)};
+  sending::DeliveryConfig delivery = {.timeout = std::chrono::seconds(30)};
 
   // The URL for a signal: its own as it is, else the base with the standard path; empty: none.
   std::string UrlFor(otlp::Signal signal) const;

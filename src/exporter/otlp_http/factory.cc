@@ -4,7 +4,7 @@
 
 namespace gapless::exporter::otlp_http {
 
-delivery::ExporterFactory Factory() {
+queue::ExporterFactory Factory() {
   return {.info = {.type = "otlp_http",
                    .alias = "otlphttp",
                    .stability = "stable",
@@ -14,7 +14,7 @@ delivery::ExporterFactory Factory() {
                          return pipeline::ValueOf<Config>(config).CheckSignal(signal);
                        }},
           .create = [](pipeline::Settings settings,
-                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<delivery::Exporter> {
+                       pipeline::ComponentConfigPtr config) -> std::unique_ptr<sending::Exporter> {
             return std::make_unique<OtlpHttpExporter>(settings, pipeline::ValueOf<Config>(*config));
           },
           .delivery =

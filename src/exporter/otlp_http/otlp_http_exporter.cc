@@ -1,7 +1,7 @@
 #include "exporter/otlp_http/otlp_http_exporter.h"
 
-#include "delivery/channel_transport.h"
 #include "exporter/otlp_http/protocol.h"
+#include "sending/channel_transport.h"
 
 #include <cstdlib>
 
@@ -32,9 +32,9 @@ Status OtlpHttpExporter::Start() {
 
 void OtlpHttpExporter::Shutdown(TimePoint, std::move_only_function<void()> done) { done(); }
 
-std::unique_ptr<delivery::Transport> OtlpHttpExporter::CreateTransport(otlp::Signal signal,
-                                                                       net::Worker& home,
-                                                                       Duration suspect_after) {
+std::unique_ptr<sending::Transport> OtlpHttpExporter::CreateTransport(otlp::Signal signal,
+                                                                      net::Worker& home,
+                                                                      Duration suspect_after) {
   const std::optional<Target>& target = targets_[static_cast<size_t>(signal)];
   if (!target) {
     return nullptr;
@@ -45,8 +45,7 @@ std::unique_ptr<delivery::Transport> OtlpHttpExporter::CreateTransport(otlp::Sig
   endpoint::UseProxy(target->proxy, target->url.https, options);
   options.greeting =
       std::make_shared<const net::HttpRequest>(protocol->Frame(Rope(), Duration::zero(), true));
-  return std::make_unique<delivery::ChannelTransport>(home, std::move(options),
-                                                      std::move(protocol));
+  return std::make_unique<sending::ChannelTransport>(home, std::move(options), std::move(protocol));
 }
 
 telemetry::Labels OtlpHttpExporter::PeerLabels(otlp::Signal signal) const {

@@ -1,8 +1,8 @@
 // The otlp_http exporter (alias otlphttp): OTLP over HTTP/1.1, or HTTP/2 where TLS negotiates it.
 #pragma once
 
-#include "delivery/exporter.h"
 #include "exporter/otlp_http/config.h"
+#include "sending/exporter.h"
 
 #include <array>
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace gapless::exporter::otlp_http {
 
-class OtlpHttpExporter final : public delivery::Exporter {
+class OtlpHttpExporter final : public sending::Exporter {
  public:
   OtlpHttpExporter(const pipeline::Settings& settings, Config config);
 
@@ -18,8 +18,8 @@ class OtlpHttpExporter final : public delivery::Exporter {
   Status Start() override;
   void Shutdown(TimePoint deadline, std::move_only_function<void()> done) override;
   // Null for a signal that no endpoint is configured for.
-  std::unique_ptr<delivery::Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
-                                                       Duration suspect_after) override;
+  std::unique_ptr<sending::Transport> CreateTransport(otlp::Signal signal, net::Worker& home,
+                                                      Duration suspect_after) override;
   telemetry::Labels PeerLabels(otlp::Signal signal) const override;
 
  private:

@@ -11,8 +11,8 @@
 namespace gapless::exporter::otlp_http {
 namespace {
 
-using delivery::AttemptResult;
-using delivery::OutcomeClass;
+using sending::AttemptResult;
+using sending::OutcomeClass;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
@@ -65,7 +65,7 @@ class OtlpHttpExporterTest : public testing::Test {
   net::Worker worker_;
   const std::vector<net::Worker*> workers_ = {&worker_};
   std::unique_ptr<OtlpHttpExporter> exporter_;
-  std::unique_ptr<delivery::Transport> transport_;
+  std::unique_ptr<sending::Transport> transport_;
   std::vector<AttemptResult> results_;
 };
 

@@ -13,7 +13,7 @@
 namespace gapless::exporter::otlp_http {
 namespace {
 
-using delivery::AttemptResult;
+using sending::AttemptResult;
 
 constexpr std::string_view kProtobuf = "application/x-protobuf";
 constexpr std::string_view kJson = "application/json";
@@ -103,7 +103,7 @@ net::HttpRequest HttpProtocol::Frame(Rope body, Duration, bool probe) {
   return request;
 }
 
-delivery::Transport::Form HttpProtocol::form() const {
+sending::Transport::Form HttpProtocol::form() const {
   return {.encoding = encoding_ == Encoding::kJson ? "json" : "proto", .codec = codec_name_};
 }
 
@@ -131,7 +131,7 @@ Status HttpProtocol::Failure(const net::HttpResponse& response, WallTime now) co
 
 AttemptResult HttpProtocol::Read(const net::HttpResponse& response, WallTime now) {
   if (response.status < 200 || response.status > 299) {
-    return delivery::ClassifyHttp(response.status, Failure(response, now));
+    return sending::ClassifyHttp(response.status, Failure(response, now));
   }
   AttemptResult result;
   const auto partial = ReadPartial(response, signal_);

@@ -1,17 +1,17 @@
 // OTLP/HTTP as requests and answers. Pure; one worker.
 #pragma once
 
-#include "delivery/channel_transport.h"
 #include "endpoint/proxy.h"
 #include "endpoint/target.h"
 #include "exporter/otlp_http/config.h"
+#include "sending/channel_transport.h"
 
 #include <optional>
 #include <string>
 
 namespace gapless::exporter::otlp_http {
 
-class HttpProtocol final : public delivery::ExportProtocol {
+class HttpProtocol final : public sending::ExportProtocol {
  public:
   // `proxy`: plain http requests go to it with their whole URL; https goes through a tunnel that
   // the channel digs.
@@ -20,9 +20,9 @@ class HttpProtocol final : public delivery::ExportProtocol {
 
   Result<Rope> Encode(const otlp::Batch& batch) override;
   net::HttpRequest Frame(Rope body, Duration timeout, bool probe) override;
-  delivery::Transport::Form form() const override;
+  sending::Transport::Form form() const override;
   std::optional<net::HttpRequest> FrameOther() const override;
-  delivery::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
+  sending::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
   bool HeadTells() const override { return true; }
 
  private:

@@ -9,8 +9,8 @@
 namespace gapless::exporter::otlp_http {
 namespace {
 
-using delivery::AttemptResult;
-using delivery::OutcomeClass;
+using sending::AttemptResult;
+using sending::OutcomeClass;
 using ::testing::HasSubstr;
 
 Config Base() {

@@ -5,13 +5,14 @@
 
 namespace gapless::extension::file_storage {
 
-delivery::StorageFactory Factory() {
-  return {.info = {.type = "file_storage", .config = pipeline::SpecOf<Config, ConfigTable>()},
-          .create = [](pipeline::Settings settings, pipeline::ComponentConfigPtr config)
-              -> std::unique_ptr<delivery::JournalStorage> {
-            return std::make_unique<FileStorage>(pipeline::ValueOf<Config>(*config),
-                                                 io::PosixFileSystem(), settings.log);
-          }};
+queue::StorageFactory Factory() {
+  return {
+      .info = {.type = "file_storage", .config = pipeline::SpecOf<Config, ConfigTable>()},
+      .create = [](pipeline::Settings settings,
+                   pipeline::ComponentConfigPtr config) -> std::unique_ptr<queue::JournalStorage> {
+        return std::make_unique<FileStorage>(pipeline::ValueOf<Config>(*config),
+                                             io::PosixFileSystem(), settings.log);
+      }};
 }
 
 }  // namespace gapless::extension::file_storage

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "delivery/factory.h"
+#include "queue/factory.h"
 
 namespace gapless::extension::file_storage {
 
-delivery::StorageFactory Factory();
+queue::StorageFactory Factory();
 
 }  // namespace gapless::extension::file_storage

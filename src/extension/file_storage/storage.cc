@@ -127,12 +127,12 @@ Result<std::unique_ptr<journal::Journal>> FileStorage::Open(std::string_view nam
   return std::unique_ptr<journal::Journal>(std::move(*opened));
 }
 
-std::vector<delivery::LeftJournal> FileStorage::Left(const std::set<std::string>& claimed) {
+std::vector<queue::LeftJournal> FileStorage::Left(const std::set<std::string>& claimed) {
   std::set<std::string> known;
   for (const std::string& name : claimed) {
     known.insert(PlaceOf(name));
   }
-  std::vector<delivery::LeftJournal> left;
+  std::vector<queue::LeftJournal> left;
   const auto paths = journal::FindJournals(fs_, directory_);
   for (size_t i = 0; paths.ok() && i < paths->size(); ++i) {
     if (known.contains((*paths)[i])) {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "base/mutex.h"
-#include "delivery/factory.h"
 #include "extension/file_storage/config.h"
 #include "io/file_system.h"
 #include "journal/budget.h"
 #include "journal/segment_journal.h"
+#include "queue/factory.h"
 #include "telemetry/log.h"
 
 #include <memory>
@@ -21,7 +21,7 @@ namespace gapless::extension::file_storage {
 // four hex digits of its code.
 std::string DirectoryNameOf(std::string_view journal_name);
 
-class FileStorage final : public delivery::JournalStorage {
+class FileStorage final : public queue::JournalStorage {
  public:
   // `fs` outlives the storage and its journals.
   FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log);
@@ -30,7 +30,7 @@ class FileStorage final : public delivery::JournalStorage {
   Result<std::unique_ptr<journal::Journal>> Open(std::string_view name, Loop& home) override;
   std::string PlaceOf(std::string_view name) const override;
   // Thread-safe. What cannot be read is logged.
-  std::vector<delivery::LeftJournal> Left(const std::set<std::string>& claimed) override;
+  std::vector<queue::LeftJournal> Left(const std::set<std::string>& claimed) override;
 
  private:
   // Makes the directory if need be, and what its journals share; at the first use.

@@ -1,6 +1,6 @@
 #include "processor/batch/config.h"
 
-#include "delivery/settings_tables.h"
+#include "sending/settings_tables.h"
 
 namespace gapless::processor::batch {
 namespace {
@@ -13,7 +13,7 @@ void Check(const Config& config, config::Checker& checker) {
     checker.Fail("send_batch_max_size",
                  "send_batch_max_size must be greater or equal to send_batch_size");
   }
-  delivery::CheckMetadataKeys(config.metadata_keys, checker);
+  sending::CheckMetadataKeys(config.metadata_keys, checker);
 }
 
 }  // namespace
@@ -31,20 +31,21 @@ const config::Table<Config>& ConfigTable() {
           Field("metadata_keys", &Config::metadata_keys,
                 "Batches never mix requests that differ in these metadata keys."),
           Field("metadata_cardinality_limit", &Config::metadata_cardinality_limit,
-                "How many different values of these may wait at once; more are refused. 0: any number."),
+                "How many different values of these may wait at once; more are refused. 0: any "
+                "number."),
       },
       Check);
   return table;
 }
 
-delivery::BatchSettings ToSettings(const Config& config) {
-  delivery::BatchSettings settings{.flush_timeout = config.timeout,
-                                   .min_size = config.send_batch_size,
-                                   .max_size = config.send_batch_max_size};
+sending::BatchSettings ToSettings(const Config& config) {
+  sending::BatchSettings settings{.flush_timeout = config.timeout,
+                                  .min_size = config.send_batch_size,
+                                  .max_size = config.send_batch_max_size};
   if (config.timeout == Duration::zero()) {
     settings.min_size = 0;  // upstream: forwarded at once, the size is ignored
   }
-  settings.metadata_keys = delivery::LowerKeys(config.metadata_keys);
+  settings.metadata_keys = sending::LowerKeys(config.metadata_keys);
   settings.groups_max = config.metadata_keys.empty() ? 0 : config.metadata_cardinality_limit;
   return settings;
 }

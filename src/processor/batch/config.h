@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config/fields.h"
-#include "delivery/settings.h"
+#include "sending/settings.h"
 
 #include <string>
 #include <vector>
@@ -18,6 +18,6 @@ struct Config {
 };
 
 const config::Table<Config>& ConfigTable();
-delivery::BatchSettings ToSettings(const Config& config);
+sending::BatchSettings ToSettings(const Config& config);
 
 }  // namespace gapless::processor::batch

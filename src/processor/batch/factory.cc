@@ -8,7 +8,7 @@ pipeline::ProcessorFactory Factory() {
   return {.info = {.type = "batch", .config = pipeline::SpecOf<Config, ConfigTable>()}};
 }
 
-delivery::MergingProcessor Merging() {
+queue::MergingProcessor Merging() {
   return {.type = "batch", .settings = [](const pipeline::ComponentConfig& config) {
             return ToSettings(pipeline::ValueOf<Config>(config));
           }};

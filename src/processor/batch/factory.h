@@ -1,11 +1,11 @@
 #pragma once
 
-#include "delivery/factory.h"
+#include "queue/factory.h"
 
 namespace gapless::processor::batch {
 
 // The planner carries the processor out: journals merge what they send.
 pipeline::ProcessorFactory Factory();
-delivery::MergingProcessor Merging();
+queue::MergingProcessor Merging();
 
 }  // namespace gapless::processor::batch

@@ -21,16 +21,16 @@ void Check(const Config& config, config::Checker& checker) {
 }  // namespace
 
 const config::Table<Config>& ConfigTable() {
-  static const config::Table<Config> table({config::Squash(&Config::queue, delivery::QueueTable())},
+  static const config::Table<Config> table({config::Squash(&Config::queue, sending::QueueTable())},
                                            Check);
   return table;
 }
 
-delivery::BatchSettings ToSettings(const Config& config) {
-  config::Section<delivery::QueueConfig> section = config::Section<delivery::QueueConfig>::On();
+sending::BatchSettings ToSettings(const Config& config) {
+  config::Section<sending::QueueConfig> section = config::Section<sending::QueueConfig>::On();
   section.value = config.queue;
-  const auto batch = delivery::Resolve(section).batch;
-  return batch.value_or(delivery::BatchSettings{.flush_timeout = Duration::zero(), .min_size = 0});
+  const auto batch = sending::Resolve(section).batch;
+  return batch.value_or(sending::BatchSettings{.flush_timeout = Duration::zero(), .min_size = 0});
 }
 
 }  // namespace gapless::processor::queuebatch

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config/fields.h"
-#include "delivery/settings_tables.h"
+#include "sending/settings_tables.h"
 
 namespace gapless::processor::queuebatch {
 
@@ -15,10 +15,10 @@ struct Config {
     queue.batch.enabled = true;
   }
 
-  delivery::QueueConfig queue;
+  sending::QueueConfig queue;
 };
 
 const config::Table<Config>& ConfigTable();
-delivery::BatchSettings ToSettings(const Config& config);
+sending::BatchSettings ToSettings(const Config& config);
 
 }  // namespace gapless::processor::queuebatch

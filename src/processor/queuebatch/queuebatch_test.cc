@@ -7,7 +7,7 @@
 namespace gapless::processor::queuebatch {
 namespace {
 
-delivery::BatchSettings SettingsOf(const std::string& yaml, config::Errors* errors) {
+sending::BatchSettings SettingsOf(const std::string& yaml, config::Errors* errors) {
   auto node = config::ParseYaml(yaml, "config.yaml");
   EXPECT_TRUE(node.ok());
   const auto decoded = Factory().info.config.decode(*node, "processors::queuebatch", *errors);
@@ -16,11 +16,11 @@ delivery::BatchSettings SettingsOf(const std::string& yaml, config::Errors* erro
 
 TEST(QueuebatchTest, BatchesByItemsUnlessTold) {
   config::Errors errors;
-  const delivery::BatchSettings settings = SettingsOf("{}", &errors);
+  const sending::BatchSettings settings = SettingsOf("{}", &errors);
   EXPECT_TRUE(errors.ok()) << errors.ToString();
-  EXPECT_EQ(settings, (delivery::BatchSettings{.flush_timeout = std::chrono::milliseconds(200),
-                                               .min_size = 8192,
-                                               .sizer = delivery::Sizer::kItems}));
+  EXPECT_EQ(settings, (sending::BatchSettings{.flush_timeout = std::chrono::milliseconds(200),
+                                              .min_size = 8192,
+                                              .sizer = sending::Sizer::kItems}));
   EXPECT_EQ(Config().queue.num_consumers, 1U);
   EXPECT_EQ(Config().queue.queue_size, 10U);
   EXPECT_TRUE(Config().queue.block_on_overflow);
@@ -28,7 +28,7 @@ TEST(QueuebatchTest, BatchesByItemsUnlessTold) {
 
 TEST(QueuebatchTest, TakesTheKeysOfASendingQueue) {
   config::Errors errors;
-  const delivery::BatchSettings settings = SettingsOf(
+  const sending::BatchSettings settings = SettingsOf(
       "{queue_size: 50, batch: {flush_timeout: 1s, min_size: 10, max_size: 20,"
       " partition: {metadata_keys: [tenant]}}}",
       &errors);

@@ -1,0 +1,123 @@
+#include "queue/debt_book.h"
+
+#include "queue/backlog.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace gapless::queue {
+namespace {
+
+// A merged unit of old data is kept small: it competes with live data.
+constexpr uint64_t kOwedBytesMax = uint64_t{1} << 20;
+constexpr size_t kExpireMax = 10'000;
+
+}  // namespace
+
+std::vector<journal::ReaderId> OwedAfter(const std::vector<journal::ReaderId>& readers,
+                                         const std::vector<UnitTrack>& tracks, size_t by) {
+  std::vector<journal::ReaderId> owed;
+  for (size_t i = 0; i < std::min(by, readers.size()); ++i) {
+    if (!tracks[i].rejected) {
+      owed.push_back(readers[i]);
+    }
+  }
+  return owed;
+}
+
+DebtBook::DebtBook(journal::Journal& journal, std::string_view reader)
+    : journal_(journal), reader_(journal.RegisterReader(reader)) {}
+
+void DebtBook::Add(journal::Position position) { cursor_ = std::min(cursor_, position); }
+
+std::optional<journal::RecordInfo> DebtBook::NextAvailable() {
+  auto info = journal_.NextOwed(reader_, cursor_);
+  while (info && !Available(info->position)) {
+    info = journal_.NextOwed(reader_, info->position + 1);
+  }
+  cursor_ = info ? info->position : std::numeric_limits<journal::Position>::max();
+  return info;
+}
+
+UnitParts DebtBook::Take(const std::optional<sending::BatchSettings>& batch) {
+  UnitParts parts;
+  std::optional<journal::RecordInfo> first;
+  uint64_t items = 0;
+  uint64_t bytes = 0;
+  while (const auto info = NextAvailable()) {
+    if (first) {
+      const bool by_bytes = batch->sizer == sending::Sizer::kBytes;
+      const uint64_t size = by_bytes ? bytes + info->bytes : items + info->items;
+      if (!SameMetadata(*first, *info) || bytes + info->bytes > kOwedBytesMax ||
+          (batch->max_size > 0 && size > batch->max_size)) {
+        break;
+      }
+    } else {
+      first = info;
+    }
+    items += info->items;
+    bytes += info->bytes;
+    parts.push_back({.position = info->position,
+                     .count = info->items,
+                     .bytes = info->bytes,
+                     .lanes = info->lanes});
+    left_[info->position] = info->items;
+    ++cursor_;
+    if (!batch || (batch->sizer == sending::Sizer::kBytes ? bytes : items) >= batch->min_size) {
+      break;
+    }
+  }
+  return parts;
+}
+
+void DebtBook::Settle(const std::vector<UnitPart>& parts, bool delivered) {
+  for (const UnitPart& part : parts) {
+    const auto it = left_.find(part.position);
+    if (it == left_.end()) {
+      continue;
+    }
+    it->second -= std::min(it->second, part.count);
+    if (it->second == 0) {
+      left_.erase(it);
+      journal_.SettleDebt(reader_, part.position, delivered);
+    }
+  }
+}
+
+void DebtBook::ReleaseHold(journal::Position position) {
+  const auto it = held_back_.find(position);
+  if (--it->second == 0) {
+    held_back_.erase(it);
+    Add(position);
+  }
+}
+
+uint64_t DebtBook::ExpireBefore(WallTime limit) {
+  uint64_t items = 0;
+  for (size_t i = 0; i < kExpireMax; ++i) {
+    const auto info = journal_.NextOwed(reader_, 0);
+    if (!info || info->arrival >= limit || !Available(info->position)) {
+      break;
+    }
+    items += info->items;
+    journal_.SettleDebt(reader_, info->position, /*delivered=*/false);
+  }
+  return items;
+}
+
+std::optional<WallTime> DebtBook::oldest() const {
+  const auto info = journal_.NextOwed(reader_, 0);
+  return info ? std::optional(info->arrival) : std::nullopt;
+}
+
+uint64_t DebtBook::Forget() {
+  uint64_t items = 0;
+  while (const auto info = journal_.NextOwed(reader_, 0)) {
+    items += info->items;
+    journal_.SettleDebt(reader_, info->position, /*delivered=*/false);
+  }
+  left_.clear();
+  return items;
+}
+
+}  // namespace gapless::queue

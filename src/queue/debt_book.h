@@ -1,0 +1,75 @@
+// DebtBook: what one reader is owed, seen by whoever pays it: which records come next, which are on
+// their way.
+//
+// A debt is a record that another level settled (journal/journal.h). The journal knows the debts
+// and keeps them over restarts; this is the order in which they are paid. Reads the journal's index
+// only. Home loop.
+#pragma once
+
+#include "base/loop.h"
+#include "journal/journal.h"
+#include "queue/unit.h"
+#include "sending/settings.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace gapless::queue {
+
+// The readers that shall also get what level `by` settled: all above it that have not called it
+// invalid. `by` = readers.size(): a level that left the configuration; then every reader is above.
+// `readers` and `tracks`: by level, equally many.
+std::vector<journal::ReaderId> OwedAfter(const std::vector<journal::ReaderId>& readers,
+                                         const std::vector<UnitTrack>& tracks, size_t by);
+
+class DebtBook {
+ public:
+  // `journal` outlives the book.
+  DebtBook(journal::Journal& journal, std::string_view reader);
+
+  journal::ReaderId reader() const { return reader_; }
+  // Nothing is owed, also nothing that is on its way.
+  bool empty() const { return !journal_.NextOwed(reader_, 0); }
+
+  // The journal has a new debt.
+  void Add(journal::Position position);
+  // The records of the next unit, oldest first: one, or with `batch` as many as belong together.
+  // They are on their way then. None: nothing is owed, or all of it is under way or held back.
+  UnitParts Take(const std::optional<sending::BatchSettings>& batch);
+  // These items are delivered, or else given up; a record with its last item.
+  void Settle(const std::vector<UnitPart>& parts, bool delivered);
+
+  // Held back: an attempt from before may still bring it there. Counted; ReleaseHold once each.
+  void Hold(journal::Position position) { ++held_back_[position]; }
+  void ReleaseHold(journal::Position position);
+  // Settles the whole record: it arrived after all.
+  void Arrived(journal::Position position) {
+    journal_.SettleDebt(reader_, position, /*delivered=*/true);
+  }
+
+  // Gives up what arrived before `limit` and is not on its way, at most so many records that a turn
+  // of the loop stays short. Returns its items.
+  uint64_t ExpireBefore(WallTime limit);
+  std::optional<WallTime> oldest() const;
+  // Gives up everything: the reader left the configuration. Returns its items.
+  uint64_t Forget();
+
+ private:
+  bool Available(journal::Position position) const {
+    return !left_.contains(position) && !held_back_.contains(position);
+  }
+  std::optional<journal::RecordInfo> NextAvailable();
+
+  journal::Journal& journal_;
+  const journal::ReaderId reader_;
+  // Every debt below it is on its way or held back.
+  journal::Position cursor_ = 0;
+  // Records on their way: items not settled yet.
+  std::unordered_map<journal::Position, uint32_t> left_;
+  std::unordered_map<journal::Position, uint32_t> held_back_;
+};
+
+}  // namespace gapless::queue

@@ -1,0 +1,107 @@
+// QueueStats: the metrics of one sending queue, as verbs. Names and labels: telemetry/inventory.h.
+#pragma once
+
+#include "journal/journal.h"
+#include "queue/admission.h"
+#include "queue/backlog.h"
+#include "queue/queue_status.h"
+#include "routing/router.h"
+#include "sending/outcome.h"
+#include "telemetry/metrics.h"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gapless::queue {
+
+// Home loop only; a scrape reads the values from any thread.
+class QueueStats {
+ public:
+  struct Identity {
+    std::string name;  // exporter or connector ID
+    otlp::Signal signal = otlp::Signal::kTraces;
+    bool is_failover = false;
+    // What was published of the journal's ledger before: by another queue of this process.
+    journal::Ledger published = {};
+    uint64_t published_given_up = 0;
+  };
+  QueueStats(telemetry::Registry& registry, Identity identity);
+
+  // The exporters behind each level, in order of levels and paths.
+  struct Level {
+    std::string name;
+    std::vector<telemetry::Labels> exporters;  // of what each sends
+  };
+  void SetLevels(const std::vector<Level>& levels);
+
+  void Sent(size_t level, size_t path, uint64_t items);
+  // A level of a failover called the items invalid; they may still go elsewhere.
+  void RejectedBy(size_t level, uint64_t items, const Status& error);
+  void Enqueued(uint64_t items, uint64_t bytes);
+  void EnqueueFailed(uint64_t items);
+  // `error`: the last one of the items; OK: they met none.
+  void Dropped(journal::DropReason reason, uint64_t items, const Status& error);
+  void Switched(std::optional<size_t> from, std::optional<size_t> to, std::string_view reason);
+  void Transition(size_t level, routing::LevelState state);
+  // `to_level`: the level that is active now.
+  void HandedOver(std::optional<size_t> to_level, uint64_t items);
+  void PossibleDuplicates(uint64_t items);
+  void Backfilled(size_t to_level, uint64_t items);
+  // Confirmed items that are sent (again) to this level.
+  void Repeated(size_t to_level, uint64_t items);
+  void BackfillGivenUp(std::string_view reason, uint64_t items);
+  void Probed(size_t level, sending::OutcomeClass outcome);
+  // A unit was formed as a batch processor asks for: enough was there, or its timer ran out.
+  void Merged(const std::string& processor, const Backlog::Taken& taken);
+  // Everything that is a level and not an event; called now and then.
+  void Publish(const QueueStatus& status, const Admission& admission, WallTime now);
+
+ private:
+  telemetry::Labels Base() const;
+  void SendFailed(telemetry::Labels exporter, uint64_t items, std::string_view error_type,
+                  bool permanent);
+  std::string NameOf(std::optional<size_t> level) const;
+  void PublishLedger(const journal::Ledger& ledger);
+  void PublishFailover(const QueueStatus& status, WallTime now);
+
+  telemetry::Registry& registry_;
+  const Identity identity_;
+  std::vector<Level> levels_;
+  std::vector<std::vector<telemetry::Counter>> sent_;
+  // Of one batch processor.
+  struct Merging {
+    std::string processor;
+    telemetry::Histogram size;
+    telemetry::Histogram bytes;
+    telemetry::Counter by_size;
+    telemetry::Counter by_timeout;
+    telemetry::Gauge cardinality;
+    std::set<MetadataGroups::Key> combinations;  // hashes of metadata, kCombinationsMax at most
+  };
+  Merging merging_;
+  std::vector<telemetry::Gauge> states_;
+  telemetry::Histogram enqueue_size_;
+  telemetry::Histogram enqueue_bytes_;
+  telemetry::Gauge queue_size_;
+  telemetry::Gauge queue_capacity_;
+  telemetry::Gauge active_;
+  telemetry::Gauge since_;
+  telemetry::Gauge backlog_items_;
+  telemetry::Gauge backlog_bytes_;
+  telemetry::Gauge oldest_age_;
+  telemetry::Gauge drain_eta_;
+  telemetry::Gauge owed_items_;
+  telemetry::Gauge pending_items_;
+  telemetry::Gauge pending_bytes_;
+  telemetry::Gauge pending_requests_;
+  telemetry::Gauge retained_items_;
+  telemetry::Gauge retained_bytes_;
+  journal::Ledger published_;
+  uint64_t published_no_room_;
+  WallTime last_publish_{};
+};
+
+}  // namespace gapless::queue

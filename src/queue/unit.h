@@ -1,0 +1,106 @@
+// Sending unit: a fixed list of item ranges of records, sent and repeated unchanged until it is
+// settled or cut.
+#pragma once
+
+#include "base/loop.h"
+#include "journal/journal.h"
+#include "otlp/batch.h"
+#include "sending/lanes.h"
+#include "sending/sender.h"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace gapless::queue {
+
+// Items [first, first + count) of the record at `position`.
+struct UnitPart {
+  journal::Position position = 0;
+  uint32_t first = 0;
+  uint32_t count = 0;
+  bool whole = true;         // the record has no other items
+  uint64_t bytes = 0;        // of the record, uncompressed
+  sending::Lanes lanes = 0;  // of the record; none where no order is kept
+
+  bool operator==(const UnitPart&) const = default;
+};
+
+using UnitParts = std::vector<UnitPart>;
+
+// Uncompressed. Records are merged up to this; a single one may be larger.
+inline constexpr uint64_t kUnitBytesMax = uint64_t{16} << 20;
+
+// What a unit went through at one level.
+struct UnitTrack {
+  bool rejected = false;  // the level called it invalid
+  bool certain = false;   // … and takes other data, so that it is not the level's own trouble
+  bool failed_trial = false;
+  bool suspected = false;         // failed `fall` times here while other units got through …
+  bool failing = false;           // … answered by the peer each time
+  bool gave_up = false;           // a whole back-off series failed here
+  bool others_succeeded = false;  // … while other units got through
+  uint32_t failures = 0;
+  uint32_t late = 0;              // released attempts that still run here
+  uint64_t successes_before = 0;  // the level's successes when this unit first failed there
+};
+
+struct Unit {
+  // For what it waits, in the scheduler's words (unit_scheduler.h).
+  enum class Waits : uint8_t { kNo, kReady, kResting, kParked };
+
+  uint64_t id = 0;
+  UnitParts parts;
+  uint32_t items = 0;
+  // Those in which it goes before what is younger; none: anything may overtake it.
+  sending::Lanes lanes = 0;
+  // A level that has taken nothing yet refused it: others of its lanes may go, to learn whose fault
+  // that is.
+  bool aside = false;
+  // It waits for a level that is down, because others call it invalid: nothing waits for it.
+  bool parked = false;
+  double parked_size = 0;  // in the queue's unit of size
+  Waits waits = Waits::kNo;
+  // Failures that may be its own, as long as it holds up others.
+  uint32_t faults = 0;
+  TimePoint first_fault{};
+
+  // Filled before a send.
+  otlp::Batch batch;
+  uint64_t bytes = 0;  // uncompressed, once it has been read
+  bool loaded = false;
+  bool loading = false;  // its records are being read
+
+  // Where it is now; none: it waits to be sent again.
+  std::optional<size_t> level;
+  bool trial = false;
+  struct Path {
+    sending::DeliveryId delivery = 0;
+    bool done = false;
+    uint32_t sent_items = 0;
+    uint64_t refused_items = 0;
+  };
+  std::vector<Path> paths;
+
+  std::vector<UnitTrack> tracks;        // by level
+  std::optional<TimePoint> not_before;  // of a unit of backfill
+  // It is read once more for this, and ends then.
+  std::optional<journal::DropReason> buried_as;
+  Status last_error;
+  // Attempts whose outcome is unknown: each may have delivered it already.
+  uint32_t copies = 0;
+};
+
+// Called so by a level whose word counts: one that has taken nothing yet may refuse whatever it
+// gets.
+bool IsInvalid(const Unit& unit);
+
+// Two halves by items; cuts inside a record where need be. Precondition: more than one item.
+std::pair<UnitParts, UnitParts> CutInHalf(const UnitParts& parts);
+// Two halves by records. Precondition: more than one part.
+std::pair<UnitParts, UnitParts> HalveRecords(const UnitParts& parts);
+std::vector<UnitParts> CutToRecords(const UnitParts& parts);
+// Pieces of at most `items` each, in order. Precondition: items > 0.
+std::vector<UnitParts> CutToItems(UnitParts parts, uint64_t items);
+
+}  // namespace gapless::queue

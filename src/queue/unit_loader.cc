@@ -1,0 +1,51 @@
+#include "queue/unit_loader.h"
+
+#include <utility>
+
+namespace gapless::queue {
+namespace {
+
+// Units that are being read at once.
+constexpr size_t kLoadingMax = 16;
+
+}  // namespace
+
+bool UnitLoader::HasRoom() const { return loading_ < kLoadingMax; }
+
+void UnitLoader::Load(Unit& unit) {
+  if (std::exchange(unit.loading, true)) {
+    return;
+  }
+  ++loading_;
+  ReadParts(queue_.journal, unit.parts, lifetime_.Guard([this, id = unit.id](ReadBatches batches) {
+    OnRead(id, std::move(batches));
+  }));
+}
+
+void UnitLoader::OnRead(uint64_t unit_id, ReadBatches batches) {
+  --loading_;
+  Unit* unit = owner_.FindUnit(unit_id);
+  if (unit == nullptr) {
+    owner_.OnLoadedInVain();
+    return;
+  }
+  unit->loading = false;
+  Assembled made = Assemble(unit->parts, std::move(batches));
+  for (const UnitPart& part : made.unread) {
+    tracker_.Forget(part);  // damaged: the journal has settled and counted it
+  }
+  for (const auto& [part, status] : made.damaged) {
+    journal::Settlement share;
+    share.dropped[static_cast<size_t>(journal::DropReason::kDamaged)] = part.count;
+    tracker_.Book(part, {.share = share, .verdict = status});
+  }
+  if (made.parts.empty()) {
+    owner_.OnNothingToSend(*unit);
+    return;
+  }
+  unit->parts = std::move(made.parts);
+  owner_.Fill(*unit, std::move(made.batch));
+  owner_.OnLoaded(*unit);
+}
+
+}  // namespace gapless::queue

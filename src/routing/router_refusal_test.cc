@@ -1,0 +1,88 @@
+// A level that refuses whatever it gets.
+#include "routing/router_bench.h"
+
+#include <gtest/gtest.h>
+
+namespace gapless::routing {
+namespace {
+
+using enum sending::OutcomeClass;
+using std::chrono::seconds;
+using Kind = RouterAction::Kind;
+
+void Refuse(RouterBench& bench, uint64_t record, bool known_bad = false) {
+  bench.Feed({.kind = RouterEvent::Kind::kAttempt,
+              .level = 0,
+              .unit = record,
+              .first_record = record,
+              .outcome = kRejected,
+              .known_bad = known_bad,
+              .error = "unsupported path"});
+}
+
+TEST(RouterRefusalTest, ALevelThatHasOnlyRefusedIsDenied) {
+  RouterBench bench;
+  Refuse(bench, 1);
+  Refuse(bench, 1);
+  Refuse(bench, 1);
+  Refuse(bench, 2);
+  EXPECT_EQ(bench.router.state(0), LevelState::kHealthy) << "two batches, so far";
+  Refuse(bench, 3);
+  ASSERT_EQ(bench.router.state(0), LevelState::kDown);
+  EXPECT_EQ(bench.Find(Kind::kTransition)->reason, "denied");
+  EXPECT_EQ(bench.Find(Kind::kTransition)->error, "unsupported path");
+  EXPECT_EQ(bench.router.active(), 1U);
+}
+
+TEST(RouterRefusalTest, ALevelThatHasTakenDataMayRefuseWhatItLikes) {
+  RouterBench bench;
+  EXPECT_FALSE(bench.router.proved(0));
+  bench.Ok(0);
+  EXPECT_TRUE(bench.router.proved(0));
+  for (uint64_t record = 1; record < 100; ++record) {
+    Refuse(bench, record);
+  }
+  EXPECT_EQ(bench.router.state(0), LevelState::kHealthy);
+  EXPECT_EQ(bench.router.last_error(0), "unsupported path") << "it is told all the same";
+}
+
+TEST(RouterRefusalTest, WhatIsKnownToBeBadOrTooLargeSaysNothingAboutTheLevel) {
+  RouterBench bench;
+  for (uint64_t record = 1; record < 10; ++record) {
+    Refuse(bench, record, /*known_bad=*/true);
+  }
+  EXPECT_EQ(bench.router.state(0), LevelState::kHealthy);
+}
+
+TEST(RouterRefusalTest, ADeniedLevelIsAskedWithDataTheOldestFirst) {
+  RouterBench bench(RouterBench::Config({1}));
+  for (uint64_t record = 1; record <= 3; ++record) {
+    Refuse(bench, record);
+  }
+  EXPECT_EQ(bench.router.active(), std::nullopt);
+  bench.answer_probes = kOk;
+  bench.log.clear();
+  bench.Advance(seconds(1));
+  ASSERT_EQ(bench.router.state(0), LevelState::kTrial) << "a good probe is not enough";
+  EXPECT_EQ(bench.Find(Kind::kTrial)->trial, TrialKind::kOldest);
+  bench.log.clear();
+  bench.Trial(0, kRejected);
+  ASSERT_NE(bench.Find(Kind::kTrial), nullptr);
+  EXPECT_EQ(bench.Find(Kind::kTrial)->trial, TrialKind::kOther);
+  bench.Trial(0, kRejected);
+  EXPECT_EQ(bench.router.state(0), LevelState::kDown);
+  bench.Advance(seconds(1));
+  bench.Trial(0, kOk);
+  EXPECT_EQ(bench.router.active(), 0U);
+  EXPECT_TRUE(bench.router.proved(0));
+}
+
+TEST(RouterRefusalTest, AReloadForgetsWhatALevelHasTaken) {
+  RouterBench bench;
+  bench.Ok(0);
+  bench.Reconfigure(RouterBench::Config({1, 1}));
+  EXPECT_FALSE(bench.router.proved(0));
+}
+
+}  // namespace
+}  // namespace gapless::routing

@@ -1,0 +1,108 @@
+#include "sending/channel_transport.h"
+
+#include "net/scripted_peer.h"
+
+#include <gtest/gtest.h>
+
+namespace gapless::sending {
+namespace {
+
+using std::chrono::seconds;
+
+struct CountingProtocol final : ExportProtocol {
+  bool HeadTells() const override { return true; }
+  Transport::Form form() const override { return {}; }
+  explicit CountingProtocol(int* count) : encoded(count) {}
+  Result<Rope> Encode(const otlp::Batch& batch) override {
+    ++*encoded;
+    if (batch.items == 0) {
+      return InvalidArgument("no items");
+    }
+    return Rope::CopyOf("encoded " + batch.body.ToString());
+  }
+  net::HttpRequest Frame(Rope body, Duration, bool) override {
+    return {.method = "POST", .scheme = "http", .authority = "p", .target = "/", .body = body};
+  }
+  AttemptResult Read(const net::HttpResponse& response, WallTime) override {
+    return response.status == 200 ? AttemptResult{}
+                                  : ClassifyHttp(response.status, Unavailable("no"));
+  }
+  int* encoded;
+};
+
+class ChannelTransportTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    peer_.on_request = [this](net::PeerConnection& connection, int32_t id) {
+      connection.Respond(id, {{":status", std::to_string(status_)}}, "", {});
+    };
+    peer_.Listen();
+    net::ClientChannelOptions options;
+    options.target = {"127.0.0.1", peer_.port()};
+    transport_ = std::make_unique<ChannelTransport>(worker_, options,
+                                                    std::make_unique<CountingProtocol>(&encoded_));
+    transport_->Start();
+  }
+  otlp::Batch Batch(std::string_view text) {
+    otlp::Batch batch;
+    batch.items = 1;
+    batch.body = Rope::CopyOf(text);
+    return batch;
+  }
+  AttemptResult Send(const otlp::Batch& batch) {
+    std::optional<AttemptResult> got;
+    transport_->Attempt(batch, seconds(1), [&](AttemptResult result) { got = std::move(result); });
+    EXPECT_FALSE(got) << "never inside the call";
+    EXPECT_TRUE(worker_.RunUntil([&] { return got.has_value(); }, seconds(5)));
+    return got.value_or(AttemptResult{});
+  }
+
+  net::Worker worker_;
+  net::ScriptedPeer peer_{worker_};
+  int status_ = 200;
+  int encoded_ = 0;
+  std::unique_ptr<ChannelTransport> transport_;
+};
+
+TEST_F(ChannelTransportTest, EncodesAUnitOnceHoweverOftenItIsTried) {
+  const otlp::Batch batch = Batch("unit");
+  status_ = 503;
+  EXPECT_EQ(Send(batch).outcome, OutcomeClass::kTransport);
+  EXPECT_EQ(Send(batch).outcome, OutcomeClass::kTransport);
+  transport_->Cancel(transport_->Attempt(batch, seconds(1), [](AttemptResult) { FAIL(); }));
+  status_ = 200;
+  EXPECT_EQ(Send(batch).outcome, OutcomeClass::kOk);
+  EXPECT_EQ(encoded_, 1);
+  EXPECT_EQ(Send(batch).outcome, OutcomeClass::kOk);
+  EXPECT_EQ(encoded_, 2) << "a delivered payload is not kept";
+}
+
+TEST_F(ChannelTransportTest, EqualBytesInOtherMemoryAreAnotherUnit) {
+  status_ = 503;
+  (void)Send(Batch("same"));
+  (void)Send(Batch("same"));
+  EXPECT_EQ(encoded_, 2);
+}
+
+TEST_F(ChannelTransportTest, KeepsABoundedNumberOfPayloads) {
+  status_ = 503;
+  std::vector<otlp::Batch> batches;
+  for (size_t i = 0; i <= ChannelTransport::kKeptPayloads; ++i) {
+    batches.push_back(Batch("unit"));
+    (void)Send(batches.back());
+  }
+  encoded_ = 0;
+  (void)Send(batches.back());
+  EXPECT_EQ(encoded_, 0);
+  (void)Send(batches.front());
+  EXPECT_EQ(encoded_, 1);
+}
+
+TEST_F(ChannelTransportTest, ABatchThatCannotBeEncodedIsRejectedOnALaterTurn) {
+  otlp::Batch batch = Batch("x");
+  batch.items = 0;
+  EXPECT_EQ(Send(batch).outcome, OutcomeClass::kRejected);
+}
+
+}  // namespace
+}  // namespace gapless::sending
