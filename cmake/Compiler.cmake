@@ -9,6 +9,7 @@ if(CCACHE)
 endif()
 
 set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -DGAPLESS_DEBUG=1")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g -DGAPLESS_DEBUG=1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -D_FORTIFY_SOURCE=3 -ftrivial-auto-var-init=zero -fcf-protection -fstack-clash-protection")
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Werror

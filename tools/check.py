@@ -37,6 +37,7 @@ class Part:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    flaky: list[str] = field(default_factory=list)  # failed beside others, passed alone
 
 
 @dataclass
@@ -63,6 +64,8 @@ class Report:
         for part in self.parts:
             counts = f"{part.passed} passed, {part.failed} failed, {part.skipped} skipped"
             print(f"{part.name:<28}{part.seconds:8.1f} s   {counts}")
+            for name in part.flaky:
+                print(f"  flaky: {name} failed beside the others and passed alone")
         passed = sum(part.passed for part in self.parts)
         failed = sum(part.failed for part in self.parts)
         print(f"{passed} passed, {failed} failed", flush=True)
@@ -119,6 +122,12 @@ def count_junit(path, part, cases_dir=None):
         total, bad = int(suites.get("tests", 0)), int(suites.get("failures", 0))
         part.passed += total - bad - int(suites.get("disabled", 0))
         part.failed += max(bad, int(failed))
+
+
+def failures(path):
+    """Names of the cases that failed, by a JUnit file."""
+    return {case.get("name") for case in ElementTree.parse(path).getroot().iter("testcase")
+            if case.find("failure") is not None or case.find("error") is not None}
 
 
 def ctest(preset, options):
@@ -183,8 +192,10 @@ def pytest(preset, folder, options, beside=()):
         if beside and 0 < part.failed <= ALONE_MAX:
             print("== what failed beside the others, alone", flush=True)
             part.failed = 0
+            before = failures(junit)
             status = run(command + options + ["--last-failed"], env)
             count_junit(junit, part)
+            part.flaky = sorted(before - failures(junit))
         if status != 0 and part.failed == 0:
             part.failed = 1
 
@@ -207,9 +218,28 @@ def ctest_names(preset, filter_text):
     return re.findall(r"^ *Test +#\d+: (\S+)", out, re.MULTILINE)
 
 
+def run_binary(report, name, options):
+    """Builds one test binary of the dev preset and runs it with these options."""
+    def work(part):
+        found = sorted((ROOT / "build" / "dev").rglob(name))
+        cases = ROOT / "build" / "dev" / "cases.xml"
+        cases.unlink(missing_ok=True)
+        status = run([found[0], *options], {"GTEST_OUTPUT": f"xml:{cases}"})
+        count_junit(cases, part)
+        part.failed = part.failed or int(status != 0)
+
+    if report.add("build dev", build("dev", [name])):
+        report.add(name, work)
+
+
 def run_filtered(report, args):
-    """./test FILTER: the test binaries whose name matches, and the e2e tests whose name matches."""
+    """./test FILTER: the test binaries whose name matches, else the e2e tests; ROOM:CASE: the cases
+    of one room whose name has CASE in it."""
     subprocess.run(["cmake", "--preset", "dev"], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    room, colon, case = args.filter.partition(":")
+    if colon:
+        run_binary(report, f"{room.replace('/', '_')}_test", [f"--gtest_filter=*{case}*"])
+        return
     names = ctest_names("dev", args.filter)
     targets = [name for name in names if not name.startswith("lint")]
     if targets:
@@ -236,6 +266,11 @@ def run_sanitizers(report, _args):
         if report.add(f"build {preset}", build(preset)):
             report.add(f"ctest {preset}", ctest(preset, ["-E", "^lint"]))
             report.add(f"e2e {preset}", pytest(preset, E2E, ["-m", "smoke"]))
+
+
+def run_sim(report, args):
+    """One seed of the simulator again."""
+    run_binary(report, "sim_test", ["--seed", str(args.sim)])
 
 
 def run_interop(report, _args):
@@ -341,7 +376,9 @@ def run_format(report, _args):
 
 def parse():
     parser = argparse.ArgumentParser(prog="./test", description="Builds and runs the tests.")
-    parser.add_argument("filter", nargs="?", help="test binaries by name, else e2e tests")
+    parser.add_argument("filter", nargs="?",
+                        help="test binaries by name, ROOM:CASE for cases of one, else e2e tests")
+    parser.add_argument("--sim", type=int, metavar="SEED", help="the simulator with this seed")
     parser.add_argument("--sanitize", action="store_true", help="under ASan+UBSan, then TSan")
     parser.add_argument("--interop", action="store_true", help="Node SDK, telemetrygen, Collector")
     parser.add_argument("--backends", action="store_true", help="real backends, built with go")
@@ -362,6 +399,7 @@ def main():
         (args.format, run_format),
         (args.tidy, run_tidy),
         (args.sanitize, run_sanitizers),
+        (args.sim is not None, run_sim),
         (args.interop, run_interop),
         (args.backends, run_backends),
         (args.clients, run_clients),

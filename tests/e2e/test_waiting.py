@@ -84,3 +84,26 @@ def test_with_block_on_overflow_a_client_waits_for_room(
     backend.wait_for_ids([number for request in sent for number in request.ids])
     conserved(collector)
     assert collector.stop() == 0
+
+
+def test_who_waits_in_a_queue_that_left_the_configuration_does_not_hold_up_the_end(
+        make_backend, make_collector, client_of):
+    backend = make_backend()
+    backend.kill()
+    queue = {"queue_size": 1, "block_on_overflow": True}
+    collector = make_collector(pass_through(backend, ("traces",), sending_queue=queue))
+    client = client_of(collector)
+    client.send("traces", 1)
+    request = Later(client, "traces", 1)
+    stays(request.waiting, 1, "the queue is full")
+    without = yaml.safe_load(pass_through(backend, ("traces",)))
+    without["exporters"] = {"nop": {}}
+    without["service"]["pipelines"]["traces"]["exporters"] = ["nop"]
+    collector.write_config("config0", yaml.safe_dump(without))
+    assert collector.ask_admin("POST", "/-/reload").status_code == 200
+    stays(request.waiting, 1, "the queue empties itself, and there is no room yet")
+    collector.terminate()
+    wait_until(lambda: not request.waiting(), 5, "an answer to who waits")
+    assert request.answer() is grpc.StatusCode.UNAVAILABLE
+    backend.start()
+    assert collector.wait_for_exit() == 0
