@@ -37,7 +37,6 @@ LIBRARIES = [
     ("lz4", re.compile(r"lz4"), ("wire",)),
     ("snappy", re.compile(r"snappy"), ("wire",)),
     ("simdjson", re.compile(r"simdjson"), ("wire",)),
-    ("xxHash", re.compile(r"xxh"), ("wire",)),
     ("RE2", re.compile(r"re2/"), ("base", *COMPONENTS)),
 ]
 TEST_LIBRARIES = re.compile(r"(gtest|gmock|rapidcheck|benchmark|grpcpp|google/protobuf)/")

@@ -71,12 +71,10 @@ void DeadLetter::Try(Letter letter) {
   }
   otlp::Batch copy = letter.batch;
   target_.consumer->Consume(std::move(copy),
-                            pipeline::Completion([this, letter = std::move(letter),
-                                                  alive = alive_](const Status& status) mutable {
-                              if (*alive) {
-                                OnAnswer(std::move(letter), status);
-                              }
-                            }));
+                            pipeline::Completion(lifetime_.Guard(
+                                [this, letter = std::move(letter)](const Status& status) mutable {
+                                  OnAnswer(std::move(letter), status);
+                                })));
 }
 
 void DeadLetter::OnAnswer(Letter letter, const Status& status) {

@@ -4,6 +4,7 @@
 // While it is full the batch waits here and its record stays pending. Home loop.
 #pragma once
 
+#include "base/lifetime.h"
 #include "base/loop.h"
 #include "base/status.h"
 #include "journal/journal.h"
@@ -40,7 +41,6 @@ class DeadLetter {
   using Ended =
       std::move_only_function<void(uint64_t unit, journal::DropReason reason, bool stored)>;
   DeadLetter(Loop& loop, Ended ended) : loop_(loop), ended_(std::move(ended)) {}
-  ~DeadLetter() { *alive_ = false; }
   DeadLetter(const DeadLetter&) = delete;
   DeadLetter& operator=(const DeadLetter&) = delete;
 
@@ -75,7 +75,7 @@ class DeadLetter {
   double limit_ = 0;
   bool finishing_ = false;
   Timer retry_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace gapless::queue

@@ -25,16 +25,12 @@ HealthCheck::HealthCheck(Loop& loop, sending::HealthCheckSettings settings,
 
 void HealthCheck::Ask() {
   const TimePoint asked = loop_.Now();
-  asker_->Ask(
-      settings_.timeout, [this, asked, alive = std::weak_ptr(alive_)](const Status& status) {
-        if (alive.expired()) {
-          return;
-        }
-        next_ = loop_.RunAt(std::max(asked + settings_.interval, loop_.Now()), [this] { Ask(); });
-        if (judge_.OnAnswer(status.ok())) {
-          verdict_(status.ok(), status);
-        }
-      });
+  asker_->Ask(settings_.timeout, lifetime_.Guard([this, asked](const Status& status) {
+    next_ = loop_.RunAt(std::max(asked + settings_.interval, loop_.Now()), [this] { Ask(); });
+    if (judge_.OnAnswer(status.ok())) {
+      verdict_(status.ok(), status);
+    }
+  }));
 }
 
 }  // namespace gapless::routing

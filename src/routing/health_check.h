@@ -5,6 +5,7 @@
 // well still goes down when it does not take data.
 #pragma once
 
+#include "base/lifetime.h"
 #include "base/loop.h"
 #include "base/status.h"
 #include "sending/settings.h"
@@ -65,7 +66,7 @@ class HealthCheck {
   Verdict verdict_;
   HealthJudge judge_;
   Timer next_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace gapless::routing

@@ -3,10 +3,10 @@
 // within the call (debug, nop). Home loop only.
 #pragma once
 
+#include "base/lifetime.h"
 #include "base/loop.h"
 #include "sending/transport.h"
 
-#include <memory>
 #include <unordered_map>
 #include <utility>
 
@@ -19,14 +19,11 @@ class LaterAnswers {
   AttemptId Answer(AttemptResult result, AttemptCallback done) {
     const AttemptId id = next_id_++;
     waiting_.emplace(id, std::move(done));
-    loop_.Post([this, alive = std::weak_ptr(alive_), id, result = std::move(result)]() mutable {
-      if (alive.expired()) {
-        return;
-      }
+    loop_.Post(lifetime_.Guard([this, id, result = std::move(result)]() mutable {
       if (auto node = waiting_.extract(id)) {
         node.mapped()(std::move(result));
       }
-    });
+    }));
     return id;
   }
   void Cancel(AttemptId id) { waiting_.erase(id); }
@@ -35,7 +32,7 @@ class LaterAnswers {
   Loop& loop_;
   std::unordered_map<AttemptId, AttemptCallback> waiting_;
   AttemptId next_id_ = 1;
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace gapless::sending

@@ -5,7 +5,6 @@
 #include <cstddef>
 
 #include <isa-l/crc.h>
-#include <xxhash.h>
 
 namespace gapless::wire {
 namespace {
@@ -61,10 +60,6 @@ uint32_t Crc32cShift(uint32_t seed, uint64_t size) {
     seed = (size & 1) != 0 ? Multiply(seed, kShifts[i]) : seed;
   }
   return seed;
-}
-
-uint64_t Xxh3(ByteSpan bytes, uint64_t seed) {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
 }  // namespace gapless::wire

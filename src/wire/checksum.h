@@ -17,7 +17,4 @@ uint32_t Crc32c(const Rope& rope, uint32_t seed = 0);
 // Crc32cShift(seed, size of b). Costs as much as some KiB of Crc32c, whatever the size.
 uint32_t Crc32cShift(uint32_t seed, uint64_t size);
 
-// XXH3, 64 bits. Not for untrusted keys with seed 0; never stored on disk as a promise.
-uint64_t Xxh3(ByteSpan bytes, uint64_t seed = 0);
-
 }  // namespace gapless::wire

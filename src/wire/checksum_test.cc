@@ -30,11 +30,5 @@ TEST(ChecksumTest, Crc32cOfPartsContinuesThroughTheSeed) {
   }
 }
 
-TEST(ChecksumTest, Xxh3DependsOnBytesAndSeed) {
-  EXPECT_EQ(Xxh3(AsBytes("")), 0x2D06800538D394C2u);
-  EXPECT_NE(Xxh3(AsBytes("a")), Xxh3(AsBytes("b")));
-  EXPECT_NE(Xxh3(AsBytes("a"), 1), Xxh3(AsBytes("a"), 2));
-}
-
 }  // namespace
 }  // namespace gapless::wire
