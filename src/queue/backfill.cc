@@ -26,6 +26,7 @@ Backfill::Backfill(Loop& loop, journal::Journal& journal, QueueStats& stats, tel
 
 void Backfill::Reconfigure(Options options) {
   TakeBack();
+  BringBackRefused();
   level_->Detach();
   former_.push_back(std::move(level_));
   options_ = std::move(options);
@@ -64,6 +65,9 @@ void Backfill::Wake() { WakeAt(loop_.Now()); }
 
 void Backfill::Pump(bool may_send) {
   Expire();
+  if (any_refused_ && IsProved()) {
+    BringBackRefused();
+  }
   if (debts_.empty() && units_.empty()) {
     EndRun();
     return;
@@ -76,7 +80,7 @@ void Backfill::Pump(bool may_send) {
     Start(*unit);
   }
   for (auto& level : former_) {
-    if (level->idle()) {
+    if (level->IsDone(level_.get())) {
       loop_.DeferDelete(std::move(level));
     }
   }
@@ -87,6 +91,14 @@ void Backfill::Pump(bool may_send) {
 // Half of the slots stay free for live data.
 bool Backfill::HasRoom() const {
   return level_->HasRoom() && under_way_ < std::max<size_t>(1, level_->slots() / 2);
+}
+
+sending::Lanes Backfill::BusyLanes() const {
+  sending::Lanes busy = level_->busy_lanes();
+  for (const auto& former : former_) {
+    busy |= former->busy_lanes();
+  }
+  return busy;
 }
 
 Unit* Backfill::NextRefused() {
@@ -103,8 +115,20 @@ Unit* Backfill::NextRefused() {
   return &unit;
 }
 
+void Backfill::BringBackRefused() {
+  any_refused_ = false;
+  for (const uint64_t id : waiting_) {
+    Unit& unit = units_.at(id);
+    if (std::exchange(unit.tracks[0].rejected, false)) {
+      EnterLanes(unit);
+      unit.not_before.reset();
+    }
+  }
+  SortWaiting();
+}
+
 Unit* Backfill::Next() {
-  sending::Lanes busy = level_->busy_lanes();  // and what waits before the unit
+  sending::Lanes busy = BusyLanes();  // and what waits before the unit
   bool held_up = false;
   for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
     Unit& unit = units_.at(*it);
@@ -155,10 +179,16 @@ Unit& Backfill::NewUnit(UnitParts parts) {
   unit.parts = std::move(parts);
   for (const UnitPart& part : unit.parts) {
     unit.items += part.count;
-    unit.lanes |= options_.ordered ? part.lanes : 0;
   }
+  EnterLanes(unit);
   unit.tracks.resize(1);
   return unit;
+}
+
+void Backfill::EnterLanes(Unit& unit) const {
+  for (const UnitPart& part : unit.parts) {
+    unit.lanes |= options_.ordered ? part.lanes : 0;
+  }
 }
 
 void Backfill::Start(Unit& unit) {
@@ -213,7 +243,7 @@ void Backfill::OnLoaded(uint64_t unit_id, ReadBatches batches) {
 }
 
 void Backfill::Send(Unit& unit) {
-  if ((unit.lanes & level_->busy_lanes()) != 0) {
+  if ((unit.lanes & BusyLanes()) != 0) {
     Release(unit);
     Wait(unit, /*front=*/true);  // taken while it was read
     return;
@@ -230,6 +260,10 @@ void Backfill::TakeBack() {
       Wait(unit, /*front=*/true);
     }
   }
+  SortWaiting();
+}
+
+void Backfill::SortWaiting() {
   const auto place = [this](uint64_t id) {
     const UnitPart& first = units_.at(id).parts.front();
     return std::pair(first.position, first.first);

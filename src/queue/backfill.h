@@ -105,11 +105,17 @@ class Backfill final : private LevelSender::Client {
   };
 
   bool HasRoom() const;
+  // Lanes in which something is under way, also over senders of a former configuration.
+  sending::Lanes BusyLanes() const;
   Unit* Next();
-  // What the level refused before it had taken anything.
+  // What the level refused before it had taken anything …
   Unit* NextRefused();
+  // … goes in its order again, once the level takes data.
+  void BringBackRefused();
   void CutToSize(UnitParts& parts);
   Unit& NewUnit(UnitParts parts);
+  void EnterLanes(Unit& unit) const;
+  void SortWaiting();
   void Start(Unit& unit);
   void OnLoaded(uint64_t unit_id, ReadBatches batches);
   void Send(Unit& unit);
@@ -157,7 +163,7 @@ class Backfill final : private LevelSender::Client {
   DebtBook debts_;
   Pacer pacer_;
   std::unique_ptr<LevelSender> level_;
-  std::vector<std::unique_ptr<LevelSender>> former_;  // until their late answers are in
+  std::vector<std::unique_ptr<LevelSender>> former_;  // until nothing is under way over them
   std::map<uint64_t, Unit> units_;  // of each, tracks[0] and, while it is under way, level 0
   std::deque<uint64_t> waiting_;    // units that were under way before, in the order of sending
   std::unordered_map<uint64_t, Awaited> awaited_;
@@ -166,6 +172,7 @@ class Backfill final : private LevelSender::Client {
   // Records of which pieces were refused, and how often, in this run.
   std::unordered_map<journal::Position, uint32_t> refusals_;
   uint64_t successes_ = 0;
+  bool any_refused_ = false;
   uint64_t delivered_items_ = 0;
   std::optional<Run> run_;
   telemetry::Sampled progress_log_{1, std::chrono::seconds(30)};

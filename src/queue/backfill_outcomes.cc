@@ -110,6 +110,7 @@ void Backfill::OnRejected(Unit& unit, const sending::AttemptResult& result) {
   if (!IsProved()) {
     unit.lanes = 0;  // others go first, to learn whose fault it is
     unit.tracks[0].rejected = true;
+    any_refused_ = true;
     unit.not_before = loop_.Now() + kUnprovedWait;
     Wait(unit, /*front=*/false);
     return;

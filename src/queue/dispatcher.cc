@@ -77,6 +77,7 @@ void Dispatcher::Reconfigure(const SendingQueueOptions& former) {
     unit.tracks = std::move(tracks);
   });
   scheduler_.Unpark();
+  scheduler_.BringBack();
   probes_.Reset();
   source_.Reconfigure();
   policy_.SetRules(RulesOf(queue_.options));

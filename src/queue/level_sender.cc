@@ -69,11 +69,7 @@ class LevelSender::Path final : public sending::SenderClient {
   void OnDialFailed(const Status& status) override { Tell(News::kDialFailed, status); }
   void OnConnectionLost(const Status& status) override { Tell(News::kConnectionLost, status); }
   void OnConnected() override { Tell(News::kConnected, OkStatus()); }
-  void OnRoom() override {
-    if (!level_.detached_) {
-      level_.client_.OnRoom();
-    }
-  }
+  void OnRoom() override { level_.client_.OnRoom(); }
 
  private:
   void Tell(News news, const Status& status) {
@@ -222,6 +218,13 @@ void LevelSender::FreeLanes(const Unit& unit) {
   }
 }
 
-bool LevelSender::idle() const { return std::ranges::all_of(paths_, &Path::idle); }
+bool LevelSender::IsDone(const LevelSender* now) const {
+  return std::ranges::all_of(paths_, [now](const auto& path) {
+    const bool shared = now != nullptr && std::ranges::any_of(now->paths_, [&](const auto& other) {
+                          return &other->sender() == &path->sender();
+                        });
+    return path->idle() && (shared || path->sender().busy_lanes() == 0);
+  });
+}
 
 }  // namespace gapless::queue

@@ -90,8 +90,9 @@ class LevelSender {
   // no unit is under way.
   void Detach() { detached_ = true; }
   bool detached() const { return detached_; }
-  // No answer is waited for.
-  bool idle() const;
+  // Nothing is under way here any more: no answer is waited for, and its senders, unless `now` has
+  // them too, have none for anybody else.
+  bool IsDone(const LevelSender* now) const;
 
  private:
   class Path;

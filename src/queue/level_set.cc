@@ -23,9 +23,18 @@ void LevelSet::Build() {
   queue_.stats.SetLevels(named);
 }
 
+sending::Lanes LevelSet::BusyLanes(size_t level) const {
+  sending::Lanes busy = at(level).busy_lanes();
+  for (const auto& former : former_) {
+    busy |= former->name() == at(level).name() ? former->busy_lanes() : 0;
+  }
+  return busy;
+}
+
 void LevelSet::DropIdle() {
   for (auto& level : former_) {
-    if (level->idle()) {
+    const auto now = std::ranges::find(levels_, level->name(), &LevelSender::name);
+    if (level->IsDone(now == levels_.end() ? nullptr : now->get())) {
       queue_.home.DeferDelete(std::move(level));  // this may be a callback of its sender
     }
   }

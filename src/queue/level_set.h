@@ -25,7 +25,10 @@ class LevelSet {
   void Build();
   size_t size() const { return levels_.size(); }
   LevelSender& at(size_t level) const { return *levels_[level]; }
-  // Former levels that nobody waits for any more go.
+  // Lanes in which something is under way to the level, also over senders of a former
+  // configuration.
+  sending::Lanes BusyLanes(size_t level) const;
+  // Former levels over whose senders nothing is under way any more go.
   void DropIdle();
 
   // Decides whether the next level helps; says so in the log.

@@ -708,7 +708,7 @@ TEST(SendingQueueTest, WhatOnePathsProcessorsRefuseGoesToTheNextLevelOnce) {
   bench.Load(5, milliseconds(10));
   bench.Run(seconds(1));
   EXPECT_EQ(bench.peers[1]->attempts, 0U) << "not sent there, as the first path refused it";
-  for (const size_t peer : {2, 3}) {
+  for (const size_t peer : {size_t{2}, size_t{3}}) {
     EXPECT_EQ(bench.peers[peer]->received.size(), 5U);
     EXPECT_EQ(bench.peers[peer]->Duplicates(), 0U);
   }

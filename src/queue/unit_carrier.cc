@@ -12,7 +12,8 @@ constexpr uint64_t kHeldBytesMax = uint64_t{64} << 20;
 }  // namespace
 
 bool UnitCarrier::HasRoom(size_t level, sending::Lanes lanes) const {
-  return loader_.HasRoom() && parts_.levels.at(level).HasRoom(lanes);
+  return loader_.HasRoom() && (lanes & parts_.levels.BusyLanes(level)) == 0 &&
+         parts_.levels.at(level).HasRoom();
 }
 
 bool UnitCarrier::HasRoomForNew(size_t level) const {
@@ -47,14 +48,13 @@ void UnitCarrier::OnLoaded(Unit& unit) {
     parts_.settler.Drop(unit, journal::DropReason::kWithdrawn);
     return;
   }
-  LevelSender& level = parts_.levels.at(*unit.level);
-  if ((level.busy_lanes() & unit.lanes) != 0) {
+  if ((parts_.levels.BusyLanes(*unit.level) & unit.lanes) != 0) {
     Withdraw(unit);
     parts_.scheduler.Wait(unit, /*first=*/true);  // its lane was taken while it was read
     parts_.turns.WantDispatch();
     return;
   }
-  level.Send(unit, HowToSend(unit));
+  parts_.levels.at(*unit.level).Send(unit, HowToSend(unit));
 }
 
 void UnitCarrier::OnNothingToSend(Unit& unit) {

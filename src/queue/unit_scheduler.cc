@@ -210,6 +210,14 @@ void UnitScheduler::SetAside(Unit& unit) {
   }
 }
 
+sending::Lanes UnitScheduler::aside_lanes() const {
+  sending::Lanes lanes = 0;
+  for (auto it = units_.begin(); asides_ > 0 && it != units_.end(); ++it) {
+    lanes |= it->second.aside ? it->second.lanes : 0;
+  }
+  return lanes;
+}
+
 void UnitScheduler::BringBack() {
   if (asides_ == 0) {
     return;

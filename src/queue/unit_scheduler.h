@@ -72,6 +72,8 @@ class UnitScheduler {
   // Others of its lanes may go before it, to learn whether a fault is the unit's or the level's.
   void SetAside(Unit& unit);
   bool any_aside() const { return asides_ > 0; }
+  // sending::Lanes of what is set aside: better not in these.
+  sending::Lanes aside_lanes() const;
   // What was set aside goes before what is younger again.
   void BringBack();
   // What is younger may overtake it for good.

@@ -11,10 +11,18 @@ constexpr Duration kByteCapTime = std::chrono::minutes(10);
 }  // namespace
 
 Unit* UnitSource::Take(size_t level, bool flush) {
-  UnitParts parts = backlog_.Take(queue_.home.WallNow(),
-                                  {.flush = flush,
-                                   .busy = scheduler_.held_lanes() | levels_.at(level).busy_lanes(),
-                                   .max_items = levels_.at(level).ItemCap()});
+  const Backlog::Limits limits{.flush = flush,
+                               .busy = scheduler_.held_lanes() | levels_.BusyLanes(level),
+                               .max_items = levels_.at(level).ItemCap()};
+  UnitParts parts;
+  if (const sending::Lanes aside = scheduler_.aside_lanes(); (aside & ~limits.busy) != 0) {
+    Backlog::Limits others = limits;
+    others.busy |= aside;
+    parts = backlog_.Take(queue_.home.WallNow(), others);
+  }
+  if (parts.empty()) {
+    parts = backlog_.Take(queue_.home.WallNow(), limits);
+  }
   if (parts.empty()) {
     return nullptr;
   }
