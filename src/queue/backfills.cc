@@ -102,7 +102,7 @@ std::vector<journal::ReaderId> Backfills::OwedFor(const Unit& unit, std::optiona
   }
   std::vector<UnitTrack> tracks = unit.tracks;
   for (UnitTrack& track : tracks) {
-    track.rejected = track.rejected && track.certain;  // what else was refused may be taken later
+    track.rejected = track.rejected && track.proved;  // what else was refused may be taken later
   }
   std::vector<journal::ReaderId> owed = OwedAfter(readers, tracks, by.value_or(readers.size()));
   for (size_t i = 0; i < levels_.size(); ++i) {

@@ -34,7 +34,8 @@ inline constexpr uint64_t kUnitBytesMax = uint64_t{16} << 20;
 // What a unit went through at one level.
 struct UnitTrack {
   bool rejected = false;  // the level called it invalid
-  bool certain = false;   // … and takes other data, so that it is not the level's own trouble
+  bool certain = false;   // … which counts: it takes other data, or a client waits for its word
+  bool proved = false;    // … and takes other data, so that it is not the level's own trouble
   bool failed_trial = false;
   bool suspected = false;         // failed `fall` times here while other units got through …
   bool failing = false;           // … answered by the peer each time

@@ -67,19 +67,19 @@ void UnitOutcomes::OnAttempt(LevelSender& level, size_t path, Unit& unit,
 void UnitOutcomes::TellRouter(const LevelSender& level, size_t path, const Unit& unit,
                               const sending::AttemptResult& result) {
   const UnitTrack& track = unit.tracks[level.index()];
-  parts_.failover.Feed(
-      {.kind = routing::RouterEvent::Kind::kAttempt,
-       .level = level.index(),
-       .member = path,
-       .unit = unit.id,
-       .first_record = unit.parts.front().position,
-       .outcome = result.outcome,
-       .answered = result.status.ok() || result.status.origin() == Origin::kPeer,
-       .known_bad = (result.too_large && unit.items > 1) || IsInvalid(unit) || MayBeThere(unit),
-       .holds_up = unit.lanes != 0 && !track.others_succeeded,
-       .delay = result.pause,
-       .work_waits = !parts_.source.empty() || !parts_.scheduler.empty(),
-       .error = result.status.message()});
+  parts_.failover.Feed({.kind = routing::RouterEvent::Kind::kAttempt,
+                        .level = level.index(),
+                        .member = path,
+                        .unit = unit.id,
+                        .first_record = unit.parts.front().position,
+                        .outcome = result.outcome,
+                        .answered = result.status.ok() || result.status.origin() == Origin::kPeer,
+                        .known_bad = (result.too_large && unit.items > 1) || IsInvalid(unit),
+                        .may_be_there = MayBeThere(unit),
+                        .holds_up = unit.lanes != 0 && !track.others_succeeded,
+                        .delay = result.pause,
+                        .work_waits = !parts_.source.empty() || !parts_.scheduler.empty(),
+                        .error = result.status.message()});
 }
 
 // What went wrong, and what happens next.

@@ -61,8 +61,8 @@ bool UnitPolicy::MayCutRecord(const Unit& unit) const {
 void UnitPolicy::NoteRefusal(Unit& unit, const sending::AttemptResult& result) const {
   UnitTrack& track = unit.tracks[*unit.level];
   track.rejected = true;
-  track.certain = router_.proved(*unit.level) || rules_.client_waits ||
-                  result.status.origin() == Origin::kLocal;
+  track.proved = router_.proved(*unit.level) || result.status.origin() == Origin::kLocal;
+  track.certain = track.proved || rules_.client_waits;
 }
 
 UnitDecision UnitPolicy::OnGaveUp(const Unit& unit) const {

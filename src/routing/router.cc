@@ -155,9 +155,10 @@ void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
       member.proved = true;
       level.probes_lie = false;
       level.refused.clear();
+      level.doubted_since.reset();
       return;
     case sending::OutcomeClass::kRejected:
-      OnRefused(event);
+      OnRefused(event, now);
       return;
     case sending::OutcomeClass::kThrottled:
       // Judged with the backlog at the end of the step.
@@ -181,20 +182,25 @@ void Router::OnAttempt(const RouterEvent& event, TimePoint now) {
 }
 
 // The batch's trouble, but the peer lives; unless it has taken nothing yet.
-void Router::OnRefused(const RouterEvent& event) {
+void Router::OnRefused(const RouterEvent& event, TimePoint now) {
   Level& level = levels_[event.level];
   level.last_error = event.error;
   const bool known = std::ranges::find(level.refused, event.first_record) != level.refused.end();
-  if (!level.members[event.member].proved && !event.known_bad && !known &&
-      level.refused.size() < config_.fall) {
+  if (level.members[event.member].proved || event.known_bad) {
+    return;
+  }
+  if (event.may_be_there) {
+    level.doubted_since = level.doubted_since.value_or(now);
+  } else if (!known && level.refused.size() < config_.fall) {
     level.refused.push_back(event.first_record);
   }
 }
 
 void Router::JudgeRefusals(size_t index, TimePoint now, Actions& actions) {
   Level& level = levels_[index];
+  const bool doubted = level.doubted_since && now - *level.doubted_since >= kDoubtMax;
   if (level.state == LevelState::kHealthy && !proved(index) &&
-      level.refused.size() >= config_.fall) {
+      (level.refused.size() >= config_.fall || doubted)) {
     level.down_by_refusal = true;
     GoDown(index, "denied", now, actions);
   }
@@ -371,6 +377,7 @@ void Router::GoHealthy(size_t index, std::string_view reason, TimePoint now, Act
   level.down_by_refusal = false;
   level.probes_lie = false;
   level.refused.clear();
+  level.doubted_since.reset();
   level.failed_rounds = 0;
   level.faulty_rounds = 0;
   level.returned_at = now;

@@ -91,6 +91,8 @@ struct RouterEvent {
   bool well = true;
   // Refused for its size, or called invalid before by a level that takes others.
   bool known_bad = false;
+  // The peer may have it already, by an attempt whose outcome nobody heard, and refuse it for that.
+  bool may_be_there = false;
   // Others wait behind this unit, and none has succeeded since it first failed.
   bool holds_up = false;
   // A throttled attempt: for how long the peer is left alone.
@@ -194,6 +196,8 @@ class Router {
     bool probe_running = false;
     bool down_by_throttle = false;
     std::vector<uint64_t> refused = {};  // records that it refused before it took any
+    // Since when it has refused what may be there already, and has taken nothing.
+    std::optional<TimePoint> doubted_since = std::nullopt;
     bool down_by_refusal = false;
     bool probes_lie = false;  // empty exports went well while data failed: only data proves it
     TrialKind trial = TrialKind::kUsual;                  // the one under way
@@ -210,6 +214,8 @@ class Router {
 
   // Failures answered by a living peer take a level down after at least this time.
   static constexpr Duration kFallTimeMin = std::chrono::seconds(1);
+  // A level that only refuses what it may have already is denied after so long.
+  static constexpr Duration kDoubtMax = std::chrono::seconds(30);
   static constexpr Duration kHoldMax = std::chrono::minutes(5);
 
   Level NewLevel(const RouterConfig::Level& wanted, TimePoint now) const;
@@ -226,7 +232,7 @@ class Router {
   void OnSuspicionProbe(Level& level, const RouterEvent& event, TimePoint now);
   void OnBadProbe(const RouterEvent& event, TimePoint now, Actions& actions);
   void OnTrial(const RouterEvent& event, TimePoint now, Actions& actions);
-  void OnRefused(const RouterEvent& event);
+  void OnRefused(const RouterEvent& event, TimePoint now);
   // No unit has come: the level is asked without data again.
   void EndWait(Level& level, TimePoint now);
   void OnRefusedTrial(const RouterEvent& event, TimePoint now, Actions& actions);

@@ -55,6 +55,7 @@ std::vector<RouterAction> Router::Reconfigure(RouterConfig config, TimePoint now
       level.hold = level.hold > former_hold ? std::max(level.hold, config_.hold) : config_.hold;
       level.probe_running = false;
       level.refused.clear();
+      level.doubted_since.reset();
       level.good_probes = 0;
       if (level.state != LevelState::kHealthy) {
         level.state = LevelState::kDown;

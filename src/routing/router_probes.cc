@@ -276,6 +276,9 @@ std::optional<TimePoint> Router::NextCheck(const Level& level) const {
       consider(member.throttle_check);
     }
   }
+  if (level.doubted_since) {
+    consider(*level.doubted_since + kDoubtMax);
+  }
   return next;
 }
 

@@ -54,6 +54,37 @@ TEST(RouterRefusalTest, WhatIsKnownToBeBadOrTooLargeSaysNothingAboutTheLevel) {
   EXPECT_EQ(bench.router.state(0), LevelState::kHealthy);
 }
 
+TEST(RouterRefusalTest, WhatMayBeThereAlreadyIsDoubtedForAWhile) {
+  RouterBench bench;
+  const auto refuse = [&bench](uint64_t record) {
+    bench.Feed({.kind = RouterEvent::Kind::kAttempt,
+                .level = 0,
+                .unit = record,
+                .first_record = record,
+                .outcome = kRejected,
+                .may_be_there = true,
+                .error = "out of order sample"});
+  };
+  for (uint64_t record = 1; record < 10; ++record) {
+    refuse(record);
+  }
+  bench.Advance(seconds(29));
+  EXPECT_EQ(bench.router.state(0), LevelState::kHealthy);
+  bench.Ok(0);
+  bench.Advance(seconds(60));
+  EXPECT_EQ(bench.router.state(0), LevelState::kHealthy) << "it has taken something since";
+  RouterBench wrong;
+  wrong.Feed({.kind = RouterEvent::Kind::kAttempt,
+              .level = 0,
+              .unit = 1,
+              .first_record = 1,
+              .outcome = kRejected,
+              .may_be_there = true,
+              .error = "unsupported path"});
+  wrong.Advance(seconds(31));
+  EXPECT_NE(wrong.router.state(0), LevelState::kHealthy) << "it refuses whatever it gets";
+}
+
 TEST(RouterRefusalTest, ADeniedLevelIsAskedWithDataTheOldestFirst) {
   RouterBench bench(RouterBench::Config({1}));
   for (uint64_t record = 1; record <= 3; ++record) {

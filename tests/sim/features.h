@@ -81,9 +81,11 @@ inline constexpr NamedFeature kCircumstances[] = {
     {"small_queue", &Features::small_queue, 0.3},
 };
 
-// The promises that the seeds of every test run hold the product to. `--with NAME,…` of sim_test
-// tries others.
-inline const std::vector<std::string_view> kHeldTo = {"rate"};
+// The promises that the seeds of every test run hold the product to, each list in a life of its
+// own.
+// `--with NAME,…` of sim_test tries other combinations.
+inline const std::vector<std::vector<std::string_view>> kHeldTo = {
+    {"order", "rate"}, {"read_only"}, {"forgets"}, {"wrong_start"}, {"bad_items"}};
 
 inline Features ChooseFeatures(Rng& rng, const std::vector<std::string_view>& held_to) {
   Features features;

@@ -21,7 +21,7 @@ using std::chrono::seconds;
 
 uint64_t first_seed = 1;
 uint64_t seed_count = 50;
-std::vector<std::string_view> held_to = kHeldTo;
+std::vector<std::vector<std::string_view>> held_to = kHeldTo;
 std::vector<std::string_view> left_out;
 bool trace = false;
 
@@ -103,18 +103,23 @@ TEST(SimTest, NothingIsLostAndEverythingEnds) {
 // configured wrongly, over reloads and restarts.
 TEST(SimTest, RealBackendsLoseNothingAndRefuseNothing) {
   for (uint64_t seed = first_seed; seed < first_seed + seed_count; ++seed) {
-    Rng rng(seed);
-    Features features = ChooseFeatures(rng, held_to);
-    for (const std::string_view name : left_out) {
-      LeaveOut(features, name);
-    }
-    const auto complaints = BackendLife(rng.Next(), features, trace).Run();
-    for (const std::string& complaint : complaints) {
-      ADD_FAILURE() << complaint;
-    }
-    if (!complaints.empty()) {
-      ADD_FAILURE() << "run again with: sim_test --seed " << seed;
-      return;
+    for (const auto& promises : held_to) {
+      if (&promises != &held_to.front() && seed % 5 != 0) {
+        continue;  // the first list matters most
+      }
+      Rng rng(seed);
+      Features features = ChooseFeatures(rng, promises);
+      for (const std::string_view name : left_out) {
+        LeaveOut(features, name);
+      }
+      const auto complaints = BackendLife(rng.Next(), features, trace).Run();
+      for (const std::string& complaint : complaints) {
+        ADD_FAILURE() << complaint;
+      }
+      if (!complaints.empty()) {
+        ADD_FAILURE() << "run again with: sim_test --seed " << seed;
+        return;
+      }
     }
   }
 }
@@ -195,7 +200,7 @@ int main(int argc, char** argv) {
       gapless::sim::first_seed = value;
       gapless::sim::seed_count = 1;
     } else if (flag == "--with") {
-      gapless::sim::held_to = Split(argv[i + 1]);
+      gapless::sim::held_to = {Split(argv[i + 1])};
     } else if (flag == "--without") {
       gapless::sim::left_out = Split(argv[i + 1]);
     } else if (flag == "--trace") {
