@@ -38,6 +38,7 @@ constexpr Duration kGrowthTime = seconds(2);
 constexpr double kUnitSeconds = 0.5;
 constexpr uint64_t kUnitItemsMin = 64;
 constexpr double kRateMin = 1;
+constexpr double kRateMax = 1e12;  // no limit in practice
 // A cap that only led to refusals is not tried to be raised again so soon.
 constexpr Duration kCapRest = seconds(30);
 constexpr uint64_t kCapMatters = 65536;
@@ -158,7 +159,7 @@ void Throttle::OnTaken(uint64_t items, TimePoint now) {
   }
   const double quiet = Seconds(now - *refused_at_) / Seconds(kGrowthTime);
   const double growth = guessed_ ? kGrowthMax : std::min(kGrowth * std::exp2(quiet), kGrowthMax);
-  rate_ *= 1 + growth * passed;
+  rate_ = std::min(rate_ * (1 + growth * passed), kRateMax);
 }
 
 void Throttle::GrowCap(uint64_t items, TimePoint now) {

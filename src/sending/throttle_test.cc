@@ -88,6 +88,22 @@ TEST_F(ThrottleTest, RefusalsOfWhatWasSentBeforeTheLastOneTeachNothing) {
   EXPECT_EQ(first.pause, second.pause);
 }
 
+TEST_F(ThrottleTest, ARateThatGrowsForLongEndsSomewhere) {
+  throttle_.OnTaken(100, now_);
+  Refuse(100);
+  while (throttle_.limited(now_)) {
+    now_ += milliseconds(100);
+    throttle_.OnTaken(100, now_);
+    Refuse(100);  // the rate is learned anew, and grows on
+    for (int i = 0; i < 550; ++i) {
+      now_ += milliseconds(100);
+      throttle_.OnTaken(1'000'000, now_);
+    }
+    EXPECT_LE(throttle_.item_cap(), uint64_t{1} << 40);
+    now_ += seconds(61);
+  }
+}
+
 TEST_F(ThrottleTest, ARefusedSizeIsForgottenAgain) {
   throttle_.OnTaken(80, now_);
   Refuse(5000);
