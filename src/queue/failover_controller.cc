@@ -163,7 +163,7 @@ void FailoverController::ArmTick() {
     return;
   }
   tick_ = queue_.home.RunAt(std::max(*next, queue_.home.Now()),
-                            [this] { Feed({.work_waits = units_.WorkWaits(), .error = {}}); });
+                            [this] { Feed({.work_waits = WorkWaits(), .error = {}}); });
 }
 
 void FailoverController::Probe(size_t level, sending::AttemptCallback done) {

@@ -61,6 +61,8 @@ class FailoverController {
   void End();
 
   const routing::Router& router() const { return router_; }
+  // Something is to be sent: what attempts and ticks tell the router.
+  bool WorkWaits() const { return units_.WorkWaits(); }
   TimePoint activated() const { return activated_; }
   // A record was settled: perhaps all that waited when the level came back is delivered now.
   void CheckFailbackComplete();

@@ -93,9 +93,8 @@ LevelSender::LevelSender(const QueueLevel& level, size_t index, Client& client)
 
 LevelSender::~LevelSender() = default;
 
-bool LevelSender::HasRoom(sending::Lanes lanes) const {
-  return std::ranges::all_of(paths_,
-                             [lanes](const auto& path) { return path->sender().HasRoom(lanes); });
+bool LevelSender::HasRoom() const {
+  return std::ranges::all_of(paths_, [](const auto& path) { return path->sender().HasRoom(); });
 }
 
 sending::Lanes LevelSender::busy_lanes() const {

@@ -64,7 +64,7 @@ class LevelSender {
   size_t index() const { return index_; }
   size_t paths() const { return paths_.size(); }
 
-  bool HasRoom(sending::Lanes lanes = 0) const;
+  bool HasRoom() const;
   // Lanes in which something is under way.
   sending::Lanes busy_lanes() const;
   // The smaller of `max` and what the paths take at once, in items; 0: any number.

@@ -78,7 +78,7 @@ void UnitOutcomes::TellRouter(const LevelSender& level, size_t path, const Unit&
                         .may_be_there = MayBeThere(unit),
                         .holds_up = unit.lanes != 0 && !track.others_succeeded,
                         .delay = result.pause,
-                        .work_waits = !parts_.source.empty() || !parts_.scheduler.empty(),
+                        .work_waits = parts_.failover.WorkWaits(),
                         .error = result.status.message()});
 }
 

@@ -121,8 +121,7 @@ void UnitScheduler::Rest(Unit& unit, TimePoint until) {
 void UnitScheduler::Park(Unit& unit, double size) {
   Take(unit);
   if (!std::exchange(unit.parked, true)) {
-    asides_ -= std::exchange(unit.aside, false) ? 1 : 0;
-    order_.Remove({.unit = unit.id, .lanes = unit.lanes});
+    LeaveLanes(unit);
   }
   unit.waits = Unit::Waits::kParked;
   Empty(unit);
