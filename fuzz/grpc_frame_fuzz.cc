@@ -1,5 +1,5 @@
 // gRPC framing, timeouts and status text from hostile peers.
-#include "net/grpc_frame.h"
+#include "net/grpc/grpc_frame.h"
 
 #include <cstdint>
 #include <cstdlib>

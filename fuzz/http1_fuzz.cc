@@ -1,6 +1,6 @@
 // HTTP/1.1 parser: whatever arrives, however it is cut, the outcome is the same and nothing else
 // happens.
-#include "net/http1_parser.h"
+#include "net/http1/http1_parser.h"
 
 #include <cstdint>
 #include <cstdlib>

@@ -4,8 +4,8 @@
 // Input: the first byte chooses the protocol, the second the size of the pieces, the rest is what
 // the peer sends.
 #include "base/check.h"
-#include "net/http1_client.h"
-#include "net/http2_client.h"
+#include "net/http1/http1_client.h"
+#include "net/http2/http2_client.h"
 
 #include <algorithm>
 #include <cstdint>

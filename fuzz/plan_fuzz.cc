@@ -3,8 +3,8 @@
 //
 // Input: one configuration. No file and no URL is read; every variable has the same value.
 #include "base/check.h"
-#include "cli/components.h"
-#include "cli/config_way_test.h"
+#include "cli/config/components.h"
+#include "cli/config/config_way_test.h"
 #include "config/resolver.h"
 
 #include <cstdint>

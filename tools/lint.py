@@ -95,6 +95,26 @@ def check_floors(tree):
                     f"(floor {there[1]}); what both need moves down")
 
 
+def check_subfloors(tree):
+    """In a room with sub-folders, a file includes its own and those before it in the list."""
+    for name, text in tree.cpp().items():
+        parts = name.split("/")
+        folders = rules.SUBFLOORS.get(parts[1]) if parts[0] == "src" else None
+        if not folders or len(parts) < 4:
+            continue
+        if parts[2] not in folders:
+            yield name, 1, f"{parts[2]} is no sub-folder of {parts[1]} (lint_rules.py: SUBFLOORS)"
+            continue
+        for number, quoted, path in includes(text):
+            there = path.split("/")
+            if not quoted or there[0] != parts[1] or is_test(name):
+                continue
+            if len(there) < 3:
+                yield name, number, f'"{path}": {parts[2]} must not include the room above it'
+            elif there[1] in folders and folders.index(there[1]) > folders.index(parts[2]):
+                yield name, number, f'"{path}": {parts[2]} stands below {there[1]} in {parts[1]}'
+
+
 def included_from_elsewhere(tree):
     """Headers of src/ that product code of another room includes: the public ones."""
     public = set()
@@ -240,8 +260,8 @@ def check_format(tree):
 
 
 CHECKS = (
-    check_floors, check_libraries, check_own_header_first, check_bans, check_sizes, check_headers,
-    check_readmes, check_links, check_texts, check_format,
+    check_floors, check_subfloors, check_libraries, check_own_header_first, check_bans,
+    check_sizes, check_headers, check_readmes, check_links, check_texts, check_format,
 ) 
 
 

@@ -17,6 +17,13 @@ FLOORS = {
     "service": 10,
     "cli": 11,
 } 
+# Sub-folders of large rooms, lowest first. A file includes its own sub-folder and those before it;
+# files directly in the room, and tests, may include all of them.
+SUBFLOORS = {
+    "net": ("loop", "tls", "http", "http1", "http2", "server", "grpc", "dial"),
+    "service": ("config", "plan", "graph", "telemetry", "admin"),
+    "cli": ("process", "config", "traffic", "commands"),
+}
 COMPONENT_KINDS = ("receiver", "processor", "connector", "exporter", "extension")
 
 # Library (by a pattern on the include path) -> the rooms that own it. "" = any room.

@@ -32,6 +32,8 @@ def findings(files):
 BAD = {
     "a higher floor": ("src/base/x.cc", '#include "net/y.h"\n', "must not include net"),
     "a sibling": ("src/net/x.cc", '#include "config/y.h"\n', "must not include config"),
+    "a higher sub-folder": ("src/net/loop/x.cc", '#include "net/dial/y.h"\n', "stands below dial"),
+    "a sub-folder nobody drew": ("src/net/misc/x.cc", "int x;\n", "no sub-folder of net"),
     "another component": ("src/exporter/a/x.cc", '#include "exporter/b/y.h"\n', "must not include"),
     "a room nobody drew": ("src/misc/x.cc", "int x;\n", "lies in no room"),
     "tests in the product": ("src/net/x.cc", '#include "tests/support/y.h"\n', "include tests"),

@@ -1,8 +1,8 @@
 // Loop: time, timers and the mailbox of one thread. The seam between pure code and the world.
 //
-// net/worker.h implements it over an event loop and real time, base/sim_loop.h over simulated time.
-// Everything that belongs to a loop is touched on its thread only; Post is the only door between
-// threads.
+// net/loop/worker.h implements it over an event loop and real time, base/sim_loop.h over simulated
+// time. Everything that belongs to a loop is touched on its thread only; Post is the only door
+// between threads.
 #pragma once
 
 #include "base/status.h"

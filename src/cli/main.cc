@@ -1,4 +1,4 @@
-#include "cli/options.h"
+#include "cli/commands/options.h"
 #include "io/machine.h"
 
 int main(int argc, char** argv) {

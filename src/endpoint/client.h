@@ -7,7 +7,7 @@
 #include "endpoint/proxy.h"
 #include "endpoint/target.h"
 #include "endpoint/tls.h"
-#include "net/client_channel.h"
+#include "net/dial/client_channel.h"
 #include "wire/compression.h"
 
 #include <string>

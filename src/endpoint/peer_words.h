@@ -2,7 +2,7 @@
 // Pure; any thread. Input is hostile.
 #pragma once
 
-#include "net/http.h"
+#include "net/http/http.h"
 
 #include <cstddef>
 #include <string>

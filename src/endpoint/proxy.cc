@@ -2,7 +2,7 @@
 
 #include "endpoint/query.h"
 #include "fmt/format.h"
-#include "net/http.h"
+#include "net/http/http.h"
 #include "wire/base64.h"
 
 namespace gapless::endpoint {

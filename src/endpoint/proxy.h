@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/status.h"
-#include "net/address.h"
+#include "net/loop/address.h"
 
 #include <functional>
 #include <optional>

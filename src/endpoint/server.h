@@ -5,8 +5,8 @@
 #include "config/fields.h"
 #include "endpoint/client.h"
 #include "endpoint/server_tls.h"
-#include "net/grpc_server.h"
-#include "net/http_server.h"
+#include "net/grpc/grpc_server.h"
+#include "net/server/http_server.h"
 
 #include <string>
 #include <vector>

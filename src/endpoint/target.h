@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/status.h"
-#include "net/address.h"
+#include "net/loop/address.h"
 
 #include <optional>
 #include <string>

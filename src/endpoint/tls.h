@@ -3,7 +3,7 @@
 #pragma once
 
 #include "config/fields.h"
-#include "net/tls.h"
+#include "net/tls/tls.h"
 
 #include <memory>
 #include <string>

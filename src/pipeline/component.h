@@ -4,7 +4,7 @@
 
 #include "base/component_id.h"
 #include "base/status.h"
-#include "net/worker.h"
+#include "net/loop/worker.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 

@@ -1,5 +1,5 @@
-// Factories: what the one table of components (cli/components.cc) holds for each type. Exporters
-// and connectors: queue/factory.h.
+// Factories: what the one table of components (cli/config/components.cc) holds for each type.
+// Exporters and connectors: queue/factory.h.
 #pragma once
 
 #include "pipeline/component.h"

@@ -2,7 +2,7 @@
 
 #include "endpoint/client.h"
 #include "endpoint/user_agent.h"
-#include "net/worker.h"
+#include "net/loop/worker.h"
 
 #include <chrono>
 #include <cstdlib>

@@ -1,7 +1,7 @@
 // HttpHealth: a health page asked over HTTP. Well is what answers 2xx.
 #pragma once
 
-#include "net/client_channel.h"
+#include "net/dial/client_channel.h"
 #include "routing/health_check.h"
 
 #include <memory>

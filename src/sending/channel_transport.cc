@@ -1,6 +1,6 @@
 #include "sending/channel_transport.h"
 
-#include "net/worker.h"
+#include "net/loop/worker.h"
 
 #include <algorithm>
 

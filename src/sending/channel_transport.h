@@ -5,7 +5,7 @@
 // the next one (at most kKeptPayloads, for kKeepPayload). All on the home worker.
 #pragma once
 
-#include "net/client_channel.h"
+#include "net/dial/client_channel.h"
 #include "sending/transport.h"
 
 #include <chrono>

@@ -1,6 +1,6 @@
 #include "sending/channel_transport.h"
 
-#include "net/scripted_peer.h"
+#include "net/http/scripted_peer.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "io/machine.h"
-#include "net/listener_pool.h"
+#include "net/server/listener_pool.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

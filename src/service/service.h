@@ -4,11 +4,11 @@
 // Control worker only. What signals and commands mean is cli/'s business.
 #pragma once
 
-#include "net/http_service.h"
-#include "service/admin_api.h"
-#include "service/collector.h"
-#include "service/load.h"
-#include "service/own_metrics.h"
+#include "net/server/http_service.h"
+#include "service/admin/admin_api.h"
+#include "service/graph/collector.h"
+#include "service/plan/load.h"
+#include "service/telemetry/own_metrics.h"
 #include "telemetry/log_core.h"
 #include "telemetry/process_metrics.h"
 

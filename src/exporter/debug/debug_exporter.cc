@@ -2,7 +2,7 @@
 
 #include "exporter/debug/sampler.h"
 #include "exporter/debug/text.h"
-#include "net/worker.h"
+#include "net/loop/worker.h"
 #include "otlp/scan.h"
 #include "sending/later_answers.h"
 

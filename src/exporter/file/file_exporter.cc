@@ -2,7 +2,7 @@
 
 #include "config/permissions.h"
 #include "exporter/file/encode.h"
-#include "net/worker.h"
+#include "net/loop/worker.h"
 
 #include <atomic>
 #include <unordered_map>

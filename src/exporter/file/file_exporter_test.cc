@@ -3,7 +3,7 @@
 #include "base/sim_loop.h"
 #include "exporter/file/encode.h"
 #include "io/memory_file_system.h"
-#include "net/worker.h"
+#include "net/loop/worker.h"
 #include "telemetry/log_capture.h"
 #include "tests/support/otlp_builder.h"
 #include "wire/compression.h"

@@ -1,6 +1,6 @@
 #include "exporter/nop/nop_exporter.h"
 
-#include "net/worker.h"
+#include "net/loop/worker.h"
 #include "sending/later_answers.h"
 
 #include <utility>

@@ -1,8 +1,8 @@
 #include "exporter/otlp_grpc/otlp_grpc_exporter.h"
 
 #include "exporter/otlp_grpc/factory.h"
-#include "net/grpc_frame.h"
-#include "net/scripted_peer.h"
+#include "net/grpc/grpc_frame.h"
+#include "net/http/scripted_peer.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "endpoint/client.h"
-#include "net/grpc_client.h"
+#include "net/grpc/grpc_client.h"
 #include "otlp/signal.h"
 #include "sending/channel_transport.h"
 

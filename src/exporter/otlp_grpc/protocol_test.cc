@@ -1,6 +1,6 @@
 #include "exporter/otlp_grpc/protocol.h"
 
-#include "net/grpc_frame.h"
+#include "net/grpc/grpc_frame.h"
 #include "otlp/service.h"
 #include "wire/base64.h"
 

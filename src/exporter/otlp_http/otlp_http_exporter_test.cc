@@ -2,8 +2,8 @@
 
 #include "config/yaml.h"
 #include "exporter/otlp_http/factory.h"
-#include "net/scripted_peer.h"
-#include "net/test_certificates.h"
+#include "net/http/scripted_peer.h"
+#include "net/tls/test_certificates.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "extension/health_check/config.h"
-#include "net/http_service.h"
+#include "net/server/http_service.h"
 #include "pipeline/factory.h"
 
 #include <string>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "extension/pprof/config.h"
-#include "net/http_service.h"
+#include "net/server/http_service.h"
 #include "pipeline/factory.h"
 
 namespace gapless::extension::pprof {

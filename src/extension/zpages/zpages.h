@@ -2,7 +2,7 @@
 #pragma once
 
 #include "extension/zpages/config.h"
-#include "net/http_service.h"
+#include "net/server/http_service.h"
 #include "pipeline/factory.h"
 
 namespace gapless::extension::zpages {

@@ -2,7 +2,7 @@
 // that use the same memory_limiter.
 #pragma once
 
-#include "net/worker.h"
+#include "net/loop/worker.h"
 #include "processor/memory_limiter/gauge.h"
 #include "telemetry/log.h"
 

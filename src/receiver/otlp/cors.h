@@ -2,7 +2,7 @@
 #pragma once
 
 #include "endpoint/server.h"
-#include "net/http.h"
+#include "net/http/http.h"
 
 #include <optional>
 #include <string_view>

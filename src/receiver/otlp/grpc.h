@@ -1,7 +1,7 @@
 // OTLP/gRPC: the Export method of each signal that a pipeline uses.
 #pragma once
 
-#include "net/grpc_server.h"
+#include "net/grpc/grpc_server.h"
 #include "receiver/otlp/intake.h"
 
 #include <memory>

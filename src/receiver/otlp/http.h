@@ -1,7 +1,7 @@
 // OTLP/HTTP: one path per signal that a pipeline uses, protobuf and JSON.
 #pragma once
 
-#include "net/http_handler.h"
+#include "net/http/http_handler.h"
 #include "receiver/otlp/config.h"
 #include "receiver/otlp/intake.h"
 

@@ -4,7 +4,7 @@
 // Immutable after construction; any worker. Answers come on the worker that called.
 #pragma once
 
-#include "net/http.h"
+#include "net/http/http.h"
 #include "otlp/batch.h"
 #include "pipeline/component.h"
 #include "pipeline/factory.h"

@@ -1,7 +1,7 @@
 #include "receiver/otlp/otlp_receiver.h"
 
 #include "fmt/format.h"
-#include "net/listener_pool.h"
+#include "net/server/listener_pool.h"
 #include "receiver/otlp/grpc.h"
 #include "receiver/otlp/http.h"
 

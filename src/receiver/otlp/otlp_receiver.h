@@ -5,7 +5,7 @@
 // then, and until the process ends, new clients hear that the receiver is shutting down.
 #pragma once
 
-#include "net/http_server.h"
+#include "net/server/http_server.h"
 #include "pipeline/component.h"
 #include "pipeline/factory.h"
 #include "receiver/otlp/config.h"

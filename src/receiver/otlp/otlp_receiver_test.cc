@@ -1,9 +1,9 @@
 #include "receiver/otlp/otlp_receiver.h"
 
 #include "config/yaml.h"
-#include "net/client_channel.h"
-#include "net/grpc_client.h"
-#include "net/listener_pool.h"
+#include "net/dial/client_channel.h"
+#include "net/grpc/grpc_client.h"
+#include "net/server/listener_pool.h"
 #include "otlp/scan.h"
 #include "otlp/service.h"
 #include "receiver/otlp/cors.h"

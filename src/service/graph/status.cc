@@ -1,0 +1,71 @@
+#include "service/graph/status.h"
+
+#include <utility>
+
+namespace gapless::service {
+namespace {
+
+std::vector<std::string> IdsOf(const std::vector<Reference>& references) {
+  std::vector<std::string> ids;
+  ids.reserve(references.size());
+  for (const Reference& reference : references) {
+    ids.push_back(reference.id.ToString());
+  }
+  return ids;
+}
+
+}  // namespace
+
+pipeline::QueueStatus DescribeQueue(const QueuePlan& plan, const queue::QueueStatus& status,
+                                    std::string tier) {
+  pipeline::QueueStatus queue{
+      .owner = plan.key.owner.ToString(),
+      .signal = plan.key.signal,
+      .is_failover = plan.is_failover,
+      .tier = std::move(tier),
+      .active = status.active,
+      .active_since = status.active_since,
+      .levels = {},
+      .accepted_items = status.ledger.accepted.items,
+      .delivered_items = status.ledger.delivered.items,
+      .dropped_items = status.ledger.dropped_total().items,
+      .filtered_items = status.ledger.filtered.items,
+      .pending_items = status.ledger.pending.items,
+      .pending_requests = status.ledger.pending.requests,
+      .pending_bytes = status.ledger.pending.bytes,
+      .oldest = status.journal.oldest,
+      .memory_bytes = status.journal.memory_bytes,
+      .disk_bytes = status.journal.disk_bytes,
+      .possible_duplicates = status.possible_duplicates,
+      .handed_over_items = status.handed_over_items,
+  };
+  for (size_t i = 0; i < status.levels.size(); ++i) {
+    const queue::QueueStatus::Level& level = status.levels[i];
+    pipeline::LevelStatus described{.name = level.name,
+                                    .state = std::string(ToString(level.state)),
+                                    .word = std::string(ToString(level.word)),
+                                    .since = level.since,
+                                    .reason = level.last_error,
+                                    .delivered_items = level.delivered_items,
+                                    .exporters = {}};
+    for (const PathPlan& path : plan.levels[i].paths) {
+      described.exporters.push_back(path.exporter.ToString());
+    }
+    queue.levels.push_back(std::move(described));
+  }
+  return queue;
+}
+
+std::vector<pipeline::PipelineStatus> DescribePipelines(const Config& config) {
+  std::vector<pipeline::PipelineStatus> pipelines;
+  for (const PipelineDef& pipeline : config.pipelines) {
+    pipelines.push_back({.id = pipeline.id.ToString(),
+                         .signal = pipeline.signal,
+                         .receivers = IdsOf(pipeline.receivers),
+                         .processors = IdsOf(pipeline.processors),
+                         .exporters = IdsOf(pipeline.exporters)});
+  }
+  return pipelines;
+}
+
+}  // namespace gapless::service
