@@ -83,6 +83,8 @@ class Backfill final : private LevelSender::Client {
   void Pump(bool may_send);
   // The level went down: what is under way waits for its return.
   void TakeBack();
+  // The level may have lost what it confirmed shortly before.
+  void Doubt() { debts_.Doubt(); }
   // The level left the configuration.
   void Forget();
   // The queue ends: nothing is sent or settled any more.

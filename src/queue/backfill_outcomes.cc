@@ -149,7 +149,7 @@ void Backfill::Paid(Unit& unit, uint64_t items, uint64_t copies) {
   if (run_) {
     run_->items += items;
   }
-  debts_.Settle(unit.parts, /*delivered=*/true);
+  CountDuplicates(debts_.Settle(unit.parts, /*delivered=*/true));
   Erase(unit.id);
   LogProgress();
 }
@@ -157,7 +157,7 @@ void Backfill::Paid(Unit& unit, uint64_t items, uint64_t copies) {
 void Backfill::GiveUp(Unit& unit, std::string_view reason) {
   CountGivenUp(unit.items, reason);
   CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
-  debts_.Settle(unit.parts, /*delivered=*/false);
+  CountDuplicates(debts_.Settle(unit.parts, /*delivered=*/false));
   Erase(unit.id);
 }
 

@@ -133,10 +133,12 @@ void Backfills::OnDebt(const SettlementTracker::Debt& debt) {
   }
 }
 
-void Backfills::RepeatConfirmed(size_t fallen, std::optional<size_t> next) {
+std::vector<journal::ReaderId> Backfills::RepeatConfirmed(size_t fallen,
+                                                          std::optional<size_t> next) {
   if (overlap_ <= Duration::zero() || fallen >= levels_.size()) {
-    return;
+    return {};
   }
+  std::vector<journal::ReaderId> owed;
   const WallTime now = queue_.home.WallNow();
   WallTime& repeated = levels_[fallen].repeated;
   const journal::RetainedQuery confirmed{.since = std::max(now - overlap_, repeated),
@@ -146,10 +148,14 @@ void Backfills::RepeatConfirmed(size_t fallen, std::optional<size_t> next) {
     journal::RetainedQuery missing = confirmed;
     missing.not_by = levels_[*next].backfill->reader();
     Repeat(*next, missing, fallen);
+    owed.push_back(missing.not_by.value());
   }
   if (owes_ || !next) {
     Repeat(fallen, confirmed, fallen);
+    owed.push_back(*confirmed.by);
   }
+  levels_[fallen].backfill->Doubt();
+  return owed;
 }
 
 void Backfills::Repeat(size_t to, const journal::RetainedQuery& query, size_t fallen) {

@@ -49,8 +49,8 @@ class Backfills {
 
   // What the level confirmed shortly before it was gone goes to level `next`, which takes its
   // place, and is owed to the gone one too; to this alone where there is no other. What was
-  // confirmed before an earlier call is not looked at again.
-  void RepeatConfirmed(size_t fallen, std::optional<size_t> next);
+  // confirmed before an earlier call is not looked at again. Returns to whom that is owed.
+  std::vector<journal::ReaderId> RepeatConfirmed(size_t fallen, std::optional<size_t> next);
   // What was delivered since then and is still retained goes to this level (again).
   journal::Amount Replay(size_t level, WallTime since);
 

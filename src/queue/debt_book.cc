@@ -61,7 +61,7 @@ UnitParts DebtBook::Take(const std::optional<sending::BatchSettings>& batch) {
                      .count = info->items,
                      .bytes = info->bytes,
                      .lanes = info->lanes});
-    left_[info->position] = info->items;
+    under_way_[info->position] = {.items = info->items, .left = info->items};
     ++cursor_;
     if (!batch || (batch->sizer == sending::Sizer::kBytes ? bytes : items) >= batch->min_size) {
       break;
@@ -70,17 +70,32 @@ UnitParts DebtBook::Take(const std::optional<sending::BatchSettings>& batch) {
   return parts;
 }
 
-void DebtBook::Settle(const std::vector<UnitPart>& parts, bool delivered) {
+uint64_t DebtBook::Settle(const std::vector<UnitPart>& parts, bool delivered) {
+  uint64_t again = 0;
   for (const UnitPart& part : parts) {
-    const auto it = left_.find(part.position);
-    if (it == left_.end()) {
+    const auto it = under_way_.find(part.position);
+    if (it == under_way_.end()) {
       continue;
     }
-    it->second -= std::min(it->second, part.count);
-    if (it->second == 0) {
-      left_.erase(it);
+    it->second.left -= std::min(it->second.left, part.count);
+    if (it->second.left > 0) {
+      continue;
+    }
+    const OnItsWay ended = it->second;
+    under_way_.erase(it);
+    if (ended.doubted) {
+      again += ended.items;
+      Add(part.position);
+    } else {
       journal_.SettleDebt(reader_, part.position, delivered);
     }
+  }
+  return again;
+}
+
+void DebtBook::Doubt() {
+  for (auto& [position, record] : under_way_) {
+    record.doubted = record.doubted || record.left < record.items;
   }
 }
 
@@ -116,7 +131,7 @@ uint64_t DebtBook::Forget() {
     items += info->items;
     journal_.SettleDebt(reader_, info->position, /*delivered=*/false);
   }
-  left_.clear();
+  under_way_.clear();
   return items;
 }
 

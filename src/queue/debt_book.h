@@ -39,8 +39,12 @@ class DebtBook {
   // The records of the next unit, oldest first: one, or with `batch` as many as belong together.
   // They are on their way then. None: nothing is owed, or all of it is under way or held back.
   UnitParts Take(const std::optional<sending::BatchSettings>& batch);
-  // These items are delivered, or else given up; a record with its last item.
-  void Settle(const std::vector<UnitPart>& parts, bool delivered);
+  // These items are delivered, or else given up; a record with its last item. Returns the items of
+  // records that end so and are owed once more (Doubt).
+  uint64_t Settle(const std::vector<UnitPart>& parts, bool delivered);
+  // The reader may have lost what it confirmed: records of which it has only a part so far are owed
+  // as a whole once more when their last piece has ended.
+  void Doubt();
 
   // Held back: an attempt from before may still bring it there. Counted; ReleaseHold once each.
   void Hold(journal::Position position) { ++held_back_[position]; }
@@ -59,7 +63,7 @@ class DebtBook {
 
  private:
   bool Available(journal::Position position) const {
-    return !left_.contains(position) && !held_back_.contains(position);
+    return !under_way_.contains(position) && !held_back_.contains(position);
   }
   std::optional<journal::RecordInfo> NextAvailable();
 
@@ -67,8 +71,12 @@ class DebtBook {
   const journal::ReaderId reader_;
   // Every debt below it is on its way or held back.
   journal::Position cursor_ = 0;
-  // Records on their way: items not settled yet.
-  std::unordered_map<journal::Position, uint32_t> left_;
+  struct OnItsWay {
+    uint32_t items = 0;
+    uint32_t left = 0;  // not settled yet
+    bool doubted = false;
+  };
+  std::unordered_map<journal::Position, OnItsWay> under_way_;
   std::unordered_map<journal::Position, uint32_t> held_back_;
 };
 

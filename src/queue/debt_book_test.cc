@@ -84,6 +84,24 @@ TEST_F(DebtBookTest, GivesTheOldestFirstAndEachOnce) {
   EXPECT_EQ(journal_.stats().owed.requests, 0U);
 }
 
+TEST_F(DebtBookTest, ARecordOfWhichTheReaderMayHaveLostAPieceIsOwedOnceMore) {
+  const Position cut = Owe(4);
+  const Position whole = Owe(4);
+  TakePositions();
+  TakePositions();
+  const auto piece = [&](uint32_t first, uint32_t count) {
+    return UnitParts{{.position = cut, .first = first, .count = count, .whole = false}};
+  };
+  EXPECT_EQ(book_.Settle(piece(0, 3), /*delivered=*/true), 0U);
+  book_.Doubt();
+  EXPECT_EQ(book_.Settle(piece(3, 1), /*delivered=*/true), 4U) << "all of it comes again";
+  EXPECT_EQ(book_.Settle(taken_[1], /*delivered=*/true), 0U) << "it had not begun";
+  EXPECT_EQ(TakePositions(), std::vector<Position>{cut});
+  EXPECT_EQ(book_.Settle(taken_.back(), /*delivered=*/true), 0U);
+  EXPECT_TRUE(book_.empty());
+  EXPECT_LT(cut, whole);
+}
+
 TEST_F(DebtBookTest, MergesRecordsOfTheSameMetadataUpToTheSizes) {
   Owe(3);
   Owe(3);

@@ -248,7 +248,11 @@ void Dispatcher::OnLevelBack(size_t level) {
 void Dispatcher::OnLevelLost(size_t level) {
   const routing::Router& router = failover_.router();
   if (router.state(level) != routing::LevelState::kHealthy) {
-    backfills_.RepeatConfirmed(level, router.active() == level ? std::nullopt : router.active());
+    const auto owed = backfills_.RepeatConfirmed(
+        level, router.active() == level ? std::nullopt : router.active());
+    if (!owed.empty()) {
+      tracker_.Doubt(*backfills_.ReaderOf(level), owed);
+    }
   }
 }
 

@@ -17,6 +17,15 @@ void Add(journal::Settlement& sum, const journal::Settlement& share) {
   }
 }
 
+void AddReaders(std::vector<journal::ReaderId>& readers,
+                const std::vector<journal::ReaderId>& more) {
+  for (const journal::ReaderId reader : more) {
+    if (std::ranges::find(readers, reader) == readers.end()) {
+      readers.push_back(reader);
+    }
+  }
+}
+
 }  // namespace
 
 void SettlementTracker::Open(journal::Position position) {
@@ -44,11 +53,7 @@ void SettlementTracker::Book(const UnitPart& part, Outcome outcome) {
   Record& record = part.whole ? whole : cut->second;
   // Pieces of one record may be settled by different levels: it is owed as a whole where any of
   // them is.
-  for (const journal::ReaderId reader : outcome.owed) {
-    if (std::ranges::find(record.debt.owed, reader) == record.debt.owed.end()) {
-      record.debt.owed.push_back(reader);
-    }
-  }
+  AddReaders(record.debt.owed, outcome.owed);
   if (outcome.by) {
     record.settlement.by |= journal::ReaderBit(*outcome.by);
     if (!part.whole) {
@@ -99,6 +104,15 @@ bool SettlementTracker::MayCutAgain(journal::Position position) {
   ++record.refusals;
   const auto depth = static_cast<uint32_t>(std::bit_width(record.items));
   return record.refusals <= std::min(kRefusalsMax, 2 * depth * (1 + record.taken));
+}
+
+void SettlementTracker::Doubt(journal::ReaderId confirmed_by,
+                              const std::vector<journal::ReaderId>& owed) {
+  for (auto& [position, record] : records_) {
+    if ((record.settlement.by & journal::ReaderBit(confirmed_by)) != 0) {
+      AddReaders(record.debt.owed, owed);
+    }
+  }
 }
 
 uint32_t SettlementTracker::Lose(journal::Position position) {

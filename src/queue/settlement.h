@@ -52,6 +52,8 @@ class SettlementTracker {
   // one bad item among good ones is found so, and a record of which nothing is taken is not tried
   // for long.
   bool MayCutAgain(journal::Position position);
+  // What the reader confirmed may be lost: records of which it has a piece are owed to these too.
+  void Doubt(journal::ReaderId confirmed_by, const std::vector<journal::ReaderId>& owed);
   // The process ends: what is left of the record is lost. Returns its items.
   uint32_t Lose(journal::Position position);
 

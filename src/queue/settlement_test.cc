@@ -117,6 +117,26 @@ TEST_F(SettlementTest, ARecordIsOwedAsAWholeWhereAnyPieceIs) {
   EXPECT_EQ(journal_.stats().owed.items, 4U);
 }
 
+TEST_F(SettlementTest, APieceThatItsLevelMayHaveLostIsOwedWithItsRecord) {
+  const journal::ReaderId primary = journal_.RegisterReader("primary");
+  const journal::ReaderId secondary = journal_.RegisterReader("secondary");
+  const journal::Position cut = Put(4);
+  const journal::Position other = Put(4);
+  tracker_.Open(cut);
+  tracker_.Open(other);
+  SettlementTracker::Outcome there = Delivered(3);
+  there.by = primary;
+  tracker_.Book(Piece(cut, 0, 3), there);
+  tracker_.Doubt(primary, {primary, secondary});
+  SettlementTracker::Outcome instead = Delivered(1);
+  instead.by = secondary;
+  tracker_.Book(Piece(cut, 3, 1), instead);
+  tracker_.Book(Piece(other, 0, 4), there);
+  ASSERT_EQ(debts_.size(), 1U) << "the other one had nothing there when it was lost";
+  EXPECT_EQ(debts_[0].position, cut);
+  EXPECT_THAT(debts_[0].owed, ::testing::ElementsAre(primary, secondary));
+}
+
 TEST_F(SettlementTest, ARecordOfBadItemsOnlyIsNotCutForLong) {
   const journal::Position bad = Put(64);
   int cuts = 0;
