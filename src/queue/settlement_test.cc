@@ -131,6 +131,7 @@ TEST_F(SettlementTest, APieceThatItsLevelMayHaveLostIsOwedWithItsRecord) {
   SettlementTracker::Outcome instead = Delivered(1);
   instead.by = secondary;
   tracker_.Book(Piece(cut, 3, 1), instead);
+  there.share.delivered = 4;
   tracker_.Book(Piece(other, 0, 4), there);
   ASSERT_EQ(debts_.size(), 1U) << "the other one had nothing there when it was lost";
   EXPECT_EQ(debts_[0].position, cut);
