@@ -1,7 +1,6 @@
 #include "queue/backlog.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace gapless::queue {
 namespace {
@@ -11,10 +10,6 @@ namespace {
 constexpr uint32_t kBacklogShare = 4;
 // Records looked at for one unit; records of other metadata values are passed over.
 constexpr size_t kScanMax = 4096;
-// Records of one lane that piled up: how much of them becomes one unit where no merging is
-// configured.
-constexpr uint64_t kCatchUpItems = 8192;
-constexpr uint64_t kCatchUpBytes = uint64_t{1} << 20;
 
 }  // namespace
 
@@ -41,12 +36,6 @@ void Backlog::SetOptions(Options options) {
     window_ = {};
   }
   options_ = std::move(options);
-}
-
-const sending::BatchSettings& Backlog::merging() const {
-  static const sending::BatchSettings catch_up = {
-      .flush_timeout = Duration::zero(), .min_size = kCatchUpItems, .metadata_keys = {}};
-  return options_.batch ? *options_.batch : catch_up;
 }
 
 std::optional<journal::Position> Backlog::First() const {
@@ -93,63 +82,21 @@ UnitPart Backlog::Consume(const journal::RecordInfo& info, uint32_t count) {
   return part;
 }
 
-// In the unit of the merging's sizer.
-bool Backlog::IsEnough(uint64_t items, uint64_t bytes, const Limits& limits) const {
-  const sending::BatchSettings& batch = merging();
-  const bool by_bytes = batch.sizer == sending::Sizer::kBytes;
-  return (by_bytes ? bytes : items) >= batch.min_size ||
-         (limits.max_items > 0 && items >= limits.max_items);
-}
-
 bool Backlog::HasWaited(const journal::RecordInfo& first, WallTime now) const {
-  const Duration timeout = merging().flush_timeout;
-  return timeout == Duration::zero() || now - first.arrival >= timeout;
+  return fill_.timeout() == Duration::zero() || now - first.arrival >= fill_.timeout();
 }
 
-uint32_t Backlog::Fit(const journal::RecordInfo& info, const Limits& limits) const {
-  const uint64_t items = taken_.items;
-  const uint64_t bytes = taken_.bytes;
-  uint64_t fit = ItemsLeft(info);
-  if (limits.max_items > 0) {
-    fit = std::min(fit, limits.max_items - std::min(limits.max_items, items));
-  }
-  if (!options_.batch) {
-    // Nobody asked for merging, nor for cutting.
-    const bool too_much =
-        items > 0 && (bytes + info.bytes > kCatchUpBytes || items + fit > kCatchUpItems);
-    return too_much ? 0 : static_cast<uint32_t>(fit);
-  }
-  if (items > 0 && bytes + info.bytes > kUnitBytesMax) {
-    return 0;
-  }
-  const sending::BatchSettings& batch = *options_.batch;
-  const uint64_t bytes_each = std::max<uint64_t>(1, info.bytes / std::max<uint32_t>(1, info.items));
-  uint64_t byte_max = byte_cap_ > 0 ? byte_cap_ : std::numeric_limits<uint64_t>::max();
-  if (batch.sizer == sending::Sizer::kBytes && batch.max_size > 0) {
-    byte_max = std::min(byte_max, batch.max_size);
-  }
-  if (batch.sizer == sending::Sizer::kItems && batch.max_size > 0) {
-    fit = std::min(fit, batch.max_size - std::min(batch.max_size, items));
-  }
-  if (byte_max != std::numeric_limits<uint64_t>::max()) {
-    fit = std::min(fit, (byte_max - std::min(byte_max, bytes)) / bytes_each);
-  }
-  // A unit holds at least one item, however small the cap.
-  return items == 0 ? static_cast<uint32_t>(std::max<uint64_t>(fit, 1))
-                    : static_cast<uint32_t>(fit);
-}
-
-bool Backlog::AddPart(const journal::RecordInfo& info, const Limits& limits, UnitParts& parts) {
-  const uint32_t count = Fit(info, limits);
+bool Backlog::AddPart(const journal::RecordInfo& info, UnitParts& parts) {
+  const uint32_t left = ItemsLeft(info);
+  const uint32_t count = fill_.Fit(info, left);
   if (count == 0) {
     return false;
   }
-  const bool rest = count < ItemsLeft(info);
   parts.push_back(Consume(info, count));
-  taken_.items += count;
-  taken_.bytes += info.bytes * count / std::max<uint32_t>(1, info.items);
-  // A size of zero means that every request goes out as it came.
-  return !rest && merging().min_size > 0 && !IsEnough(taken_.items, taken_.bytes, limits);
+  const bool room = fill_.Add(info, count);
+  taken_.items = fill_.items();
+  taken_.bytes = fill_.bytes();
+  return room && count == left;
 }
 
 UnitParts Backlog::Take(WallTime now, const Limits& limits) {
@@ -157,17 +104,18 @@ UnitParts Backlog::Take(WallTime now, const Limits& limits) {
   if (now >= byte_cap_until_) {
     byte_cap_ = 0;
   }
+  fill_ = UnitFill(options_.batch ? &*options_.batch : nullptr, limits.max_items, byte_cap_);
   return ordered() ? TakeByLane(now, limits) : TakeByArrival(now, limits);
 }
 
 bool Backlog::IsRipe(const journal::RecordInfo& first, const MetadataGroups::Amount& group,
                      WallTime now, const Limits& limits) {
-  const bool enough = IsEnough(group.items, group.bytes, limits);
+  const bool enough = fill_.IsEnough(group.items, group.bytes);
   if (limits.flush || enough || HasWaited(first, now)) {
     taken_ = {.by_size = enough, .metadata = first.metadata};
     return true;
   }
-  const WallTime at = first.arrival + merging().flush_timeout;
+  const WallTime at = first.arrival + fill_.timeout();
   flush_at_ = flush_at_ ? std::min(*flush_at_, at) : at;
   return false;
 }
@@ -206,8 +154,7 @@ UnitParts Backlog::TakeByArrival(WallTime now, const Limits& limits) {
   std::optional<journal::Position> at = first->position;
   for (size_t scanned = 0; at && scanned < kScanMax; ++scanned) {
     const auto info = InfoAt(*at);
-    if (info && SameMetadata(*first, *info) &&
-        (!AddPart(*info, limits, parts) || !options_.batch)) {
+    if (info && SameMetadata(*first, *info) && (!AddPart(*info, parts) || !options_.batch)) {
       break;
     }
     at = unread_.FirstAtLeast(*at + 1);
@@ -281,7 +228,7 @@ UnitParts Backlog::Gather(const journal::RecordInfo& first, LaneWindow::Slot slo
     } else if (info) {
       const uint32_t left = ItemsLeft(*info);
       const uint64_t before = taken_.items;
-      const bool room = AddPart(*info, limits, parts);
+      const bool room = AddPart(*info, parts);
       const uint64_t count = taken_.items - before;
       if (count > 0) {
         parts.back().lanes = slot.lanes;

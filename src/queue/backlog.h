@@ -13,6 +13,7 @@
 #include "queue/lane_window.h"
 #include "queue/metadata_groups.h"
 #include "queue/unit.h"
+#include "queue/unit_fill.h"
 #include "sending/settings.h"
 
 #include <optional>
@@ -76,8 +77,6 @@ class Backlog {
   uint64_t records() const { return unread_.size(); }
 
  private:
-  // What merging asks for; where none is configured, what has piled up.
-  const sending::BatchSettings& merging() const;
   bool ordered() const { return options_.order == Order::kFifo; }
 
   UnitParts TakeByArrival(WallTime now, const Limits& limits);
@@ -101,13 +100,10 @@ class Backlog {
   // forgotten here too.
   std::optional<journal::RecordInfo> InfoAt(journal::Position position);
   UnitPart Consume(const journal::RecordInfo& info, uint32_t count);
-  bool IsEnough(uint64_t items, uint64_t bytes, const Limits& limits) const;
   bool HasWaited(const journal::RecordInfo& first, WallTime now) const;
   uint32_t ItemsLeft(const journal::RecordInfo& info) const;
-  // How much of the record fits, in items; zero: the unit is full without it.
-  uint32_t Fit(const journal::RecordInfo& info, const Limits& limits) const;
   // One more part of the unit; false: the unit is full.
-  bool AddPart(const journal::RecordInfo& info, const Limits& limits, UnitParts& parts);
+  bool AddPart(const journal::RecordInfo& info, UnitParts& parts);
 
   const journal::Journal& journal_;
   Options options_;
@@ -123,6 +119,7 @@ class Backlog {
   WallTime byte_cap_until_{};
   uint32_t turns_ = 0;
   std::optional<WallTime> flush_at_;
+  UnitFill fill_{nullptr, 0, 0};  // of the unit that Take makes
   Taken taken_;
 };
 
