@@ -58,8 +58,7 @@ Backfills::Level Backfills::New(Backfill::Options options) {
                               const auto level = LevelNamed(name);
                               return level && owner_.proved(*level);
                             }};
-  return {.backfill = std::make_unique<Backfill>(queue_.home, queue_.journal, queue_.stats,
-                                                 queue_.log, std::move(options), std::move(owner))};
+  return {.backfill = std::make_unique<Backfill>(queue_, std::move(options), std::move(owner))};
 }
 
 std::optional<size_t> Backfills::LevelNamed(std::string_view name) const {
@@ -80,8 +79,7 @@ void Backfills::Pump(const std::function<bool(size_t)>& may_send) {
 }
 
 bool Backfills::Sending() const {
-  return std::ranges::any_of(levels_,
-                             [](const Level& level) { return level.backfill->under_way() > 0; });
+  return std::ranges::any_of(levels_, [](const Level& level) { return level.backfill->sending(); });
 }
 
 uint64_t Backfills::delivered_items() const {
@@ -107,7 +105,7 @@ std::vector<journal::ReaderId> Backfills::OwedFor(const Unit& unit, std::optiona
   std::vector<journal::ReaderId> owed = OwedAfter(readers, tracks, by.value_or(readers.size()));
   for (size_t i = 0; i < levels_.size(); ++i) {
     if (unit.tracks[i].late > 0 && std::ranges::find(owed, readers[i]) != owed.end()) {
-      levels_[i].backfill->Await(unit.id, unit.parts, unit.tracks[i].late);
+      levels_[i].backfill->debts().Await(unit.id, unit.parts, unit.tracks[i].late);
     }
   }
   return owed;
@@ -124,7 +122,7 @@ void Backfills::OnDebt(const SettlementTracker::Debt& debt) {
     if (std::ranges::find(debt.owed, reader) == debt.owed.end()) {
       continue;
     }
-    level.backfill->Add(debt.position);
+    level.backfill->debts().Add(debt.position);
     for (const auto& [holder, items] : debt.held) {
       if (holder == reader) {
         owner_.duplicates(items);
@@ -154,7 +152,7 @@ std::vector<journal::ReaderId> Backfills::RepeatConfirmed(size_t fallen,
     Repeat(fallen, confirmed, fallen);
     owed.push_back(*confirmed.by);
   }
-  levels_[fallen].backfill->Doubt();
+  levels_[fallen].backfill->debts().Doubt();
   return owed;
 }
 
@@ -179,7 +177,7 @@ journal::Amount Backfills::SendAgain(size_t to, const journal::RetainedQuery& qu
   if (again.first) {
     owner_.duplicates(again.amount.items);
     queue_.stats.Repeated(to, again.amount.items);
-    backfill.Add(*again.first);
+    backfill.debts().Add(*again.first);
     backfill.Wake();
   }
   return again.amount;
@@ -199,13 +197,14 @@ void Backfills::TakeBack(size_t level) {
 
 void Backfills::OnLiveSuccess(size_t level) {
   if (Backfill* backfill = At(level)) {
-    backfill->OnLiveSuccess();
+    backfill->outcomes().OnLiveSuccess();
   }
 }
 
 void Backfills::OnLiveLate(std::optional<size_t> level, uint64_t unit, bool delivered) {
   if (Backfill* backfill = At(level)) {
-    backfill->OnLiveLate(unit, delivered);
+    backfill->debts().OnLiveLate(unit, delivered);
+    backfill->Wake();
   }
 }
 

@@ -3,7 +3,9 @@
 #include "queue/backlog.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
+#include <utility>
 
 namespace gapless::queue {
 namespace {
@@ -11,6 +13,8 @@ namespace {
 // A merged unit of old data is kept small: it competes with live data.
 constexpr uint64_t kOwedBytesMax = uint64_t{1} << 20;
 constexpr size_t kExpireMax = 10'000;
+// Refusals of pieces of one record, beside those that a single bad item needs.
+constexpr uint32_t kRefusals = 16;
 
 }  // namespace
 
@@ -97,6 +101,36 @@ void DebtBook::Doubt() {
   for (auto& [position, record] : under_way_) {
     record.doubted = record.doubted || record.left < record.items;
   }
+}
+
+bool DebtBook::MayCutAgain(journal::Position position) {
+  const auto it = under_way_.find(position);
+  if (it == under_way_.end()) {
+    return false;  // the journal gave it up
+  }
+  const auto depth = static_cast<uint32_t>(std::bit_width(it->second.items));
+  return ++it->second.refusals <= kRefusals + 2 * depth;
+}
+
+void DebtBook::Await(uint64_t live_unit, UnitParts parts, uint32_t attempts) {
+  for (const UnitPart& part : parts) {
+    ++held_back_[part.position];
+  }
+  awaited_[live_unit] = {.parts = std::move(parts), .attempts = attempts};
+}
+
+void DebtBook::OnLiveLate(uint64_t live_unit, bool delivered) {
+  const auto it = awaited_.find(live_unit);
+  if (it == awaited_.end() || (!delivered && --it->second.attempts > 0)) {
+    return;
+  }
+  for (const UnitPart& part : it->second.parts) {
+    if (delivered && part.whole) {
+      journal_.SettleDebt(reader_, part.position, /*delivered=*/true);
+    }
+    ReleaseHold(part.position);
+  }
+  awaited_.erase(it);
 }
 
 void DebtBook::ReleaseHold(journal::Position position) {

@@ -46,13 +46,15 @@ class DebtBook {
   // as a whole once more when their last piece has ended.
   void Doubt();
 
-  // Held back: an attempt from before may still bring it there. Counted; ReleaseHold once each.
-  void Hold(journal::Position position) { ++held_back_[position]; }
-  void ReleaseHold(journal::Position position);
-  // Settles the whole record: it arrived after all.
-  void Arrived(journal::Position position) {
-    journal_.SettleDebt(reader_, position, /*delivered=*/true);
-  }
+  // One more piece of the record was refused as invalid. Whether it is worth while to cut it again:
+  // one bad item takes no good ones with it; a record of which nothing is taken is not tried long.
+  bool MayCutAgain(journal::Position position);
+
+  // A unit of live data was settled elsewhere while `attempts` of it still run at the reader: its
+  // records are held back until they have ended, or one has brought them.
+  void Await(uint64_t live_unit, UnitParts parts, uint32_t attempts);
+  // One of these attempts has ended.
+  void OnLiveLate(uint64_t live_unit, bool delivered);
 
   // Gives up what arrived before `limit` and is not on its way, at most so many records that a turn
   // of the loop stays short. Returns its items.
@@ -66,6 +68,7 @@ class DebtBook {
     return !under_way_.contains(position) && !held_back_.contains(position);
   }
   std::optional<journal::RecordInfo> NextAvailable();
+  void ReleaseHold(journal::Position position);
 
   journal::Journal& journal_;
   const journal::ReaderId reader_;
@@ -73,10 +76,17 @@ class DebtBook {
   journal::Position cursor_ = 0;
   struct OnItsWay {
     uint32_t items = 0;
-    uint32_t left = 0;  // not settled yet
+    uint32_t left = 0;      // not settled yet
+    uint32_t refusals = 0;  // of pieces, as invalid
     bool doubted = false;
   };
+  struct Awaited {
+    UnitParts parts;
+    uint32_t attempts = 0;
+  };
   std::unordered_map<journal::Position, OnItsWay> under_way_;
+  std::unordered_map<uint64_t, Awaited> awaited_;
+  // Records of these, and of how many.
   std::unordered_map<journal::Position, uint32_t> held_back_;
 };
 

@@ -128,23 +128,32 @@ TEST_F(DebtBookTest, ARecordIsPaidWithItsLastPiece) {
 TEST_F(DebtBookTest, WhatMayStillArriveIsHeldBack) {
   const Position first = Owe();
   const Position second = Owe();
-  book_.Hold(first);
-  book_.Hold(first);
+  book_.Await(7, {{.position = first, .count = 1}}, /*attempts=*/2);
   EXPECT_EQ(TakePositions(), std::vector<Position>{second});
   EXPECT_TRUE(TakePositions().empty());
-  book_.ReleaseHold(first);
+  book_.OnLiveLate(7, /*delivered=*/false);
   EXPECT_TRUE(TakePositions().empty());
-  book_.ReleaseHold(first);
+  book_.OnLiveLate(7, /*delivered=*/false);
   EXPECT_EQ(TakePositions(), std::vector<Position>{first});
 }
 
 TEST_F(DebtBookTest, WhatArrivedAfterAllIsNotOwedAnyMore) {
   const Position first = Owe();
-  book_.Hold(first);
-  book_.Arrived(first);
-  book_.ReleaseHold(first);
+  book_.Await(7, {{.position = first, .count = 1}}, /*attempts=*/2);
+  book_.OnLiveLate(7, /*delivered=*/true);
   EXPECT_TRUE(TakePositions().empty());
   EXPECT_TRUE(book_.empty());
+}
+
+TEST_F(DebtBookTest, ARecordOfBadItemsOnlyIsNotCutForLong) {
+  const Position bad = Owe(64);
+  TakePositions();
+  int cuts = 0;
+  while (book_.MayCutAgain(bad)) {
+    ASSERT_LT(++cuts, 100);
+  }
+  EXPECT_GE(cuts, 14) << "enough for one bad item among good ones";
+  EXPECT_FALSE(book_.MayCutAgain(bad + 1)) << "not on its way";
 }
 
 TEST_F(DebtBookTest, OldDebtsAreGivenUpButNotWhatIsOnItsWay) {
@@ -193,7 +202,7 @@ TEST_F(DebtBookTest, EveryDebtIsGivenOutExactlyOnce) {
     if (!pending.empty() && rng.Chance(0.4)) {
       const auto it = pending.begin() + static_cast<ptrdiff_t>(rng.Below(pending.size()));
       if (rng.Chance(0.2)) {
-        book_.Hold(*it);
+        book_.Await(*it, {{.position = *it, .count = 1}}, /*attempts=*/1);
         held.push_back(*it);
       }
       journal_.Settle(*it, {.delivered = 1}, {book_.reader()});
@@ -202,7 +211,7 @@ TEST_F(DebtBookTest, EveryDebtIsGivenOutExactlyOnce) {
       pending.erase(it);
     }
     if (!held.empty() && rng.Chance(0.2)) {
-      book_.ReleaseHold(held.back());
+      book_.OnLiveLate(held.back(), /*delivered=*/false);
       held.pop_back();
     }
     if (rng.Chance(0.3)) {
@@ -210,7 +219,7 @@ TEST_F(DebtBookTest, EveryDebtIsGivenOutExactlyOnce) {
     }
   }
   for (const Position position : held) {
-    book_.ReleaseHold(position);
+    book_.OnLiveLate(position, /*delivered=*/false);
   }
   while (!book_.empty()) {
     take();

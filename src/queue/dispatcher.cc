@@ -9,8 +9,7 @@ namespace {
 UnitPolicy::Rules RulesOf(const SendingQueueOptions& options) {
   return {.on_expiry = options.queue.on_expiry,
           .client_waits = options.ack == Ack::kSettled,
-          .withdraw = options.withdraw,
-          .fall = options.router.fall};
+          .withdraw = options.withdraw};
 }
 
 }  // namespace
@@ -34,7 +33,7 @@ Dispatcher::Dispatcher(const QueueContext& queue, Admission& admission, PendingC
                [this](const SettlementTracker::Debt& debt) { backfills_.OnDebt(debt); }),
       settler_(queue, tracker_, backfills_, admission, *this),
       levels_(queue, outcomes_),
-      source_(queue, scheduler_, tracker_, levels_),
+      source_(queue, turns_, scheduler_, tracker_, levels_),
       carrier_({.queue = queue,
                 .turns = turns_,
                 .scheduler = scheduler_,
@@ -77,7 +76,7 @@ void Dispatcher::Reconfigure(const SendingQueueOptions& former) {
     unit.tracks = std::move(tracks);
   });
   scheduler_.Unpark();
-  scheduler_.BringBack();
+  scheduler_.BringBack(0);
   probes_.Reset();
   source_.Reconfigure();
   policy_.SetRules(RulesOf(queue_.options));
@@ -155,8 +154,8 @@ void Dispatcher::DispatchWaiting() {
       outcomes_.Apply(unit, decision);
     }
   });
-  while (scheduler_.parked_size() > settler_.ParkedMax()) {
-    settler_.Drop(*scheduler_.OldestParked(), journal::DropReason::kRejected);
+  while (Unit* unit = scheduler_.ParkedBeyond(settler_.ParkedMax())) {
+    settler_.Drop(*unit, journal::DropReason::kRejected);
   }
 }
 

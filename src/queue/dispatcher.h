@@ -67,14 +67,12 @@ class Dispatcher final : private FailoverController::Units, private UnitSettler:
   SettlementTracker& tracker() { return tracker_; }
   Backfills& backfills() { return backfills_; }
   UnitSettler& settler() { return settler_; }
-  const UnitSource& source() const { return source_; }
+  UnitSource& source() { return source_; }
 
   // The record ends for this reason, with all units that hold a part of it. False, and nothing is
   // done: one of them is under way, and only `even_sent` takes those along.
   bool DropRecord(journal::Position position, journal::DropReason reason, const Status& status,
                   bool even_sent);
-  // The oldest record that no unit holds is dropped for lack of room. False: there is none.
-  bool DropOldest() { return source_.DropOldest(); }
 
   // Fills in what it knows.
   void Describe(QueueStatus& status) const;
@@ -94,7 +92,7 @@ class Dispatcher final : private FailoverController::Units, private UnitSettler:
   void OnLevelBack(size_t level) override;
   void OnLevelLost(size_t level) override;
   void OnActivated(bool better) override;
-  bool WorkWaits() const override { return !source_.empty() || !scheduler_.empty(); }
+  bool WorkWaits() const override { return !source_.empty() || scheduler_.size() > 0; }
   // UnitSettler.
   Unit* FindUnit(uint64_t id) override { return scheduler_.Find(id); }
   void OnUnitEnded(Unit& unit) override;

@@ -7,8 +7,7 @@ namespace gapless::queue {
 
 void LevelSet::Build() {
   for (auto& level : levels_) {
-    level->Detach();
-    former_.push_back(std::move(level));
+    former_.Add(std::move(level));
   }
   levels_.clear();
   std::vector<QueueStats::Level> named;
@@ -24,21 +23,14 @@ void LevelSet::Build() {
 }
 
 sending::Lanes LevelSet::BusyLanes(size_t level) const {
-  sending::Lanes busy = at(level).busy_lanes();
-  for (const auto& former : former_) {
-    busy |= former->name() == at(level).name() ? former->busy_lanes() : 0;
-  }
-  return busy;
+  return at(level).busy_lanes() | former_.BusyLanes(at(level).name());
 }
 
 void LevelSet::DropIdle() {
-  for (auto& level : former_) {
-    const auto now = std::ranges::find(levels_, level->name(), &LevelSender::name);
-    if (level->IsDone(now == levels_.end() ? nullptr : now->get())) {
-      queue_.home.DeferDelete(std::move(level));  // this may be a callback of its sender
-    }
-  }
-  std::erase(former_, nullptr);
+  former_.DropIdle([this](std::string_view name) {
+    const auto now = std::ranges::find(levels_, name, &LevelSender::name);
+    return now == levels_.end() ? nullptr : now->get();
+  });
 }
 
 std::optional<size_t> LevelSet::ForFresh(const routing::Router& router) const {

@@ -4,6 +4,7 @@
 // next one helps (`overflow_after`). Home loop.
 #pragma once
 
+#include "queue/former_levels.h"
 #include "queue/level_sender.h"
 #include "queue/queue_context.h"
 #include "routing/router.h"
@@ -18,7 +19,7 @@ class LevelSet {
  public:
   // Both outlive it.
   LevelSet(const QueueContext& queue, LevelSender::Client& client)
-      : queue_(queue), client_(client) {}
+      : queue_(queue), client_(client), former_(queue.home) {}
 
   // The levels of the options, and their names in the metrics. Those that were there stay until
   // their late answers are in. Precondition: no unit is under way.
@@ -40,7 +41,7 @@ class LevelSet {
   const QueueContext& queue_;
   LevelSender::Client& client_;
   std::vector<std::unique_ptr<LevelSender>> levels_;
-  std::vector<std::unique_ptr<LevelSender>> former_;
+  FormerLevels former_;
   bool overflowing_ = false;
 };
 

@@ -133,7 +133,7 @@ void SendingQueue::TurnAway(BlockedProducers::Request request) {
 
 void SendingQueue::DropOldestFor(const otlp::Batch& batch) {
   while (admission_.Judge(batch.items, batch.raw_size) == Admission::Verdict::kFull &&
-         dispatcher_.DropOldest()) {
+         dispatcher_.source().DropOldest()) {
   }
 }
 

@@ -49,6 +49,7 @@ struct UnitTrack {
 struct Unit {
   // For what it waits, in the scheduler's words (unit_scheduler.h).
   enum class Waits : uint8_t { kNo, kReady, kResting, kParked };
+  enum class Content : uint8_t { kUnread, kReading, kRead };
 
   uint64_t id = 0;
   UnitParts parts;
@@ -60,17 +61,17 @@ struct Unit {
   bool aside = false;
   // It waits for a level that is down, because others call it invalid: nothing waits for it.
   bool parked = false;
-  double parked_size = 0;  // in the queue's unit of size
   Waits waits = Waits::kNo;
   // Failures that may be its own, as long as it holds up others.
-  uint32_t faults = 0;
-  TimePoint first_fault{};
+  struct Faults {
+    uint32_t count = 0;
+    TimePoint first{};
+  } faults;
 
   // Filled before a send.
+  Content content = Content::kUnread;
   otlp::Batch batch;
   uint64_t bytes = 0;  // uncompressed, once it has been read
-  bool loaded = false;
-  bool loading = false;  // its records are being read
 
   // Where it is now; none: it waits to be sent again.
   std::optional<size_t> level;
@@ -83,8 +84,7 @@ struct Unit {
   };
   std::vector<Path> paths;
 
-  std::vector<UnitTrack> tracks;        // by level
-  std::optional<TimePoint> not_before;  // of a unit of backfill
+  std::vector<UnitTrack> tracks;  // by level
   // It is read once more for this, and ends then.
   std::optional<journal::DropReason> buried_as;
   Status last_error;

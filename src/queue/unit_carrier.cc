@@ -27,11 +27,21 @@ bool UnitCarrier::MayGo(const Unit& unit, size_t level) const {
 void UnitCarrier::Send(Unit& unit, size_t level) {
   parts_.scheduler.Take(unit);
   unit.level = level;
-  if (unit.loaded) {
+  if (unit.content == Unit::Content::kRead) {
     OnLoaded(unit);
   } else {
     loader_.Load(unit);
   }
+}
+
+void UnitCarrier::OnPartLost(const UnitPart& part, const std::optional<Status>& unreadable) {
+  if (!unreadable) {
+    parts_.tracker.Forget(part);
+    return;
+  }
+  journal::Settlement share;
+  share.dropped[static_cast<size_t>(journal::DropReason::kDamaged)] = part.count;
+  parts_.tracker.Book(part, {.share = share, .verdict = *unreadable});
 }
 
 void UnitCarrier::OnLoaded(Unit& unit) {
@@ -50,7 +60,8 @@ void UnitCarrier::OnLoaded(Unit& unit) {
   }
   if ((parts_.levels.BusyLanes(*unit.level) & unit.lanes) != 0) {
     Withdraw(unit);
-    parts_.scheduler.Wait(unit, /*first=*/true);  // its lane was taken while it was read
+    parts_.scheduler.Wait(unit,
+                          UnitScheduler::Place::kFirst);  // its lane was taken while it was read
     parts_.turns.WantDispatch();
     return;
   }
@@ -120,9 +131,8 @@ uint64_t UnitCarrier::TakeBack(std::optional<size_t> level) {
     unit.trial = false;
     unit.level.reset();
     items += unit.items;
-    parts_.scheduler.Wait(unit, /*first=*/false);
+    parts_.scheduler.Wait(unit, UnitScheduler::Place::kByAge);
   });
-  parts_.scheduler.SortReady();
   return items;
 }
 

@@ -25,8 +25,7 @@ class UnitCarrier final : private UnitLoader::Owner {
     LevelSet& levels;
   };
   // All outlive it.
-  explicit UnitCarrier(const Parts& parts)
-      : parts_(parts), loader_(parts.queue, parts.tracker, *this) {}
+  explicit UnitCarrier(const Parts& parts) : parts_(parts), loader_(parts.queue.journal, *this) {}
 
   bool HasRoom(size_t level, sending::Lanes lanes = 0) const;
   // The same, and what units hold in memory allows for one more.
@@ -50,6 +49,7 @@ class UnitCarrier final : private UnitLoader::Owner {
   void Fill(Unit& unit, otlp::Batch batch) override {
     parts_.scheduler.Fill(unit, std::move(batch));
   }
+  void OnPartLost(const UnitPart& part, const std::optional<Status>& unreadable) override;
   void OnLoaded(Unit& unit) override;
   void OnNothingToSend(Unit& unit) override;
   void OnLoadedInVain() override;

@@ -13,11 +13,11 @@ constexpr size_t kLoadingMax = 16;
 bool UnitLoader::HasRoom() const { return loading_ < kLoadingMax; }
 
 void UnitLoader::Load(Unit& unit) {
-  if (std::exchange(unit.loading, true)) {
+  if (std::exchange(unit.content, Unit::Content::kReading) == Unit::Content::kReading) {
     return;
   }
   ++loading_;
-  ReadParts(queue_.journal, unit.parts, lifetime_.Guard([this, id = unit.id](ReadBatches batches) {
+  ReadParts(journal_, unit.parts, lifetime_.Guard([this, id = unit.id](ReadBatches batches) {
     OnRead(id, std::move(batches));
   }));
 }
@@ -29,15 +29,13 @@ void UnitLoader::OnRead(uint64_t unit_id, ReadBatches batches) {
     owner_.OnLoadedInVain();
     return;
   }
-  unit->loading = false;
+  unit->content = Unit::Content::kUnread;
   Assembled made = Assemble(unit->parts, std::move(batches));
   for (const UnitPart& part : made.unread) {
-    tracker_.Forget(part);  // damaged: the journal has settled and counted it
+    owner_.OnPartLost(part, std::nullopt);
   }
   for (const auto& [part, status] : made.damaged) {
-    journal::Settlement share;
-    share.dropped[static_cast<size_t>(journal::DropReason::kDamaged)] = part.count;
-    tracker_.Book(part, {.share = share, .verdict = status});
+    owner_.OnPartLost(part, status);
   }
   if (made.parts.empty()) {
     owner_.OnNothingToSend(*unit);

@@ -3,9 +3,9 @@
 
 #include "base/lifetime.h"
 #include "queue/assemble.h"
-#include "queue/queue_context.h"
-#include "queue/settlement.h"
 #include "queue/unit.h"
+
+#include <optional>
 
 namespace gapless::queue {
 
@@ -17,8 +17,11 @@ class UnitLoader {
     virtual Unit* FindUnit(uint64_t id) = 0;
     // What is left of its parts.
     virtual void Fill(Unit& unit, otlp::Batch batch) = 0;
+    // Of this part nothing could be read. Damaged: the journal has settled and counted its record,
+    // unless `unreadable` says what is wrong with its content.
+    virtual void OnPartLost(const UnitPart& part, const std::optional<Status>& unreadable) = 0;
     virtual void OnLoaded(Unit& unit) = 0;
-    // Nothing of it could be read; what became of its records is booked.
+    // Nothing of it could be read.
     virtual void OnNothingToSend(Unit& unit) = 0;
     // A unit that had ended meanwhile gives its place free.
     virtual void OnLoadedInVain() = 0;
@@ -26,9 +29,8 @@ class UnitLoader {
    protected:
     ~Owner() = default;
   };
-  // All outlive it.
-  UnitLoader(const QueueContext& queue, SettlementTracker& tracker, Owner& owner)
-      : queue_(queue), tracker_(tracker), owner_(owner) {}
+  // Both outlive it.
+  UnitLoader(journal::Journal& journal, Owner& owner) : journal_(journal), owner_(owner) {}
 
   bool HasRoom() const;
   // Does nothing if the unit is being read already. May answer inside the call.
@@ -37,8 +39,7 @@ class UnitLoader {
  private:
   void OnRead(uint64_t unit_id, ReadBatches batches);
 
-  const QueueContext& queue_;
-  SettlementTracker& tracker_;
+  journal::Journal& journal_;
   Owner& owner_;
   size_t loading_ = 0;
   Lifetime lifetime_;

@@ -42,8 +42,8 @@ void UnitOutcomes::OnAttempt(LevelSender& level, size_t path, Unit& unit,
   if (unit.trial) {
     return;  // its end tells the router
   }
-  const bool suspected = parts_.policy.NoteFailure(
-      unit.tracks[level.index()], levels_[level.index()].successes, result.outcome);
+  const bool suspected = NoteFailure(unit.tracks[level.index()], levels_[level.index()].successes,
+                                     result.outcome, parts_.queue.options.router.fall);
   const uint64_t id = unit.id;
   TellRouter(level, path, unit, result);
   if (delivered && (parts_.scheduler.any_aside() || !proved)) {
@@ -117,10 +117,11 @@ void UnitOutcomes::NoteFault(LevelSender& level, Unit& unit, const sending::Atte
   if (!own || unit.lanes == 0 || unit.parts.size() > 1) {
     return;
   }
-  if (unit.faults++ == 0) {
-    unit.first_fault = parts_.queue.home.Now();
+  if (unit.faults.count++ == 0) {
+    unit.faults.first = parts_.queue.home.Now();
   }
-  if (unit.faults >= kFaultsMax && parts_.queue.home.Now() - unit.first_fault >= kFaultTime) {
+  if (unit.faults.count >= kFaultsMax &&
+      parts_.queue.home.Now() - unit.faults.first >= kFaultTime) {
     parts_.scheduler.LeaveOrder(unit);
     level.FreeLanes(unit);
   }
@@ -133,11 +134,7 @@ bool UnitOutcomes::MayBeThere(const Unit& unit) const {
 }
 
 void UnitOutcomes::ForgetDoubts(size_t level) {
-  parts_.scheduler.ForEach([level](Unit& unit) {
-    UnitTrack& track = unit.tracks[level];
-    track.rejected = track.rejected && track.certain;
-  });
-  parts_.scheduler.BringBack();
+  parts_.scheduler.BringBack(level);
   parts_.scheduler.Unpark();
 }
 
@@ -240,7 +237,7 @@ void UnitOutcomes::Apply(Unit& unit, const UnitDecision& decision) {
       [[fallthrough]];
     case Step::kWait:
       parts_.carrier.Withdraw(unit);
-      parts_.scheduler.Wait(unit, /*first=*/true);
+      parts_.scheduler.Wait(unit, UnitScheduler::Place::kFirst);
       break;
     case Step::kRest:
       parts_.carrier.Withdraw(unit);
@@ -300,7 +297,7 @@ void UnitOutcomes::OnLate(LevelSender& level, uint64_t unit_id,
     --unit->tracks[*index].late;
   }
   if (unit->waits == Unit::Waits::kParked) {
-    parts_.scheduler.Wait(*unit, /*first=*/false);
+    parts_.scheduler.Wait(*unit, UnitScheduler::Place::kLast);
   }
   if (!delivered) {
     if (result.outcome != sending::OutcomeClass::kOk && !result.unknown && !result.resent) {

@@ -46,7 +46,8 @@ UnitDecision UnitPolicy::OnRejected(const Unit& unit, const sending::AttemptResu
   if (may_cut) {
     return {.step = Step::kCutInHalf};
   }
-  return {.step = IsInvalid(unit) ? Step::kWait : Step::kSetAside};
+  // Where another level can be asked, nothing overtakes it.
+  return {.step = IsInvalid(unit) || Choose(unit) ? Step::kWait : Step::kSetAside};
 }
 
 // One bad item among good ones, on a level that takes others: half by half only the bad one is
@@ -100,8 +101,8 @@ UnitDecision UnitPolicy::OnSuspected(Unit& unit, const sending::AttemptResult& r
   return {.step = before ? Step::kGoOn : Step::kIsolate};
 }
 
-bool UnitPolicy::NoteFailure(UnitTrack& track, uint64_t level_successes,
-                             sending::OutcomeClass outcome) const {
+bool NoteFailure(UnitTrack& track, uint64_t level_successes, sending::OutcomeClass outcome,
+                 uint32_t fall) {
   if (outcome == sending::OutcomeClass::kOk || outcome == sending::OutcomeClass::kThrottled) {
     return false;
   }
@@ -110,7 +111,7 @@ bool UnitPolicy::NoteFailure(UnitTrack& track, uint64_t level_successes,
   }
   track.others_succeeded = level_successes > track.successes_before;
   return outcome != sending::OutcomeClass::kRejected && track.others_succeeded &&
-         track.failures >= rules_.fall;
+         track.failures >= fall;
 }
 
 std::optional<int> UnitPolicy::Reluctance(const Unit& unit, size_t level) const {

@@ -34,13 +34,17 @@ struct UnitDecision {
   bool operator==(const UnitDecision&) const = default;
 };
 
+// Counts a failed attempt in the track; true if the unit is suspected: it failed `fall` times while
+// others got through.
+bool NoteFailure(UnitTrack& track, uint64_t level_successes, sending::OutcomeClass outcome,
+                 uint32_t fall);
+
 class UnitPolicy {
  public:
   struct Rules {
     sending::OnExpiry on_expiry = sending::OnExpiry::kKeep;
     bool client_waits = false;  // for the settlement: a record is never kept for later
     bool withdraw = false;      // queue off
-    uint32_t fall = 3;
   };
   // `router` outlives it.
   explicit UnitPolicy(const routing::Router& router) : router_(router) {}
@@ -63,8 +67,6 @@ class UnitPolicy {
   UnitDecision OnGaveUp(const Unit& unit) const;
   // An attempt failed while others get through: it is suspected, which its track says from now on.
   UnitDecision OnSuspected(Unit& unit, const sending::AttemptResult& result) const;
-  // Counts a failed attempt in the track; true if the unit is suspected.
-  bool NoteFailure(UnitTrack& track, uint64_t level_successes, sending::OutcomeClass outcome) const;
 
   // The best usable level that has not rejected the unit; one where it fails only if there is no
   // other. None while an attempt that was released still runs there: no backend gets a batch twice

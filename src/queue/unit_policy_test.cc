@@ -162,10 +162,10 @@ TEST_F(UnitPolicyTest, RejectedForEveryShapeOfUnit) {
     Step want;
   };
   const Case cases[] = {
-      {1, 1, false, false, false, Step::kSetAside},
+      {1, 1, false, false, false, Step::kWait},  // for the other level
       {1, 1, false, false, true, Step::kWait},
-      {1, 1, true, false, false, Step::kSetAside},  // nothing is left to cut
-      {1, 4, false, false, false, Step::kSetAside},
+      {1, 1, true, false, false, Step::kWait},  // nothing is left to cut
+      {1, 4, false, false, false, Step::kWait},
       {1, 4, false, true, false, Step::kCutInHalf},
       {1, 4, true, false, false, Step::kCutInHalf},
       {3, 1, false, false, false, Step::kHalveRecords},
@@ -181,6 +181,16 @@ TEST_F(UnitPolicyTest, RejectedForEveryShapeOfUnit) {
     EXPECT_EQ(policy_.OnRejected(unit, result, c.may_cut).step, c.want)
         << c.records << " records of " << c.items_each << (c.too_large ? ", too large" : "");
   }
+}
+
+TEST_F(UnitPolicyTest, OthersGoFirstWhereNoOtherLevelCanBeAsked) {
+  Unit unit = MakeUnit(1, 1);
+  unit.level = kPrimary;
+  unit.tracks[kPrimary].rejected = true;
+  const sending::AttemptResult refused{.outcome = sending::OutcomeClass::kRejected, .warning = {}};
+  EXPECT_EQ(policy_.OnRejected(unit, refused, /*may_cut=*/false).step, Step::kWait);
+  Down(kSecondary);
+  EXPECT_EQ(policy_.OnRejected(unit, refused, /*may_cut=*/false).step, Step::kSetAside);
 }
 
 TEST_F(UnitPolicyTest, ARefusalIsCertainOnceTheLevelHasTakenData) {
@@ -272,15 +282,16 @@ TEST_F(UnitPolicyTest, ASuspectedUnitIsCutThenSentAlone) {
 
 TEST_F(UnitPolicyTest, FailuresCountWhileOthersGetThrough) {
   UnitTrack track;
-  EXPECT_FALSE(policy_.NoteFailure(track, 10, sending::OutcomeClass::kFaulty));
-  EXPECT_FALSE(policy_.NoteFailure(track, 10, sending::OutcomeClass::kThrottled)) << "no failure";
-  EXPECT_FALSE(policy_.NoteFailure(track, 11, sending::OutcomeClass::kFaulty));
-  EXPECT_TRUE(policy_.NoteFailure(track, 11, sending::OutcomeClass::kTransport));
-  EXPECT_FALSE(policy_.NoteFailure(track, 12, sending::OutcomeClass::kRejected))
+  EXPECT_FALSE(NoteFailure(track, 10, sending::OutcomeClass::kFaulty, /*fall=*/3));
+  EXPECT_FALSE(NoteFailure(track, 10, sending::OutcomeClass::kThrottled, /*fall=*/3))
+      << "no failure";
+  EXPECT_FALSE(NoteFailure(track, 11, sending::OutcomeClass::kFaulty, /*fall=*/3));
+  EXPECT_TRUE(NoteFailure(track, 11, sending::OutcomeClass::kTransport, /*fall=*/3));
+  EXPECT_FALSE(NoteFailure(track, 12, sending::OutcomeClass::kRejected, /*fall=*/3))
       << "judged otherwise";
   UnitTrack alone;
   for (int i = 0; i < 10; ++i) {
-    EXPECT_FALSE(policy_.NoteFailure(alone, 10, sending::OutcomeClass::kFaulty))
+    EXPECT_FALSE(NoteFailure(alone, 10, sending::OutcomeClass::kFaulty, /*fall=*/3))
         << "nobody gets through";
   }
 }

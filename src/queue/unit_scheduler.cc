@@ -4,6 +4,14 @@
 #include <utility>
 
 namespace gapless::queue {
+namespace {
+
+// Older units are less. Not so their ids: the pieces of a unit are younger than it was.
+std::pair<journal::Position, uint32_t> AgeOf(const Unit& unit) {
+  return {unit.parts.front().position, unit.parts.front().first};
+}
+
+}  // namespace
 
 Unit& UnitScheduler::Make(UnitParts parts, size_t levels) {
   const uint64_t id = next_id_++;
@@ -55,12 +63,13 @@ void UnitScheduler::Fill(Unit& unit, otlp::Batch batch) {
   unit.batch = std::move(batch);
   unit.items = unit.batch.items;
   unit.bytes = unit.batch.raw_size;
-  unit.loaded = true;
+  unit.content = Unit::Content::kRead;
   held_bytes_ += unit.bytes;
 }
 
 void UnitScheduler::Empty(Unit& unit) {
-  if (std::exchange(unit.loaded, false)) {
+  if (unit.content == Unit::Content::kRead) {
+    unit.content = Unit::Content::kUnread;
     unit.batch = {};
     held_bytes_ -= unit.bytes;
   }
@@ -77,12 +86,13 @@ void UnitScheduler::Clear() {
   parked_size_ = 0;
 }
 
-void UnitScheduler::Cut(uint64_t id, std::vector<UnitParts> pieces) {
+std::vector<Unit*> UnitScheduler::Cut(uint64_t id, std::vector<UnitParts> pieces) {
   Unit& unit = units_.at(id);
   const LaneOrder::Entry whole{.unit = id, .lanes = unit.lanes};
   const size_t levels = unit.tracks.size();
   std::vector<LaneOrder::Entry> entries;
   std::vector<uint64_t> ids;
+  std::vector<Unit*> parts;
   for (UnitParts& piece : pieces) {
     Unit& part = Make(std::move(piece), levels);
     part.copies = unit.copies;
@@ -93,22 +103,25 @@ void UnitScheduler::Cut(uint64_t id, std::vector<UnitParts> pieces) {
     part.waits = Unit::Waits::kReady;
     entries.push_back({.unit = part.id, .lanes = part.lanes});
     ids.push_back(part.id);
+    parts.push_back(&part);
   }
   if (!unit.aside && !unit.parked) {
     order_.Replace(whole, entries);
   }
   ready_.insert(ready_.begin(), ids.begin(), ids.end());
   Remove(id);
+  return parts;
 }
 
-void UnitScheduler::Wait(Unit& unit, bool first) {
+void UnitScheduler::Wait(Unit& unit, Place place) {
   Take(unit);
   unit.waits = Unit::Waits::kReady;
-  if (first) {
-    ready_.push_front(unit.id);
-  } else {
-    ready_.push_back(unit.id);
+  auto before = place == Place::kFirst ? ready_.begin() : ready_.end();
+  if (place == Place::kByAge) {
+    before = std::ranges::find_if(
+        ready_, [&](uint64_t other) { return AgeOf(units_.at(other)) > AgeOf(unit); });
   }
+  ready_.insert(before, unit.id);
 }
 
 void UnitScheduler::Rest(Unit& unit, TimePoint until) {
@@ -125,25 +138,22 @@ void UnitScheduler::Park(Unit& unit, double size) {
   }
   unit.waits = Unit::Waits::kParked;
   Empty(unit);
-  unit.parked_size = size;
-  parked_.push_back(unit.id);
+  parked_.push_back({.unit = unit.id, .size = size});
   parked_size_ += size;
 }
 
 void UnitScheduler::Unpark() {
-  for (const uint64_t id : parked_) {
-    units_.at(id).waits = Unit::Waits::kReady;
+  for (auto parked = parked_.rbegin(); parked != parked_.rend(); ++parked) {
+    units_.at(parked->unit).waits = Unit::Waits::kReady;
+    ready_.push_front(parked->unit);
   }
-  ready_.insert(ready_.begin(), parked_.begin(), parked_.end());
   parked_.clear();
   parked_size_ = 0;
 }
 
-void UnitScheduler::SortReady() { std::ranges::sort(ready_); }
-
 std::optional<TimePoint> UnitScheduler::EndRest(TimePoint now) {
   while (!resting_.empty() && resting_.begin()->first <= now) {
-    Wait(units_.at(resting_.begin()->second), /*first=*/false);
+    Wait(units_.at(resting_.begin()->second), Place::kLast);
   }
   return resting_.empty() ? std::nullopt : std::optional(resting_.begin()->first);
 }
@@ -157,8 +167,8 @@ void UnitScheduler::ForEachReady(const Visit& visit) {
   }
 }
 
-Unit* UnitScheduler::OldestParked() {
-  return parked_.empty() ? nullptr : &units_.at(parked_.front());
+Unit* UnitScheduler::ParkedBeyond(double size) {
+  return parked_size_ > size ? &units_.at(parked_.front().unit) : nullptr;
 }
 
 void UnitScheduler::Take(Unit& unit) {
@@ -171,30 +181,24 @@ void UnitScheduler::Take(Unit& unit) {
     case Unit::Waits::kResting:
       std::erase_if(resting_, [&](const auto& entry) { return entry.second == unit.id; });
       return;
-    case Unit::Waits::kParked:
-      parked_.erase(std::ranges::find(parked_, unit.id));
-      parked_size_ -= unit.parked_size;
+    case Unit::Waits::kParked: {
+      const auto parked = std::ranges::find(parked_, unit.id, &Parked::unit);
+      parked_size_ -= parked->size;
+      parked_.erase(parked);
       return;
+    }
   }
 }
 
 Unit* UnitScheduler::FindWaiting(const Wanted& wanted) {
-  for (const uint64_t id : ready_) {
-    if (wanted(units_.at(id))) {
-      return &units_.at(id);
+  Unit* oldest = nullptr;
+  for (auto& [id, unit] : units_) {
+    const bool older = oldest == nullptr || AgeOf(unit) < AgeOf(*oldest);
+    if (unit.waits != Unit::Waits::kNo && older && wanted(unit)) {
+      oldest = &unit;
     }
   }
-  for (const auto& [until, id] : resting_) {
-    if (wanted(units_.at(id))) {
-      return &units_.at(id);
-    }
-  }
-  for (const uint64_t id : parked_) {
-    if (wanted(units_.at(id))) {
-      return &units_.at(id);
-    }
-  }
-  return nullptr;
+  return oldest;
 }
 
 bool UnitScheduler::IsItsTurn(const Unit& unit) const {
@@ -217,18 +221,20 @@ sending::Lanes UnitScheduler::aside_lanes() const {
   return lanes;
 }
 
-void UnitScheduler::BringBack() {
-  if (asides_ == 0) {
-    return;
-  }
-  for (auto it = units_.rbegin(); it != units_.rend(); ++it) {
-    Unit& unit = it->second;
-    if (!std::exchange(unit.aside, false)) {
-      continue;
+void UnitScheduler::BringBack(size_t level) {
+  std::vector<Unit*> youngest_first;
+  for (auto& [id, unit] : units_) {
+    UnitTrack& track = unit.tracks[level];
+    track.rejected = track.rejected && track.certain;
+    if (std::exchange(unit.aside, false)) {
+      youngest_first.push_back(&unit);
     }
-    order_.AddFirst({.unit = unit.id, .lanes = unit.lanes});
-    if (unit.waits == Unit::Waits::kResting) {
-      Wait(unit, /*first=*/true);
+  }
+  std::ranges::sort(youngest_first, std::greater(), [](const Unit* unit) { return AgeOf(*unit); });
+  for (Unit* unit : youngest_first) {
+    order_.AddFirst({.unit = unit->id, .lanes = unit->lanes});
+    if (unit->waits == Unit::Waits::kResting) {
+      Wait(*unit, Place::kFirst);
     }
   }
   asides_ = 0;

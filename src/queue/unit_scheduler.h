@@ -28,7 +28,7 @@ class UnitScheduler {
   Unit& Add(UnitParts parts, size_t levels);
   // Null: it has ended.
   Unit* Find(uint64_t id);
-  bool empty() const { return units_.empty(); }
+  size_t size() const { return units_.size(); }
   void ForEach(const Visit& visit);
   // One that has a part of the record; null: none.
   Unit* HolderOf(journal::Position position);
@@ -40,29 +40,31 @@ class UnitScheduler {
   void Remove(uint64_t id);
   void Clear();
   // The pieces take the unit's place, before everything else that waits; what the unit went through
-  // as a whole is forgotten.
-  void Cut(uint64_t id, std::vector<UnitParts> pieces);
+  // as a whole is forgotten. Returns them.
+  std::vector<Unit*> Cut(uint64_t id, std::vector<UnitParts> pieces);
 
-  // It waits to be sent (again).
-  void Wait(Unit& unit, bool first);
+  // It waits to be sent (again): before the others, behind them, or where its age puts it.
+  enum class Place : uint8_t { kFirst, kLast, kByAge };
+  void Wait(Unit& unit, Place place);
   void Rest(Unit& unit, TimePoint until);
   // It leaves the order: nothing waits for it, but it is never under way beside its resource.
   // `size`: what it takes of the queue.
   void Park(Unit& unit, double size);
   // Levels have changed: what is parked is ready, to be looked at again.
   void Unpark();
-  // Those that are ready, in the order in which they were made.
-  void SortReady();
   // What rested long enough is ready. Returns when the next one will be.
   std::optional<TimePoint> EndRest(TimePoint now);
   // Every unit that is ready, oldest first. `visit` may let units end, and take this one.
   void ForEachReady(const Visit& visit);
-  // Of parked units, the oldest; null: none.
-  Unit* OldestParked();
-  double parked_size() const { return parked_size_; }
+  // The oldest parked unit, if all of them together take more than this; null: they do not.
+  Unit* ParkedBeyond(double size);
+  // How many do not wait: they are on their way.
+  size_t under_way() const {
+    return units_.size() - ready_.size() - resting_.size() - parked_.size();
+  }
   // It does not wait any more.
   void Take(Unit& unit);
-  // The first that waits, ready or not, and is wanted; null: none.
+  // The oldest that waits, ready or not, and is wanted; null: none.
   Unit* FindWaiting(const Wanted& wanted);
 
   // Whether nothing that is older goes before it.
@@ -74,12 +76,17 @@ class UnitScheduler {
   bool any_aside() const { return asides_ > 0; }
   // sending::Lanes of what is set aside: better not in these.
   sending::Lanes aside_lanes() const;
-  // What was set aside goes before what is younger again.
-  void BringBack();
+  // What the level refused may have been the level's fault, unless that is certain: it is asked
+  // again, and what was set aside goes before what is younger.
+  void BringBack(size_t level);
   // What is younger may overtake it for good.
   void LeaveOrder(Unit& unit);
 
  private:
+  struct Parked {
+    uint64_t unit = 0;
+    double size = 0;
+  };
   Unit& Make(UnitParts parts, size_t levels);
   void LeaveLanes(Unit& unit);
   void Empty(Unit& unit);
@@ -90,7 +97,7 @@ class UnitScheduler {
   size_t asides_ = 0;
   std::deque<uint64_t> ready_;
   std::multimap<TimePoint, uint64_t> resting_;
-  std::deque<uint64_t> parked_;
+  std::deque<Parked> parked_;
   double parked_size_ = 0;
   uint64_t next_id_ = 1;
 };

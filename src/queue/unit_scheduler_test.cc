@@ -11,6 +11,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
+using Place = UnitScheduler::Place;
+
 class UnitSchedulerTest : public ::testing::Test {
  protected:
   Unit& Add(journal::Position position, sending::Lanes lanes = 0, uint32_t items = 1) {
@@ -37,11 +39,11 @@ TEST_F(UnitSchedulerTest, WhatWaitsComesInItsOrder) {
   Unit& two = Add(2);
   Unit& three = Add(3);
   EXPECT_THAT(Ready(), ElementsAre()) << "they are on their way";
-  scheduler_.Wait(three, /*first=*/false);
-  scheduler_.Wait(two, /*first=*/false);
-  scheduler_.Wait(one, /*first=*/true);
+  scheduler_.Wait(three, Place::kLast);
+  scheduler_.Wait(two, Place::kLast);
+  scheduler_.Wait(one, Place::kFirst);
   EXPECT_THAT(Ready(), ElementsAre(1, 3, 2));
-  scheduler_.SortReady();
+  scheduler_.Wait(two, Place::kByAge);
   EXPECT_THAT(Ready(), ElementsAre(1, 2, 3));
   scheduler_.Take(two);
   EXPECT_THAT(Ready(), ElementsAre(1, 3));
@@ -49,7 +51,7 @@ TEST_F(UnitSchedulerTest, WhatWaitsComesInItsOrder) {
 
 TEST_F(UnitSchedulerTest, AVisitorMayEndAnyUnit) {
   for (journal::Position position = 1; position <= 5; ++position) {
-    scheduler_.Wait(Add(position), /*first=*/false);
+    scheduler_.Wait(Add(position), Place::kLast);
   }
   std::vector<journal::Position> seen;
   scheduler_.ForEachReady([&](Unit& unit) {
@@ -85,13 +87,12 @@ TEST_F(UnitSchedulerTest, ParkedUnitsHoldNoPayloadAndComeBackInOrder) {
   scheduler_.Park(one, 3);
   scheduler_.Park(two, 4);
   EXPECT_EQ(scheduler_.held_bytes(), 0U);
-  EXPECT_FALSE(one.loaded);
-  EXPECT_EQ(scheduler_.parked_size(), 7);
-  EXPECT_EQ(scheduler_.OldestParked(), &one);
+  EXPECT_EQ(one.content, Unit::Content::kUnread);
+  EXPECT_EQ(scheduler_.ParkedBeyond(6), &one);
+  EXPECT_EQ(scheduler_.ParkedBeyond(7), nullptr);
   EXPECT_THAT(Ready(), ElementsAre());
   scheduler_.Unpark();
-  EXPECT_EQ(scheduler_.parked_size(), 0);
-  EXPECT_EQ(scheduler_.OldestParked(), nullptr);
+  EXPECT_EQ(scheduler_.ParkedBeyond(0), nullptr);
   EXPECT_THAT(Ready(), ElementsAre(1, 2));
   scheduler_.Fill(one, BatchOf(1000));
   scheduler_.Remove(one.id);
@@ -133,7 +134,7 @@ TEST_F(UnitSchedulerTest, WhatIsSetAsideLetsOthersPassUntilItIsBroughtBack) {
   EXPECT_TRUE(scheduler_.any_aside());
   EXPECT_TRUE(scheduler_.IsItsTurn(first));
   EXPECT_TRUE(scheduler_.IsItsTurn(second));
-  scheduler_.BringBack();
+  scheduler_.BringBack(0);
   EXPECT_FALSE(scheduler_.any_aside());
   EXPECT_TRUE(scheduler_.IsItsTurn(first));
   EXPECT_FALSE(scheduler_.IsItsTurn(second));
@@ -148,22 +149,45 @@ TEST_F(UnitSchedulerTest, WhatHasLeftTheOrderHoldsNobodyUp) {
   EXPECT_TRUE(scheduler_.IsItsTurn(first));
 }
 
-TEST_F(UnitSchedulerTest, FindsWhatWaitsHoweverItWaits) {
+TEST_F(UnitSchedulerTest, FindsTheOldestHoweverItWaits) {
   const auto any = [](const Unit&) { return true; };
   EXPECT_EQ(scheduler_.FindWaiting(any), nullptr);
-  Unit& parked = Add(1);
+  Unit& parked = Add(3);
   scheduler_.Park(parked, 1);
   EXPECT_EQ(scheduler_.FindWaiting(any), &parked);
   Unit& resting = Add(2);
   scheduler_.Rest(resting, now_);
-  EXPECT_EQ(scheduler_.FindWaiting(any), &resting);
-  Unit& ready = Add(3);
-  scheduler_.Wait(ready, /*first=*/false);
+  EXPECT_EQ(scheduler_.FindWaiting(any), &resting) << "it is older";
+  Unit& ready = Add(1);
+  scheduler_.Wait(ready, Place::kLast);
   EXPECT_EQ(scheduler_.FindWaiting(any), &ready);
   scheduler_.Take(ready);
   scheduler_.Take(resting);
+  EXPECT_EQ(scheduler_.FindWaiting(any), &parked);
   scheduler_.Take(parked);
   EXPECT_EQ(scheduler_.FindWaiting(any), nullptr);
+}
+
+TEST_F(UnitSchedulerTest, PiecesThatWereSetAsideComeBackInTheOrderOfTheirItems) {
+  const auto piece = [](uint32_t first, uint32_t count) {
+    return UnitParts{
+        {.position = 1, .first = first, .count = count, .whole = false, .bytes = 1, .lanes = 1}};
+  };
+  const Unit& whole = scheduler_.Add(piece(0, 12), /*levels=*/1);
+  scheduler_.Cut(whole.id, {piece(0, 6), piece(6, 6)});
+  Unit& second = *scheduler_.FindWaiting([](const Unit& unit) { return unit.parts[0].first == 6; });
+  Unit& first = *scheduler_.FindWaiting([](const Unit& unit) { return unit.parts[0].first == 0; });
+  scheduler_.SetAside(second);
+  scheduler_.SetAside(first);
+  scheduler_.Cut(first.id, {piece(0, 3), piece(3, 3)});
+  scheduler_.BringBack(0);
+  std::vector<uint32_t> order;
+  while (Unit* next =
+             scheduler_.FindWaiting([&](const Unit& unit) { return scheduler_.IsItsTurn(unit); })) {
+    order.push_back(next->parts[0].first);
+    scheduler_.Remove(next->id);
+  }
+  EXPECT_THAT(order, ElementsAre(0, 3, 6));
 }
 
 }  // namespace

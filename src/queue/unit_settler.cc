@@ -57,7 +57,7 @@ void UnitSettler::Drop(Unit& unit, journal::DropReason reason) {
     return;
   }
   owner_.Withdraw(unit);
-  if (!unit.loaded) {
+  if (unit.content != Unit::Content::kRead) {
     unit.buried_as = reason;
     owner_.ReadToBury(unit);
     return;
