@@ -85,7 +85,7 @@ class FailoverController {
   TimePoint activated_{};
   // Set by a failback: it is complete when nothing older than this is pending.
   std::optional<journal::Position> failback_until_;
-  std::vector<routing::Router::Remembered> saved_;
+  std::vector<routing::LevelMemory> saved_;
   bool ended_ = false;
   Timer tick_;
   Lifetime configuration_;  // of callbacks that belong to the present one

@@ -108,6 +108,23 @@ TEST(RouterRefusalTest, ADeniedLevelIsAskedWithDataTheOldestFirst) {
   EXPECT_TRUE(bench.router.proved(0));
 }
 
+TEST(RouterRefusalTest, AUnitThatWasWaitedForInVainSaysNothingAboutTheNextOutage) {
+  RouterBench bench(RouterBench::Config({1}));
+  bench.answer_probes = kOk;
+  for (uint64_t record = 1; record <= 3; ++record) {
+    Refuse(bench, record);
+  }
+  bench.answer_trials = kRejected;  // and no other unit is there
+  bench.Advance(seconds(3));
+  ASSERT_EQ(bench.router.state(0), LevelState::kHealthy) << "no unit came: good probes must do";
+  bench.answer_trials.reset();
+  for (uint64_t record = 4; record <= 6; ++record) {
+    Refuse(bench, record);
+  }
+  bench.Advance(seconds(1));
+  EXPECT_EQ(bench.router.state(0), LevelState::kTrial) << "now there are units that can tell";
+}
+
 TEST(RouterRefusalTest, AReloadForgetsWhatALevelHasTaken) {
   RouterBench bench;
   bench.Ok(0);
