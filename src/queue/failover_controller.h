@@ -28,8 +28,8 @@ class FailoverController {
    public:
     // Everything that the level has not settled waits for another one.
     virtual void TakeBack(size_t level) = 0;
-    // Sends one unit to the level, which is on trial. False: none can serve as one.
-    virtual bool StartTrial(size_t level, routing::TrialKind kind) = 0;
+    // Sends one unit to the level, as a probe with live data. False: none can serve as one.
+    virtual bool StartTrial(size_t level, routing::LiveProbeKind kind) = 0;
     virtual void OnLevelBack(size_t level) = 0;
     // It may have died, and with it what it had just confirmed.
     virtual void OnLevelLost(size_t level) = 0;

@@ -54,7 +54,7 @@ double StateValue(routing::LevelState state, routing::Override word) {
       return 0;
     case routing::LevelState::kProbing:
       return 1;
-    case routing::LevelState::kTrial:
+    case routing::LevelState::kLiveProbing:
       return 2;
     case routing::LevelState::kHealthy:
       return 3;

@@ -51,15 +51,15 @@ void Level::On(const RouterEvent& event, const LevelContext& context, RouterActi
     case RouterEvent::Kind::kOperatorProbe:
       OnProbe(event, context, actions);
       return;
-    case RouterEvent::Kind::kTrial:
+    case RouterEvent::Kind::kLiveProbe:
     case RouterEvent::Kind::kNothingToTry:
-    case RouterEvent::Kind::kTrialBegan:
-      if (state() == LevelState::kTrial) {
+    case RouterEvent::Kind::kUnitCame:
+      if (state() == LevelState::kLiveProbing) {
         OnLiveProbe(event, context, actions);
       }
       return;
     case RouterEvent::Kind::kOperator:
-      OnOverride(event.word, context, actions);
+      OnOverride(event.operator_override, context, actions);
       return;
     case RouterEvent::Kind::kHealth:
       OnHealthPage(event, context.now);
@@ -110,7 +110,7 @@ void Level::OnProbe(const RouterEvent& event, const LevelContext& context, Route
     return;
   }
   auto& outage = std::get<Outage>(state_);
-  if (outage.state() == LevelState::kTrial) {
+  if (outage.state() == LevelState::kLiveProbing) {
     return;
   }
   if (override_ != Override::kAuto) {
@@ -129,7 +129,7 @@ void Level::OnProbe(const RouterEvent& event, const LevelContext& context, Route
 void Level::OnLiveProbe(const RouterEvent& event, const LevelContext& context,
                         RouterActions& actions) {
   auto& outage = std::get<Outage>(state_);
-  if (event.kind == RouterEvent::Kind::kTrialBegan) {
+  if (event.kind == RouterEvent::Kind::kUnitCame) {
     outage.OnUnitCame();
     return;
   }
@@ -155,7 +155,7 @@ void Level::OnOverride(Override wanted, const LevelContext& context, RouterActio
   const bool was_usable = usable();
   override_ = wanted;
   auto* outage = std::get_if<Outage>(&state_);
-  if (state() == LevelState::kTrial && wanted == Override::kDrained) {
+  if (state() == LevelState::kLiveProbing && wanted == Override::kDrained) {
     Follow(outage->FailLiveProbe("operator", context), context.now, actions);
   }
   if (was_usable && !usable()) {
@@ -224,7 +224,9 @@ std::optional<TimePoint> Level::NextTick(const LevelContext& context) const {
 }
 
 LevelMemory Level::memory() const {
-  return {.up = std::holds_alternative<Healthy>(state_), .word = override_, .hold = hold_.grown()};
+  return {.up = std::holds_alternative<Healthy>(state_),
+          .operator_override = override_,
+          .hold = hold_.grown()};
 }
 
 void Level::Reconfigure(size_t members, Duration hold, TimePoint now) {
@@ -240,7 +242,7 @@ void Level::Reconfigure(size_t members, Duration hold, TimePoint now) {
 
 void Level::Restore(const LevelMemory& memory, TimePoint now) {
   hold_.Restore(memory.hold);
-  override_ = memory.word;
+  override_ = memory.operator_override;
   if (!memory.up) {
     since_ = now;
     state_ = Outage(DownCause::kFailures, now, now, now);
@@ -266,14 +268,14 @@ void Level::Follow(const Outage::Answer& answer, TimePoint now, RouterActions& a
     case Outage::Verdict::kGoesOn:
       return;
     case Outage::Verdict::kLiveProbe:
-      if (state() != LevelState::kTrial) {
-        TellTransition(state(), LevelState::kTrial, answer.reason, now, actions);
+      if (state() != LevelState::kLiveProbing) {
+        TellTransition(state(), LevelState::kLiveProbing, answer.reason, now, actions);
       }
       std::get<Outage>(state_).BeginLiveProbe(answer.kind);
-      actions.push_back({.kind = RouterAction::Kind::kTrial, .trial = answer.kind});
+      actions.push_back({.kind = RouterAction::Kind::kLiveProbe, .live_probe = answer.kind});
       return;
     case Outage::Verdict::kFailed:
-      TellTransition(LevelState::kTrial, LevelState::kDown, answer.reason, now, actions);
+      TellTransition(LevelState::kLiveProbing, LevelState::kDown, answer.reason, now, actions);
       HandOver(answer.reason, actions);
       return;
     case Outage::Verdict::kOver:

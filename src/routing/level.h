@@ -6,7 +6,7 @@
 //     ^                                            ^  ^     bad probe        | `rise` good
 //     | good answer to a probe with live data,     |  +----------------------+ probes
 //     | or no unit could serve                     |  bad answer             v
-//     +--------------------------------------------+---------------------- TRIAL
+//     +--------------------------------------------+------------- PROBING WITH LIVE DATA
 // clang-format on
 //
 // An outage lasts from the fall to the return; what is tried between is part of it. The operator's
@@ -30,7 +30,7 @@ namespace gapless::routing {
 // What outlives a process.
 struct LevelMemory {
   bool up = true;
-  Override word = Override::kAuto;
+  Override operator_override = Override::kAuto;
   Duration hold{};  // zero: as configured
   bool operator==(const LevelMemory&) const = default;
 };

@@ -39,7 +39,7 @@ class LevelBench {
     Feed({.kind = Kind::kProbe, .outcome = outcome, .error = "probe"});
   }
   void LiveProbe(sending::OutcomeClass outcome) {
-    Feed({.kind = Kind::kTrial, .outcome = outcome, .error = "live"});
+    Feed({.kind = Kind::kLiveProbe, .outcome = outcome, .error = "live"});
   }
   // Lets time pass, then a probe begins if one is due.
   void Wait(Duration duration) {
@@ -104,8 +104,8 @@ struct Row {
   LevelState before;
   Act event;
   LevelState after;
-  std::string_view reason = {};                  // of the transition that is told; empty: none is
-  std::optional<TrialKind> asks = std::nullopt;  // for a unit
+  std::string_view reason = {};  // of the transition that is told; empty: none is
+  std::optional<LiveProbeKind> asks = std::nullopt;  // for a unit
 };
 
 constexpr Row kRows[] = {
@@ -120,7 +120,7 @@ constexpr Row kRows[] = {
      kDown, "health_check"},
     {"drained", Healthy, kHealthy,
      [](LevelBench& b) {
-       b.Feed({.kind = Kind::kOperator, .word = Override::kDrained, .error = {}});
+       b.Feed({.kind = Kind::kOperator, .operator_override = Override::kDrained, .error = {}});
      },
      kHealthy},
     {"good probe", Healthy, kHealthy, [](LevelBench& b) { b.Probe(kOk); }, kHealthy},
@@ -146,7 +146,7 @@ constexpr Row kRows[] = {
      [](LevelBench& b) { b.Probe(kThrottled); }, kDown},
     {"override meanwhile", Probing<Down>, kProbing,
      [](LevelBench& b) {
-       b.Feed({.kind = Kind::kOperator, .word = Override::kDrained, .error = {}});
+       b.Feed({.kind = Kind::kOperator, .operator_override = Override::kDrained, .error = {}});
        b.Probe(kOk);
      },
      kDown},
@@ -161,63 +161,64 @@ constexpr Row kRows[] = {
        b.Probe(kOk);
        b.Probe(kOk);
      },
-     kTrial, "probe", TrialKind::kUsual},
+     kLiveProbing, "probe", LiveProbeKind::kUsual},
     {"good probe after refusals", Probing<DownByRefusals>, kProbing,
-     [](LevelBench& b) { b.Probe(kOk); }, kTrial, "probe", TrialKind::kOldest},
+     [](LevelBench& b) { b.Probe(kOk); }, kLiveProbing, "probe", LiveProbeKind::kOldest},
     {"good probes while data fails", Probing<DownByDataAlone>, kProbing,
      [](LevelBench& b) {
        b.Probe(kOk);
        b.Probe(kOk);
      },
-     kTrial, "faulty", TrialKind::kAny},
+     kLiveProbing, "faulty", LiveProbeKind::kAny},
     // From probing with live data.
-    {"taken", LiveProbing<Down>, kTrial, [](LevelBench& b) { b.LiveProbe(kOk); }, kHealthy,
+    {"taken", LiveProbing<Down>, kLiveProbing, [](LevelBench& b) { b.LiveProbe(kOk); }, kHealthy,
      "trial"},
-    {"failed", LiveProbing<Down>, kTrial, [](LevelBench& b) { b.LiveProbe(kFaulty); }, kDown,
+    {"failed", LiveProbing<Down>, kLiveProbing, [](LevelBench& b) { b.LiveProbe(kFaulty); }, kDown,
      "trial"},
     {"refused",
      LiveProbing<Down>,
-     kTrial,
+     kLiveProbing,
      [](LevelBench& b) { b.LiveProbe(kRejected); },
-     kTrial,
+     kLiveProbing,
      {},
-     TrialKind::kUsual},
+     LiveProbeKind::kUsual},
     {"refused the oldest",
      LiveProbing<DownByRefusals>,
-     kTrial,
+     kLiveProbing,
      [](LevelBench& b) { b.LiveProbe(kRejected); },
-     kTrial,
+     kLiveProbing,
      {},
-     TrialKind::kOther},
-    {"refused the other too", LiveProbing<DownByRefusals>, kTrial,
+     LiveProbeKind::kOther},
+    {"refused the other too", LiveProbing<DownByRefusals>, kLiveProbing,
      [](LevelBench& b) {
        b.LiveProbe(kRejected);
        b.LiveProbe(kRejected);
      },
      kDown, "denied"},
-    {"no unit", LiveProbing<Down>, kTrial,
+    {"no unit", LiveProbing<Down>, kLiveProbing,
      [](LevelBench& b) { b.Feed({.kind = Kind::kNothingToTry, .error = {}}); }, kHealthy, "probe"},
     {"no unit, which alone tells",
      LiveProbing<DownByRefusals>,
-     kTrial,
+     kLiveProbing,
      [](LevelBench& b) { b.Feed({.kind = Kind::kNothingToTry, .error = {}}); },
-     kTrial,
+     kLiveProbing,
      {},
-     TrialKind::kAny},
-    {"no unit comes", WaitingForAUnit<DownByDataAlone>, kTrial,
+     LiveProbeKind::kAny},
+    {"no unit comes", WaitingForAUnit<DownByDataAlone>, kLiveProbing,
      [](LevelBench& b) { b.Wait(seconds(30)); }, kProbing},
-    {"a unit comes", WaitingForAUnit<DownByDataAlone>, kTrial,
+    {"a unit comes", WaitingForAUnit<DownByDataAlone>, kLiveProbing,
      [](LevelBench& b) {
-       b.Feed({.kind = Kind::kTrialBegan, .error = {}});
+       b.Feed({.kind = Kind::kUnitCame, .error = {}});
        b.Wait(seconds(30));
      },
-     kTrial},
-    {"drained", LiveProbing<Down>, kTrial,
+     kLiveProbing},
+    {"drained", LiveProbing<Down>, kLiveProbing,
      [](LevelBench& b) {
-       b.Feed({.kind = Kind::kOperator, .word = Override::kDrained, .error = {}});
+       b.Feed({.kind = Kind::kOperator, .operator_override = Override::kDrained, .error = {}});
      },
      kDown, "operator"},
-    {"late probe", LiveProbing<Down>, kTrial, [](LevelBench& b) { b.Probe(kTransport); }, kTrial},
+    {"late probe", LiveProbing<Down>, kLiveProbing, [](LevelBench& b) { b.Probe(kTransport); },
+     kLiveProbing},
 };
 
 TEST(LevelTest, EveryTransition) {
@@ -230,13 +231,13 @@ TEST(LevelTest, EveryTransition) {
     row.event(bench);
     EXPECT_EQ(bench.level.state(), row.after);
     std::string_view reason;
-    std::optional<TrialKind> asks;
+    std::optional<LiveProbeKind> asks;
     for (const RouterAction& action : bench.actions) {
       if (action.kind == RouterAction::Kind::kTransition) {
         reason = action.reason;
         EXPECT_EQ(action.after, row.after);
-      } else if (action.kind == RouterAction::Kind::kTrial) {
-        asks = action.trial;
+      } else if (action.kind == RouterAction::Kind::kLiveProbe) {
+        asks = action.live_probe;
       }
     }
     EXPECT_EQ(reason, row.reason);
@@ -274,7 +275,7 @@ TEST(LevelTest, AReloadKeepsTheStateAndForgetsWhatWasCounted) {
   bench.Dials(2);
   EXPECT_EQ(bench.level.state(), kHealthy);
   LiveProbing<Down>(bench);
-  ASSERT_EQ(bench.level.state(), kTrial);
+  ASSERT_EQ(bench.level.state(), kLiveProbing);
   bench.level.Reconfigure(2, bench.config.hold, bench.now);
   EXPECT_EQ(bench.level.state(), kDown) << "what is under way is not heard";
   bench.Wait(Duration::zero());
@@ -284,7 +285,7 @@ TEST(LevelTest, AReloadKeepsTheStateAndForgetsWhatWasCounted) {
 TEST(LevelTest, ARestartRemembersTheOverrideAndThatItWasDown) {
   LevelBench before;
   Down(before);
-  before.Feed({.kind = Kind::kOperator, .word = Override::kForced, .error = {}});
+  before.Feed({.kind = Kind::kOperator, .operator_override = Override::kForced, .error = {}});
   LevelBench after;
   after.level.Restore(before.level.memory(), after.now);
   EXPECT_EQ(after.level.state(), kDown);

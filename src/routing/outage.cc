@@ -24,7 +24,8 @@ bool IsGood(OutcomeClass outcome, DownCause cause) {
 }
 
 LevelState Outage::state() const {
-  constexpr LevelState kStates[] = {LevelState::kDown, LevelState::kProbing, LevelState::kTrial};
+  constexpr LevelState kStates[] = {LevelState::kDown, LevelState::kProbing,
+                                    LevelState::kLiveProbing};
   return kStates[step_.index()];
 }
 
@@ -40,7 +41,7 @@ Outage::Answer Outage::OnProbe(OutcomeClass outcome, const LevelContext& context
   const bool refuses = cause_ == DownCause::kRefusals && !waited_;
   if (refuses && (context.all_down || !held)) {
     // It answers probes well and refuses data: only data tells.
-    return {Verdict::kLiveProbe, "probe", TrialKind::kOldest};
+    return {Verdict::kLiveProbe, "probe", LiveProbeKind::kOldest};
   }
   if (context.all_down) {
     return {Verdict::kOver, "probe"};
@@ -55,8 +56,8 @@ Outage::Answer Outage::OnProbe(OutcomeClass outcome, const LevelContext& context
     return {};
   }
   return cause_ == DownCause::kDataFailures && !waited_
-             ? Answer{Verdict::kLiveProbe, "faulty", TrialKind::kAny}
-             : Answer{Verdict::kLiveProbe, "probe", TrialKind::kUsual};
+             ? Answer{Verdict::kLiveProbe, "faulty", LiveProbeKind::kAny}
+             : Answer{Verdict::kLiveProbe, "probe", LiveProbeKind::kUsual};
 }
 
 Outage::Answer Outage::OnBadProbe(OutcomeClass outcome, const LevelContext& context) {
@@ -65,22 +66,22 @@ Outage::Answer Outage::OnBadProbe(OutcomeClass outcome, const LevelContext& cont
   faulty_rounds_ = outcome == OutcomeClass::kFaulty ? faulty_rounds_ + 1 : 0;
   const bool may_try = context.all_down || context.now >= hold_until_;
   if (faulty_rounds_ >= kFaultyRoundsToLiveProbe && may_try) {
-    return {Verdict::kLiveProbe, "faulty", TrialKind::kAny};
+    return {Verdict::kLiveProbe, "faulty", LiveProbeKind::kAny};
   }
   WaitForNextRound(context);  // a failed round is no transition that anybody must read
   return {};
 }
 
 Outage::Answer Outage::OnLiveProbe(OutcomeClass outcome, const LevelContext& context) {
-  const TrialKind kind = std::get<LiveProbing>(step_).kind;
+  const LiveProbeKind kind = std::get<LiveProbing>(step_).kind;
   if (outcome == OutcomeClass::kRejected) {
     // The unit's trouble, not the level's: another one shall tell. On a level that has refused
     // everything so far two of a round are enough.
     if (cause_ != DownCause::kRefusals) {
       return {Verdict::kLiveProbe, "probe", kind};
     }
-    if (kind == TrialKind::kOldest) {
-      return {Verdict::kLiveProbe, "probe", TrialKind::kOther};
+    if (kind == LiveProbeKind::kOldest) {
+      return {Verdict::kLiveProbe, "probe", LiveProbeKind::kOther};
     }
     ++failed_rounds_;
     return FailLiveProbe("denied", context);
@@ -101,13 +102,13 @@ Outage::Answer Outage::FailLiveProbe(std::string_view reason, const LevelContext
 Outage::Answer Outage::OnNothingToTry(const LevelContext& context) {
   auto& probe = std::get<LiveProbing>(step_);
   switch (probe.kind) {
-    case TrialKind::kUsual:
+    case LiveProbeKind::kUsual:
       return {Verdict::kOver, "probe"};
-    case TrialKind::kOldest:
-      return {Verdict::kLiveProbe, "faulty", TrialKind::kAny};
-    case TrialKind::kOther:
+    case LiveProbeKind::kOldest:
+      return {Verdict::kLiveProbe, "faulty", LiveProbeKind::kAny};
+    case LiveProbeKind::kOther:
       return FailLiveProbe("denied", context);
-    case TrialKind::kAny:
+    case LiveProbeKind::kAny:
       probe.until = context.now + (context.all_down ? kAllDownPace : context.config.retry_interval);
       return {};
   }
@@ -118,7 +119,7 @@ void Outage::TrustProbes() {
   cause_ = cause_ == DownCause::kDataFailures ? DownCause::kFailures : cause_;
 }
 
-void Outage::BeginLiveProbe(TrialKind kind) {
+void Outage::BeginLiveProbe(LiveProbeKind kind) {
   waited_ = false;
   step_ = LiveProbing{.kind = kind};
 }

@@ -1,8 +1,8 @@
 // Outage: what a level goes through from its fall to its return.
 //
-//   down     waits until the next round of probes is due
-//   probing  is asked without data, `rise` times
-//   trial    is asked with live data: a unit serves as the probe
+//   down          waits until the next round of probes is due
+//   probing       is asked without data, `rise` times
+//   live probing  is asked with live data: a unit serves as the probe ("trial" in what users see)
 //
 // A state machine; how it stands and what an answer means. Pure. Table: docs/failover.md, "Back".
 #pragma once
@@ -41,7 +41,7 @@ class Outage {
   struct Answer {
     Verdict verdict = Verdict::kGoesOn;
     std::string_view reason = {};  // of RouterAction
-    TrialKind kind = TrialKind::kUsual;
+    LiveProbeKind kind = LiveProbeKind::kUsual;
   };
 
   Outage(DownCause cause, TimePoint now, TimePoint hold_until, TimePoint probe_at)
@@ -60,7 +60,7 @@ class Outage {
   Answer FailLiveProbe(std::string_view reason, const LevelContext& context);
   // Empty exports tell as much as data does: they fail as well, or data was taken meanwhile.
   void TrustProbes();
-  void BeginLiveProbe(TrialKind kind);
+  void BeginLiveProbe(LiveProbeKind kind);
 
   // It need not wait any longer.
   void EndHold(TimePoint now) { hold_until_ = std::min(hold_until_, now); }
@@ -87,7 +87,7 @@ class Outage {
     uint32_t good = 0;
   };
   struct LiveProbing {
-    TrialKind kind = TrialKind::kUsual;
+    LiveProbeKind kind = LiveProbeKind::kUsual;
     std::optional<TimePoint> until = std::nullopt;  // it waits so long for a unit to come
   };
 

@@ -38,17 +38,18 @@ struct RouterConfig {
   bool operator==(const RouterConfig&) const = default;
 };
 
-enum class LevelState : uint8_t { kHealthy, kDown, kProbing, kTrial };
+enum class LevelState : uint8_t { kHealthy, kDown, kProbing, kLiveProbing };
 // Which unit may serve as a probe with live data.
-enum class TrialKind : uint8_t {
+enum class LiveProbeKind : uint8_t {
   kUsual,   // one that has not failed on the level
   kAny,     // the peer fails even empty exports: any, at the latest the next one that comes
   kOldest,  // the peer has refused everything so far: what it refused first, …
   kOther,   // … then one that it has not seen
 };
+using TrialKind = LiveProbeKind;  // as queue/dispatcher.h calls it
 enum class Override : uint8_t { kAuto, kDrained, kForced };
 std::string_view ToString(LevelState state);
-std::string_view ToString(Override word);
+std::string_view ToString(Override value);
 
 struct RouterEvent {
   enum class Kind : uint8_t {
@@ -57,10 +58,10 @@ struct RouterEvent {
     kConnectionLost,  // level, member
     kConnected,       // level, member
     kProbe,           // a probe of the whole level ended: level, outcome
-    kTrial,           // the trial unit ended: level, outcome
-    kNothingToTry,    // no pending unit could serve as a trial: level
-    kTrialBegan,      // the unit that a level on trial waited for has come: level
-    kOperator,        // level, word
+    kLiveProbe,       // a probe with live data ended: level, outcome
+    kNothingToTry,    // no pending unit could serve as one: level
+    kUnitCame,        // the unit that a level waited for has come, and is sent: level
+    kOperator,        // level, operator_override
     kOperatorProbe,   // a probe that the operator asked for ended: level, outcome; ends a hold
     kHealth,          // the verdict of the level's health page: level, well
     kTick,            // time passed
@@ -76,7 +77,7 @@ struct RouterEvent {
   // A living peer answered (or let the attempt time out); false: the connection failed, which is
   // counted by the connection's own events.
   bool answered = true;
-  Override word = Override::kAuto;
+  Override operator_override = Override::kAuto;
   bool well = true;
   // Refused for its size, or called invalid before by a level that takes others.
   bool known_bad = false;
@@ -97,7 +98,7 @@ struct RouterAction {
     kActivate,    // new data goes to `level` (none: nobody) instead of `from`
     kHandOver,    // take back every unit that `level` has not settled
     kProbe,       // probe every member of `level`, answer with kProbe
-    kTrial,       // send one pending unit to `level`, answer with kTrial or kNothingToTry
+    kLiveProbe,   // send one pending unit to `level`, answer with kLiveProbe or kNothingToTry
     kTransition,  // `level` went from state `before` to `after`: log and count
   };
   Kind kind;
@@ -108,7 +109,7 @@ struct RouterAction {
   // "dial_failed", "transport", "faulty", "throttled", "denied", "probe", "trial", "operator",
   // "health_check"
   std::string_view reason = {};
-  TrialKind trial = TrialKind::kUsual;
+  LiveProbeKind live_probe = LiveProbeKind::kUsual;
   std::string error = {};  // the peer's or our last words
   Duration lasted{};       // time spent in `before`
   Duration hold{};         // when going down: how long at least

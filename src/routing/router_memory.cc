@@ -13,9 +13,9 @@ std::string_view ToString(LevelState state) {
   return kNames[static_cast<size_t>(state)];
 }
 
-std::string_view ToString(Override word) {
+std::string_view ToString(Override value) {
   constexpr std::string_view kNames[] = {"auto", "drained", "forced"};
-  return kNames[static_cast<size_t>(word)];
+  return kNames[static_cast<size_t>(value)];
 }
 
 std::vector<LevelMemory> Router::Remember() const {
@@ -32,8 +32,8 @@ std::string Router::Save() const {
   std::string text;
   for (const Level& level : levels_) {
     const LevelMemory memory = level.memory();
-    text += fmt::format("{}\t{}\t{}\t{}\n", memory.up ? "up" : "down", ToString(memory.word),
-                        memory.hold.count(), level.name());
+    text += fmt::format("{}\t{}\t{}\t{}\n", memory.up ? "up" : "down",
+                        ToString(memory.operator_override), memory.hold.count(), level.name());
   }
   return text;
 }
@@ -58,9 +58,9 @@ RouterActions Router::Restore(std::string_view saved, TimePoint now) {
     int64_t hold = 0;
     std::from_chars(fields[2].data(), fields[2].data() + fields[2].size(), hold);
     level->Restore({.up = fields[0] != "down",
-                    .word = fields[1] == "drained"  ? Override::kDrained
-                            : fields[1] == "forced" ? Override::kForced
-                                                    : Override::kAuto,
+                    .operator_override = fields[1] == "drained"  ? Override::kDrained
+                                         : fields[1] == "forced" ? Override::kForced
+                                                                 : Override::kAuto,
                     .hold = Duration(hold)},
                    now);
   }
