@@ -33,7 +33,7 @@ std::string Value(std::string_view yaml, std::string_view key) {
     return decoded.errors.ToString();
   }
   const Node printed = Print(EverythingTable(), decoded.value, Secrets::kRevealed);
-  return ToText(*printed.At(key));
+  return ToText(*FindPath(printed, key));
 }
 
 TEST(DecodeTest, AbsentKeysKeepTheirDefaults) {
@@ -307,7 +307,7 @@ TEST(PrintTest, ShowsDefaultsAndHidesSecrets) {
   const Node hidden = Print(EverythingTable(), decoded.value, Secrets::kRedacted);
   const std::string text = ToYaml(hidden);
   EXPECT_EQ(hidden.Find("token")->text(), kRedacted);
-  EXPECT_EQ(hidden.At("headers::k")->text(), kRedacted);
+  EXPECT_EQ(FindPath(hidden, "headers::k")->text(), kRedacted);
   EXPECT_FALSE(text.contains("t0p")) << text;
   EXPECT_EQ(
       ToText(*hidden.Find("sending_queue")),

@@ -46,14 +46,6 @@ std::string_view GoKindName(Kind kind) {
   }
 }
 
-// Here, where MapEntry is complete.
-Node::Node() = default;
-Node::Node(const Node&) = default;
-Node::Node(Node&&) noexcept = default;
-Node& Node::operator=(const Node&) = default;
-Node& Node::operator=(Node&&) noexcept = default;
-Node::~Node() = default;
-
 Node Node::Null(Mark mark) {
   Node node;
   node.mark_ = std::move(mark);
@@ -119,8 +111,8 @@ double Node::float_value() const {
   return float_;
 }
 
-const MapEntry* Node::FindEntry(std::string_view key) const {
-  for (const MapEntry& entry : map_) {
+const MapEntry* FindEntry(const Node& map, std::string_view key) {
+  for (const MapEntry& entry : map.map()) {
     if (entry.key == key) {
       return &entry;
     }
@@ -129,7 +121,7 @@ const MapEntry* Node::FindEntry(std::string_view key) const {
 }
 
 const Node* Node::Find(std::string_view key) const {
-  const MapEntry* entry = FindEntry(key);
+  const MapEntry* entry = FindEntry(*this, key);
   return entry != nullptr ? &entry->value : nullptr;
 }
 
@@ -142,8 +134,8 @@ Node* Node::Find(std::string_view key) {
   return nullptr;
 }
 
-const Node* Node::At(std::string_view path) const {
-  const Node* node = this;
+const Node* FindPath(const Node& root, std::string_view path) {
+  const Node* node = &root;
   while (node != nullptr && !path.empty()) {
     const size_t end = path.find(kPathSeparator);
     node = node->Find(path.substr(0, end));

@@ -1,4 +1,4 @@
-// Node: a configuration value with the place it was written at.
+// Node: a configuration value with the place it was written at. A default one is null.
 //
 // The tree is what YAML, environment variables, merging and expansion produce and what field tables
 // (fields.h) read. Value type: a copy is deep. Depth and size are bounded where trees are made
@@ -42,12 +42,6 @@ struct MapEntry;
 
 class Node {
  public:
-  Node();  // null
-  Node(const Node&);
-  Node(Node&&) noexcept;
-  Node& operator=(const Node&);
-  Node& operator=(Node&&) noexcept;
-  ~Node();
   static Node Null(Mark mark = {});
   static Node Bool(bool value, Mark mark = {});
   static Node Int(int64_t value, Mark mark = {});
@@ -89,9 +83,6 @@ class Node {
   // The value of a key of this map, or null if it has none or this is no map.
   const Node* Find(std::string_view key) const;
   Node* Find(std::string_view key);
-  const MapEntry* FindEntry(std::string_view key) const;
-  // Follows a path of keys separated by `::`; the empty path is this node.
-  const Node* At(std::string_view path) const;
   // Replaces or appends. Precondition: a map. Returns the stored value.
   Node& Set(std::string_view key, Node value);
 
@@ -119,6 +110,11 @@ struct MapEntry {
 // Equal kinds and values, map order included; places, comments and the written text are not
 // compared.
 bool operator==(const Node& a, const Node& b);
+
+// The entry of a key, or null as Find.
+const MapEntry* FindEntry(const Node& map, std::string_view key);
+// Follows a path of keys separated by `::`; the empty path is the node itself.
+const Node* FindPath(const Node& node, std::string_view path);
 
 // Levels of lists and maps: 0 for a scalar, 1 for a list of scalars.
 size_t HeightOf(const Node& node);

@@ -99,7 +99,7 @@ const Mark& Checker::MarkOf(std::string_view key) const {
   const Mark* mark = &context_.place();
   while (node != nullptr && !key.empty()) {
     const size_t end = key.find(kPathSeparator);
-    const MapEntry* entry = node->FindEntry(key.substr(0, end));
+    const MapEntry* entry = FindEntry(*node, key.substr(0, end));
     if (entry == nullptr) {
       break;
     }

@@ -85,11 +85,11 @@ TEST(YamlTest, PlainScalarsAreTypedAsGoYamlDoes) {
 
 TEST(YamlTest, ScalarKeepsItsTextAndPlace) {
   const Node root = Parsed("a:\n  b: 0123\n");
-  const Node* value = root.At("a::b");
+  const Node* value = FindPath(root, "a::b");
   ASSERT_NE(value, nullptr);
   EXPECT_EQ(value->text(), "0123");
   EXPECT_EQ(value->mark().ToString(), "f.yaml:2:6");
-  EXPECT_EQ(root.Find("a")->FindEntry("b")->key_mark.ToString(), "f.yaml:2:3");
+  EXPECT_EQ(FindEntry(*root.Find("a"), "b")->key_mark.ToString(), "f.yaml:2:3");
 }
 
 TEST(YamlTest, AnchorsAndAliasesCopyValues) {

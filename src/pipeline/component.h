@@ -24,15 +24,15 @@ struct Settings {
 };
 
 // Four phases, all on the control worker:
-//   1. construction: no I/O, cannot fail;
-//   2. Start: acquires what it needs and returns quickly; long work goes on in the background. A
-//   peer that is down
-//      never makes a start fail; a port that is taken does. Called at most once.
-//   3. running;
-//   4. Shutdown: stops taking work, lets what is inside go to the next component, then calls
-//   `done`, exactly once, on
-//      the control worker. Safe without Start and safe twice. After `done` the component may be
-//      destroyed.
+//
+//   1. construction   no I/O, cannot fail
+//   2. Start          acquires what it needs and returns quickly; long work goes on in the
+//                     background. A peer that is down never makes a start fail; a port that is
+//                     taken does. Called at most once.
+//   3. running
+//   4. Shutdown       stops taking work, lets what is inside go to the next component, then calls
+//                     `done`, exactly once, on the control worker. Safe without Start and safe
+//                     twice. After `done` the component may be destroyed.
 class Component {
  public:
   virtual ~Component() = default;

@@ -40,17 +40,21 @@ struct QueueStatus {
   Duration active_since{};       // time since the last change of `active`
   std::vector<LevelStatus> levels;
 
-  // The ledger: accepted = delivered + pending + dropped + filtered, in items.
-  uint64_t accepted_items = 0;
-  uint64_t delivered_items = 0;
-  uint64_t dropped_items = 0;
-  uint64_t filtered_items = 0;
-  uint64_t pending_items = 0;
-  uint64_t pending_requests = 0;
-  uint64_t pending_bytes = 0;
-  std::optional<WallTime> oldest;  // arrival of the oldest pending record
-  uint64_t memory_bytes = 0;
-  uint64_t disk_bytes = 0;
+  // Items: accepted = delivered + pending + dropped + filtered.
+  struct Ledger {
+    uint64_t accepted = 0;
+    uint64_t delivered = 0;
+    uint64_t dropped = 0;
+    uint64_t filtered = 0;
+  };
+  Ledger ledger;
+  struct Pending {
+    uint64_t items = 0;
+    uint64_t requests = 0;
+    uint64_t bytes = 0;
+    std::optional<WallTime> oldest;  // arrival of the oldest record
+  };
+  Pending pending;
   uint64_t possible_duplicates = 0;
   uint64_t handed_over_items = 0;
 };

@@ -124,8 +124,8 @@ void FailoverController::Act(const routing::RouterAction& action) {
               .error = result.status.message()});
       });
       return;
-    case routing::RouterAction::Kind::kTrial:
-      if (!units_.StartTrial(*action.level, action.trial)) {
+    case routing::RouterAction::Kind::kLiveProbe:
+      if (!units_.StartTrial(*action.level, action.live_probe)) {
         FeedLater({.kind = routing::RouterEvent::Kind::kNothingToTry,
                    .level = *action.level,
                    .error = {}});

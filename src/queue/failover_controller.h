@@ -28,8 +28,8 @@ class FailoverController {
    public:
     // Everything that the level has not settled waits for another one.
     virtual void TakeBack(size_t level) = 0;
-    // Sends one unit to the level, which is on trial. False: none can serve as one.
-    virtual bool StartTrial(size_t level, routing::TrialKind kind) = 0;
+    // Sends one unit to the level, as a probe with live data. False: none can serve as one.
+    virtual bool StartTrial(size_t level, routing::LiveProbeKind kind) = 0;
     virtual void OnLevelBack(size_t level) = 0;
     // It may have died, and with it what it had just confirmed.
     virtual void OnLevelLost(size_t level) = 0;
@@ -85,7 +85,7 @@ class FailoverController {
   TimePoint activated_{};
   // Set by a failback: it is complete when nothing older than this is pending.
   std::optional<journal::Position> failback_until_;
-  std::vector<routing::Router::Remembered> saved_;
+  std::vector<routing::LevelMemory> saved_;
   bool ended_ = false;
   Timer tick_;
   Lifetime configuration_;  // of callbacks that belong to the present one

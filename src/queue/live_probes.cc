@@ -2,12 +2,12 @@
 
 namespace gapless::queue {
 
-bool LiveProbes::Start(size_t level, routing::TrialKind kind) {
+bool LiveProbes::Start(size_t level, routing::LiveProbeKind kind) {
   if (Unit* unit = Candidate(level, kind)) {
     Send(*unit, level);
     return true;
   }
-  if (kind == routing::TrialKind::kAny) {
+  if (kind == routing::LiveProbeKind::kAny) {
     wanted_ = level;
     backfills_.Wake(level);
   }
@@ -30,19 +30,19 @@ void LiveProbes::Dispatch() {
   }
   if (Unit* unit = source_.Take(level, /*flush=*/true)) {
     wanted_.reset();
-    failover_.Feed({.kind = routing::RouterEvent::Kind::kTrialBegan, .level = level, .error = {}});
+    failover_.Feed({.kind = routing::RouterEvent::Kind::kUnitCame, .level = level, .error = {}});
     Send(*unit, level);
   }
 }
 
 bool LiveProbes::IsWanted(size_t level) const {
-  return wanted_ == level && failover_.router().state(level) == routing::LevelState::kTrial;
+  return wanted_ == level && failover_.router().state(level) == routing::LevelState::kLiveProbing;
 }
 
 void LiveProbes::OnOldAttempt(size_t level, const sending::AttemptResult& result) {
   if (IsWanted(level)) {
     wanted_.reset();
-    failover_.FeedLater({.kind = routing::RouterEvent::Kind::kTrial,
+    failover_.FeedLater({.kind = routing::RouterEvent::Kind::kLiveProbe,
                          .level = level,
                          .outcome = result.outcome,
                          .error = result.status.message()});
@@ -58,8 +58,8 @@ Unit* LiveProbes::Waiting(size_t level, const std::function<bool(const UnitTrack
   });
 }
 
-Unit* LiveProbes::Candidate(size_t level, routing::TrialKind kind) {
-  if (kind == routing::TrialKind::kOldest) {
+Unit* LiveProbes::Candidate(size_t level, routing::LiveProbeKind kind) {
+  if (kind == routing::LiveProbeKind::kOldest) {
     return Waiting(level, [](const UnitTrack&) { return true; });
   }
   Unit* unit = Waiting(level, [](const UnitTrack& track) {
@@ -69,7 +69,7 @@ Unit* LiveProbes::Candidate(size_t level, routing::TrialKind kind) {
     source_.Refresh();
     unit = source_.Take(level, /*flush=*/true);
   }
-  if (unit == nullptr && kind == routing::TrialKind::kAny) {
+  if (unit == nullptr && kind == routing::LiveProbeKind::kAny) {
     unit = Waiting(level, [](const UnitTrack& track) { return !track.rejected; });
   }
   return unit;

@@ -24,9 +24,9 @@ class LiveProbes {
         backfills_(backfills),
         failover_(failover) {}
 
-  // Sends one unit to the level. False: none can serve; with TrialKind::kAny the next one that
+  // Sends one unit to the level. False: none can serve; with LiveProbeKind::kAny the next one that
   // comes shall, live or owed.
-  bool Start(size_t level, routing::TrialKind kind);
+  bool Start(size_t level, routing::LiveProbeKind kind);
   // Sends the unit that was waited for, if it has come.
   void Dispatch();
   // The level waits for a unit to come.
@@ -37,7 +37,7 @@ class LiveProbes {
   void Reset() { wanted_.reset(); }
 
  private:
-  Unit* Candidate(size_t level, routing::TrialKind kind);
+  Unit* Candidate(size_t level, routing::LiveProbeKind kind);
   Unit* Waiting(size_t level, const std::function<bool(const UnitTrack&)>& wanted);
   void Send(Unit& unit, size_t level);
 

@@ -30,7 +30,7 @@ TEST(QueueOffTest, ATrialWhoseShareRanOutGoesOnAtAnotherLevel) {
   for (int i = 0; i < 100; ++i) {
     bench.Put(1, seconds(4));
     bench.Run(milliseconds(200));
-    tried = tried || bench.queue->status().levels[0].state == routing::LevelState::kTrial;
+    tried = tried || bench.queue->status().levels[0].state == routing::LevelState::kLiveProbing;
   }
   EXPECT_TRUE(tried);
   bench.Run(seconds(10));

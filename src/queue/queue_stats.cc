@@ -54,7 +54,7 @@ double StateValue(routing::LevelState state, routing::Override word) {
       return 0;
     case routing::LevelState::kProbing:
       return 1;
-    case routing::LevelState::kTrial:
+    case routing::LevelState::kLiveProbing:
       return 2;
     case routing::LevelState::kHealthy:
       return 3;
@@ -67,34 +67,39 @@ double StateValue(routing::LevelState state, routing::Override word) {
 QueueStats::QueueStats(telemetry::Registry& registry, Identity identity)
     : registry_(registry),
       identity_(std::move(identity)),
-      published_(identity_.published),
-      published_no_room_(identity_.published_given_up) {
+      published_{.ledger = identity_.published, .given_up_for_room = identity_.published_given_up} {
   const std::string signal(otlp::Names(identity_.signal).name);
   const telemetry::Labels queue = {{"exporter", identity_.name}, {"data_type", signal}};
-  enqueue_size_ = registry_.GetHistogram(Metric("otelcol_exporter_enqueue_size"),
-                                         {{"exporter", identity_.name}});
-  enqueue_bytes_ = registry_.GetHistogram(Metric("otelcol_exporter_enqueue_size_bytes"),
-                                          {{"exporter", identity_.name}});
-  queue_size_ = registry_.GetGauge(Metric("otelcol_exporter_queue_size"), queue);
-  queue_capacity_ = registry_.GetGauge(Metric("otelcol_exporter_queue_capacity"), queue);
+  queue_.enqueued_items = registry_.GetHistogram(Metric("otelcol_exporter_enqueue_size"),
+                                                 {{"exporter", identity_.name}});
+  queue_.enqueued_bytes = registry_.GetHistogram(Metric("otelcol_exporter_enqueue_size_bytes"),
+                                                 {{"exporter", identity_.name}});
+  queue_.size = registry_.GetGauge(Metric("otelcol_exporter_queue_size"), queue);
+  queue_.capacity = registry_.GetGauge(Metric("otelcol_exporter_queue_capacity"), queue);
   const telemetry::Labels journal = {{"journal", identity_.name}, {"signal", signal}};
-  pending_items_ = registry_.GetGauge(Metric("gapless_journal_pending_items"), journal);
-  pending_bytes_ = registry_.GetGauge(Metric("gapless_journal_pending_bytes"), journal);
-  pending_requests_ = registry_.GetGauge(Metric("gapless_journal_pending_requests"), journal);
-  retained_items_ = registry_.GetGauge(Metric("gapless_journal_retained_items"), journal);
-  retained_bytes_ = registry_.GetGauge(Metric("gapless_journal_retained_bytes"), journal);
+  journal_.pending_items = registry_.GetGauge(Metric("gapless_journal_pending_items"), journal);
+  journal_.pending_bytes = registry_.GetGauge(Metric("gapless_journal_pending_bytes"), journal);
+  journal_.pending_requests =
+      registry_.GetGauge(Metric("gapless_journal_pending_requests"), journal);
+  journal_.retained_items = registry_.GetGauge(Metric("gapless_journal_retained_items"), journal);
+  journal_.retained_bytes = registry_.GetGauge(Metric("gapless_journal_retained_bytes"), journal);
   if (!identity_.is_failover) {
     return;
   }
   const telemetry::Labels base = Base();
-  active_ = registry_.GetGauge(Metric("otelcol_connector_failover_active_level"), base);
-  since_ = registry_.GetGauge(Metric("otelcol_connector_failover_level_since_seconds"), base);
-  backlog_items_ = registry_.GetGauge(Metric("otelcol_connector_failover_backlog_items"), base);
-  backlog_bytes_ = registry_.GetGauge(Metric("otelcol_connector_failover_backlog_bytes"), base);
-  oldest_age_ =
+  failover_.active = registry_.GetGauge(Metric("otelcol_connector_failover_active_level"), base);
+  failover_.since =
+      registry_.GetGauge(Metric("otelcol_connector_failover_level_since_seconds"), base);
+  failover_.backlog_items =
+      registry_.GetGauge(Metric("otelcol_connector_failover_backlog_items"), base);
+  failover_.backlog_bytes =
+      registry_.GetGauge(Metric("otelcol_connector_failover_backlog_bytes"), base);
+  failover_.oldest_age =
       registry_.GetGauge(Metric("otelcol_connector_failover_backlog_oldest_age_seconds"), base);
-  drain_eta_ = registry_.GetGauge(Metric("otelcol_connector_failover_drain_eta_seconds"), base);
-  owed_items_ = registry_.GetGauge(Metric("otelcol_connector_failover_backfill_owed_items"), base);
+  failover_.drain_eta =
+      registry_.GetGauge(Metric("otelcol_connector_failover_drain_eta_seconds"), base);
+  failover_.owed_items =
+      registry_.GetGauge(Metric("otelcol_connector_failover_backfill_owed_items"), base);
 }
 
 telemetry::Labels QueueStats::Base() const {
@@ -109,7 +114,7 @@ std::string QueueStats::NameOf(std::optional<size_t> level) const {
 void QueueStats::SetLevels(const std::vector<Level>& levels) {
   levels_ = levels;
   sent_.clear();
-  states_.clear();
+  failover_.states.clear();
   for (size_t i = 0; i < levels_.size(); ++i) {
     std::vector<telemetry::Counter> counters;
     for (const telemetry::Labels& exporter : levels_[i].exporters) {
@@ -120,7 +125,7 @@ void QueueStats::SetLevels(const std::vector<Level>& levels) {
       telemetry::Labels labels = Base();
       labels.emplace_back("level", fmt::to_string(i));
       labels.emplace_back("pipeline", levels_[i].name);
-      states_.push_back(
+      failover_.states.push_back(
           registry_.GetGauge(Metric("otelcol_connector_failover_level_state"), labels));
     }
   }
@@ -145,8 +150,8 @@ void QueueStats::RejectedBy(size_t level, uint64_t items, const Status& error) {
 }
 
 void QueueStats::Enqueued(uint64_t items, uint64_t bytes) {
-  enqueue_size_.Observe(static_cast<double>(items));
-  enqueue_bytes_.Observe(static_cast<double>(bytes));
+  queue_.enqueued_items.Observe(static_cast<double>(items));
+  queue_.enqueued_bytes.Observe(static_cast<double>(bytes));
 }
 
 void QueueStats::EnqueueFailed(uint64_t items) {
@@ -179,12 +184,12 @@ void QueueStats::Switched(std::optional<size_t> from, std::optional<size_t> to,
   if (from && (!to || *to > *from)) {
     registry_.GetCounter(Metric("otelcol_connector_failover_count"), Base()).Add();
   }
-  active_.Set(to ? static_cast<double>(*to) : -1);
+  failover_.active.Set(to ? static_cast<double>(*to) : -1);
 }
 
 void QueueStats::Transition(size_t level, routing::LevelState state) {
   if (identity_.is_failover) {
-    states_[level].Set(StateValue(state, routing::Override::kAuto));
+    failover_.states[level].Set(StateValue(state, routing::Override::kAuto));
   }
 }
 
@@ -267,13 +272,13 @@ void QueueStats::Merged(const std::string& processor, const Backlog::Taken& take
 }
 
 void QueueStats::Publish(const QueueStatus& status, const Admission& admission, WallTime now) {
-  queue_size_.Set(admission.size());
-  queue_capacity_.Set(admission.capacity());
-  pending_items_.Set(static_cast<double>(status.ledger.pending.items));
-  pending_bytes_.Set(static_cast<double>(status.ledger.pending.bytes));
-  pending_requests_.Set(static_cast<double>(status.ledger.pending.requests));
-  retained_items_.Set(static_cast<double>(status.journal.retained.items));
-  retained_bytes_.Set(static_cast<double>(status.journal.retained.bytes));
+  queue_.size.Set(admission.size());
+  queue_.capacity.Set(admission.capacity());
+  journal_.pending_items.Set(static_cast<double>(status.ledger.pending.items));
+  journal_.pending_bytes.Set(static_cast<double>(status.ledger.pending.bytes));
+  journal_.pending_requests.Set(static_cast<double>(status.ledger.pending.requests));
+  journal_.retained_items.Set(static_cast<double>(status.journal.retained.items));
+  journal_.retained_bytes.Set(static_cast<double>(status.journal.retained.bytes));
   if (identity_.is_failover) {
     PublishFailover(status, now);
   }
@@ -281,30 +286,30 @@ void QueueStats::Publish(const QueueStatus& status, const Admission& admission, 
 }
 
 void QueueStats::PublishFailover(const QueueStatus& status, WallTime now) {
-  active_.Set(status.active ? static_cast<double>(*status.active) : -1);
-  since_.Set(Seconds(status.active_since));
+  failover_.active.Set(status.active ? static_cast<double>(*status.active) : -1);
+  failover_.since.Set(Seconds(status.active_since));
   for (size_t i = 0; i < status.levels.size(); ++i) {
-    states_[i].Set(StateValue(status.levels[i].state, status.levels[i].word));
+    failover_.states[i].Set(StateValue(status.levels[i].state, status.levels[i].word));
   }
-  backlog_items_.Set(static_cast<double>(status.ledger.pending.items));
-  backlog_bytes_.Set(static_cast<double>(status.ledger.pending.bytes));
-  oldest_age_.Set(status.journal.oldest ? Seconds(now - *status.journal.oldest) : 0);
-  const double elapsed = Seconds(now - last_publish_);
+  failover_.backlog_items.Set(static_cast<double>(status.ledger.pending.items));
+  failover_.backlog_bytes.Set(static_cast<double>(status.ledger.pending.bytes));
+  failover_.oldest_age.Set(status.journal.oldest ? Seconds(now - *status.journal.oldest) : 0);
+  const double elapsed = Seconds(now - published_.at);
   const double gained = static_cast<double>(status.ledger.pending.items) -
-                        static_cast<double>(published_.pending.items);
+                        static_cast<double>(published_.ledger.pending.items);
   if (status.ledger.pending.items == 0) {
-    drain_eta_.Set(0);
+    failover_.drain_eta.Set(0);
   } else if (gained >= 0) {
-    drain_eta_.Set(std::numeric_limits<double>::infinity());
+    failover_.drain_eta.Set(std::numeric_limits<double>::infinity());
   } else {
-    drain_eta_.Set(static_cast<double>(status.ledger.pending.items) / (-gained / elapsed));
+    failover_.drain_eta.Set(static_cast<double>(status.ledger.pending.items) / (-gained / elapsed));
   }
-  last_publish_ = now;
-  owed_items_.Set(static_cast<double>(status.journal.owed.items));
+  published_.at = now;
+  failover_.owed_items.Set(static_cast<double>(status.journal.owed.items));
   if (const uint64_t given_up = status.journal.debts_given_up.items;
-      given_up > published_no_room_) {
-    BackfillGivenUp("no_room", given_up - published_no_room_);
-    published_no_room_ = given_up;
+      given_up > published_.given_up_for_room) {
+    BackfillGivenUp("no_room", given_up - published_.given_up_for_room);
+    published_.given_up_for_room = given_up;
   }
 }
 
@@ -318,22 +323,25 @@ void QueueStats::PublishLedger(const journal::Ledger& ledger) {
     registry_.GetCounter(requests, of).Add(now.requests - before.requests);
   };
   add(Metric("gapless_journal_accepted_items"), Metric("gapless_journal_accepted_bytes"),
-      Metric("gapless_journal_accepted_requests"), labels, ledger.accepted, published_.accepted);
+      Metric("gapless_journal_accepted_requests"), labels, ledger.accepted,
+      published_.ledger.accepted);
   add(Metric("gapless_journal_delivered_items"), Metric("gapless_journal_delivered_bytes"),
-      Metric("gapless_journal_delivered_requests"), labels, ledger.delivered, published_.delivered);
+      Metric("gapless_journal_delivered_requests"), labels, ledger.delivered,
+      published_.ledger.delivered);
   add(Metric("gapless_journal_filtered_items"), Metric("gapless_journal_filtered_bytes"),
-      Metric("gapless_journal_filtered_requests"), labels, ledger.filtered, published_.filtered);
+      Metric("gapless_journal_filtered_requests"), labels, ledger.filtered,
+      published_.ledger.filtered);
   for (size_t i = 0; i < journal::kDropReasons; ++i) {
-    if (ledger.dropped[i] == published_.dropped[i]) {
+    if (ledger.dropped[i] == published_.ledger.dropped[i]) {
       continue;
     }
     telemetry::Labels reason = labels;
     reason.emplace_back("reason", ToString(static_cast<journal::DropReason>(i)));
     add(Metric("gapless_journal_dropped_items"), Metric("gapless_journal_dropped_bytes"),
         Metric("gapless_journal_dropped_requests"), reason, ledger.dropped[i],
-        published_.dropped[i]);
+        published_.ledger.dropped[i]);
   }
-  published_ = ledger;
+  published_.ledger = ledger;
 }
 
 }  // namespace gapless::queue

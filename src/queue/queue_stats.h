@@ -82,26 +82,38 @@ class QueueStats {
     std::set<MetadataGroups::Key> combinations;  // hashes of metadata, kCombinationsMax at most
   };
   Merging merging_;
-  std::vector<telemetry::Gauge> states_;
-  telemetry::Histogram enqueue_size_;
-  telemetry::Histogram enqueue_bytes_;
-  telemetry::Gauge queue_size_;
-  telemetry::Gauge queue_capacity_;
-  telemetry::Gauge active_;
-  telemetry::Gauge since_;
-  telemetry::Gauge backlog_items_;
-  telemetry::Gauge backlog_bytes_;
-  telemetry::Gauge oldest_age_;
-  telemetry::Gauge drain_eta_;
-  telemetry::Gauge owed_items_;
-  telemetry::Gauge pending_items_;
-  telemetry::Gauge pending_bytes_;
-  telemetry::Gauge pending_requests_;
-  telemetry::Gauge retained_items_;
-  telemetry::Gauge retained_bytes_;
-  journal::Ledger published_;
-  uint64_t published_no_room_;
-  WallTime last_publish_{};
+  struct QueueMetrics {
+    telemetry::Gauge size;
+    telemetry::Gauge capacity;
+    telemetry::Histogram enqueued_items;
+    telemetry::Histogram enqueued_bytes;
+  };
+  QueueMetrics queue_;
+  struct JournalMetrics {
+    telemetry::Gauge pending_items;
+    telemetry::Gauge pending_bytes;
+    telemetry::Gauge pending_requests;
+    telemetry::Gauge retained_items;
+    telemetry::Gauge retained_bytes;
+  };
+  JournalMetrics journal_;
+  struct FailoverMetrics {
+    std::vector<telemetry::Gauge> states;  // by level
+    telemetry::Gauge active;
+    telemetry::Gauge since;
+    telemetry::Gauge backlog_items;
+    telemetry::Gauge backlog_bytes;
+    telemetry::Gauge oldest_age;
+    telemetry::Gauge drain_eta;
+    telemetry::Gauge owed_items;
+  };
+  FailoverMetrics failover_;
+  struct Published {
+    journal::Ledger ledger;
+    uint64_t given_up_for_room = 0;  // debts, in items
+    WallTime at{};
+  };
+  Published published_;
 };
 
 }  // namespace gapless::queue

@@ -295,8 +295,10 @@ journal::Amount SendingQueue::LoseWhatIsLeft() {
 
 void SendingQueue::SetOverride(size_t level, routing::Override word) {
   const Turns::Turn turn(dispatcher_.turns());
-  dispatcher_.failover().Feed(
-      {.kind = routing::RouterEvent::Kind::kOperator, .level = level, .word = word, .error = {}});
+  dispatcher_.failover().Feed({.kind = routing::RouterEvent::Kind::kOperator,
+                               .level = level,
+                               .operator_override = word,
+                               .error = {}});
 }
 
 void SendingQueue::Probe(size_t level, sending::AttemptCallback done) {

@@ -105,7 +105,7 @@ sending::SendRequest UnitCarrier::HowToSend(const Unit& unit) const {
 
 void UnitCarrier::AbandonTrial(Unit& unit) {
   if (std::exchange(unit.trial, false)) {
-    parts_.failover.FeedLater({.kind = routing::RouterEvent::Kind::kTrial,
+    parts_.failover.FeedLater({.kind = routing::RouterEvent::Kind::kLiveProbe,
                                .level = *unit.level,
                                .outcome = sending::OutcomeClass::kRejected,
                                .error = {}});

@@ -160,7 +160,7 @@ void UnitOutcomes::OnDelivered(LevelSender& level, Unit& unit, const LevelSender
   parts_.settler.CountDuplicates(unit.items * (unit.copies + (result.resent ? 1 : 0)));
   parts_.settler.Delivered(unit, taken.filtered, taken.refused, level.index());
   if (trial) {
-    parts_.failover.Feed({.kind = routing::RouterEvent::Kind::kTrial,
+    parts_.failover.Feed({.kind = routing::RouterEvent::Kind::kLiveProbe,
                           .level = level.index(),
                           .outcome = result.outcome,
                           .error = result.status.message()});
@@ -192,7 +192,7 @@ void UnitOutcomes::OnTrialFailed(Unit& unit, sending::DeliveryEnd end,
     unit.tracks[level].failed_trial = true;
     Apply(unit, {.step = Step::kWait});
   }
-  parts_.failover.Feed({.kind = routing::RouterEvent::Kind::kTrial,
+  parts_.failover.Feed({.kind = routing::RouterEvent::Kind::kLiveProbe,
                         .level = level,
                         .outcome = end == sending::DeliveryEnd::kRejected
                                        ? sending::OutcomeClass::kRejected

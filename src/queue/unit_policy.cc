@@ -54,8 +54,9 @@ UnitDecision UnitPolicy::OnRejected(const Unit& unit, const sending::AttemptResu
 // left. A level that has refused everything may take a part: probes with live data find out.
 bool UnitPolicy::MayCutRecord(const Unit& unit) const {
   const size_t level = *unit.level;
-  const bool asked = router_.proved(level) || (router_.down_by_refusal(level) &&
-                                               router_.state(level) == routing::LevelState::kTrial);
+  const bool asked =
+      router_.proved(level) ||
+      (router_.down_by_refusal(level) && router_.state(level) == routing::LevelState::kLiveProbing);
   return unit.parts.size() == 1 && unit.items > 1 && !rules_.client_waits && asked;
 }
 

@@ -27,9 +27,11 @@ class UnitPolicyTest : public ::testing::Test {
     Feed(kSecondary, secondary);
   }
   void Feed(size_t level, routing::Override word) {
-    router_.Step(
-        {.kind = routing::RouterEvent::Kind::kOperator, .level = level, .word = word, .error = {}},
-        now_);
+    router_.Step({.kind = routing::RouterEvent::Kind::kOperator,
+                  .level = level,
+                  .operator_override = word,
+                  .error = {}},
+                 now_);
   }
   void Down(size_t level) {
     for (int i = 0; i < 3; ++i) {

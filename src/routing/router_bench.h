@@ -1,5 +1,4 @@
-// RouterBench: a router on a clock of its own, with a world that answers its probes and trials. For
-// tests.
+// RouterBench: a router on a clock of its own, with a world that answers its probes. For tests.
 #pragma once
 
 #include "base/rng.h"
@@ -53,20 +52,26 @@ class RouterBench {
     pending_probes_.erase(level);
     Feed({.kind = RouterEvent::Kind::kProbe, .level = level, .outcome = outcome, .error = "probe"});
   }
-  void Trial(size_t level, sending::OutcomeClass outcome) {
-    pending_trials_.erase(level);
-    Feed({.kind = RouterEvent::Kind::kTrial, .level = level, .outcome = outcome, .error = "trial"});
+  void LiveProbe(size_t level, sending::OutcomeClass outcome) {
+    pending_live_probes_.erase(level);
+    Feed({.kind = RouterEvent::Kind::kLiveProbe,
+          .level = level,
+          .outcome = outcome,
+          .error = "trial"});
   }
   void Word(size_t level, Override word) {
     if (word != Override::kAuto || router.override_word(level) != Override::kAuto) {
       fell_.erase(level);  // the operator may do what he likes
     }
-    Feed({.kind = RouterEvent::Kind::kOperator, .level = level, .word = word, .error = {}});
+    Feed({.kind = RouterEvent::Kind::kOperator,
+          .level = level,
+          .operator_override = word,
+          .error = {}});
   }
   void Reconfigure(RouterConfig config) {
     pending_probes_.clear();
-    pending_trials_.clear();
-    waiting_trials_.clear();
+    pending_live_probes_.clear();
+    waiting_live_probes_.clear();
     fell_.clear();
     // Level numbers mean something else now.
     auto actions = router.Reconfigure(std::move(config), now);
@@ -76,7 +81,7 @@ class RouterBench {
     Take(std::move(actions));
   }
 
-  // Lets time pass; answers probes and trials at once as the settings say.
+  // Lets time pass; answers probes, with and without live data, at once as the settings say.
   void Advance(Duration duration, bool answer = true) {
     const TimePoint end = now + duration;
     while (true) {
@@ -93,25 +98,26 @@ class RouterBench {
     now = end;
   }
   void FinishPending() {
-    if (answer_trials && *answer_trials != sending::OutcomeClass::kRejected) {
-      pending_trials_.merge(waiting_trials_);
+    if (answer_live_probes && *answer_live_probes != sending::OutcomeClass::kRejected) {
+      pending_live_probes_.merge(waiting_live_probes_);
     }
-    while (!pending_probes_.empty() || (answer_trials && !pending_trials_.empty())) {
+    while (!pending_probes_.empty() || (answer_live_probes && !pending_live_probes_.empty())) {
       if (!pending_probes_.empty()) {
         const size_t level = *pending_probes_.begin();
         const auto it = answer_by_level.find(level);
         Probe(level, it == answer_by_level.end() ? answer_probes : it->second);
       } else {
         // A peer that rejects everything runs out of batches.
-        const size_t level = *pending_trials_.begin();
-        if (*answer_trials == sending::OutcomeClass::kRejected) {
-          pending_trials_.erase(level);
+        const size_t level = *pending_live_probes_.begin();
+        if (*answer_live_probes == sending::OutcomeClass::kRejected) {
+          pending_live_probes_.erase(level);
           Feed({.kind = RouterEvent::Kind::kNothingToTry, .level = level, .error = {}});
-          if (router.state(level) == LevelState::kTrial && !pending_trials_.contains(level)) {
-            waiting_trials_.insert(level);  // the next unit that comes
+          if (router.state(level) == LevelState::kLiveProbing &&
+              !pending_live_probes_.contains(level)) {
+            waiting_live_probes_.insert(level);  // the next unit that comes
           }
         } else {
-          Trial(level, *answer_trials);
+          LiveProbe(level, *answer_live_probes);
         }
       }
     }
@@ -142,7 +148,7 @@ class RouterBench {
   std::map<size_t, std::vector<TimePoint>> probes;
   sending::OutcomeClass answer_probes = sending::OutcomeClass::kTransport;
   std::map<size_t, sending::OutcomeClass> answer_by_level;
-  std::optional<sending::OutcomeClass> answer_trials;  // none: trials wait for Trial()
+  std::optional<sending::OutcomeClass> answer_live_probes;  // none: trials wait for LiveProbe()
   bool work_waits = false;
   bool flapped = false;
 
@@ -161,8 +167,8 @@ class RouterBench {
         probes[*action.level].push_back(now);
         pending_probes_.insert(*action.level);
         break;
-      case RouterAction::Kind::kTrial:
-        pending_trials_.insert(*action.level);
+      case RouterAction::Kind::kLiveProbe:
+        pending_live_probes_.insert(*action.level);
         if (!active) {
           fell_.erase(*action.level);  // `hold` does not count while nothing is usable
         }
@@ -177,8 +183,8 @@ class RouterBench {
 
   void NoteTransition(const RouterAction& action) {
     const size_t level = *action.level;
-    if (action.before == LevelState::kTrial) {
-      pending_trials_.erase(level);
+    if (action.before == LevelState::kLiveProbing) {
+      pending_live_probes_.erase(level);
     }
     if (action.before == LevelState::kHealthy) {
       fell_[level] = now + action.hold;
@@ -188,8 +194,8 @@ class RouterBench {
   }
 
   std::set<size_t> pending_probes_;
-  std::set<size_t> pending_trials_;
-  std::set<size_t> waiting_trials_;  // for the next unit that comes
+  std::set<size_t> pending_live_probes_;
+  std::set<size_t> waiting_live_probes_;  // for the next unit that comes
   std::map<size_t, TimePoint> fell_;
 };
 

@@ -75,7 +75,7 @@ TEST(RouterConditionTest, ALevelThatFellReturnsBySuccessAloneWhateverItsProbesSa
   bench.Advance(minutes(5));  // its probes fail with other words
   EXPECT_EQ(bench.router.active(), 1U);
   bench.answer_probes = kOk;
-  bench.answer_trials = kOk;
+  bench.answer_live_probes = kOk;
   bench.Advance(minutes(2));
   EXPECT_EQ(bench.router.active(), 0U);
 }

@@ -30,7 +30,7 @@ TEST(RouterHealthTest, ALevelWhosePageFailsIsLeftAtOnceAndNotProbed) {
 TEST(RouterHealthTest, AGoodPageBringsItBackThroughProbesAndATrialWithoutHold) {
   RouterBench bench;
   bench.answer_probes = kOk;
-  bench.answer_trials = kOk;
+  bench.answer_live_probes = kOk;
   Say(bench, 0, false);
   Say(bench, 0, true);
   bench.Advance(seconds(1));
@@ -53,7 +53,7 @@ TEST(RouterHealthTest, TheLastUsableLevelStaysWhateverItsPageSays) {
   Say(bench, 0, false);
   EXPECT_EQ(bench.active, 0U);
   bench.answer_probes = kOk;
-  bench.answer_trials = kOk;
+  bench.answer_live_probes = kOk;
   bench.Advance(minutes(1));
   EXPECT_EQ(bench.active, 1U) << "now there is a better one";
 }
@@ -76,7 +76,7 @@ TEST(RouterHealthTest, TwoUnwellLevelsLeaveOneInUse) {
   EXPECT_EQ(bench.active, 1U);
   Say(bench, 0, true);
   bench.answer_probes = kOk;
-  bench.answer_trials = kOk;
+  bench.answer_live_probes = kOk;
   bench.Advance(seconds(2));
   EXPECT_EQ(bench.active, 0U);
   EXPECT_EQ(bench.router.state(1), LevelState::kDown);

@@ -94,18 +94,35 @@ TEST(RouterRefusalTest, ADeniedLevelIsAskedWithDataTheOldestFirst) {
   bench.answer_probes = kOk;
   bench.log.clear();
   bench.Advance(seconds(1));
-  ASSERT_EQ(bench.router.state(0), LevelState::kTrial) << "a good probe is not enough";
-  EXPECT_EQ(bench.Find(Kind::kTrial)->trial, TrialKind::kOldest);
+  ASSERT_EQ(bench.router.state(0), LevelState::kLiveProbing) << "a good probe is not enough";
+  EXPECT_EQ(bench.Find(Kind::kLiveProbe)->live_probe, LiveProbeKind::kOldest);
   bench.log.clear();
-  bench.Trial(0, kRejected);
-  ASSERT_NE(bench.Find(Kind::kTrial), nullptr);
-  EXPECT_EQ(bench.Find(Kind::kTrial)->trial, TrialKind::kOther);
-  bench.Trial(0, kRejected);
+  bench.LiveProbe(0, kRejected);
+  ASSERT_NE(bench.Find(Kind::kLiveProbe), nullptr);
+  EXPECT_EQ(bench.Find(Kind::kLiveProbe)->live_probe, LiveProbeKind::kOther);
+  bench.LiveProbe(0, kRejected);
   EXPECT_EQ(bench.router.state(0), LevelState::kDown);
   bench.Advance(seconds(1));
-  bench.Trial(0, kOk);
+  bench.LiveProbe(0, kOk);
   EXPECT_EQ(bench.router.active(), 0U);
   EXPECT_TRUE(bench.router.proved(0));
+}
+
+TEST(RouterRefusalTest, AUnitThatWasWaitedForInVainSaysNothingAboutTheNextOutage) {
+  RouterBench bench(RouterBench::Config({1}));
+  bench.answer_probes = kOk;
+  for (uint64_t record = 1; record <= 3; ++record) {
+    Refuse(bench, record);
+  }
+  bench.answer_live_probes = kRejected;  // and no other unit is there
+  bench.Advance(seconds(3));
+  ASSERT_EQ(bench.router.state(0), LevelState::kHealthy) << "no unit came: good probes must do";
+  bench.answer_live_probes.reset();
+  for (uint64_t record = 4; record <= 6; ++record) {
+    Refuse(bench, record);
+  }
+  bench.Advance(seconds(1));
+  EXPECT_EQ(bench.router.state(0), LevelState::kLiveProbing) << "now there are units that can tell";
 }
 
 TEST(RouterRefusalTest, AReloadForgetsWhatALevelHasTaken) {

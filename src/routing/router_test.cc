@@ -238,7 +238,7 @@ TEST(RouterTest, AThrottledProbeIsBadOnlyForALevelThatThrottlingTookDown) {
   refused.DialDown(0);
   refused.answer_probes = kThrottled;
   refused.Advance(seconds(31));
-  EXPECT_EQ(refused.router.state(0), LevelState::kTrial);
+  EXPECT_EQ(refused.router.state(0), LevelState::kLiveProbing);
 }
 
 // --- returning ---
@@ -254,10 +254,10 @@ TEST(RouterTest, ADownLevelReturnsAfterGoodProbesAndAGoodTrial) {
   EXPECT_EQ(bench.router.state(0), LevelState::kProbing);
   bench.Advance(milliseconds(200));
   ASSERT_EQ(bench.probes[0].size(), 2U);
-  ASSERT_EQ(bench.router.state(0), LevelState::kTrial);
-  ASSERT_NE(bench.Find(Kind::kTrial), nullptr);
+  ASSERT_EQ(bench.router.state(0), LevelState::kLiveProbing);
+  ASSERT_NE(bench.Find(Kind::kLiveProbe), nullptr);
   EXPECT_EQ(bench.router.active(), 1U) << "no data but the trial";
-  bench.Trial(0, kOk);
+  bench.LiveProbe(0, kOk);
   EXPECT_EQ(bench.router.state(0), LevelState::kHealthy);
   EXPECT_EQ(bench.router.active(), 0U);
   EXPECT_EQ(bench.log.back().reason, "trial");
@@ -278,7 +278,7 @@ TEST(RouterTest, ABadTrialSendsItBackForARound) {
   bench.answer_probes = kOk;
   bench.Advance(seconds(31));
   bench.log.clear();
-  bench.Trial(0, kTransport);
+  bench.LiveProbe(0, kTransport);
   EXPECT_EQ(bench.router.state(0), LevelState::kDown);
   ASSERT_NE(bench.Find(Kind::kHandOver), nullptr);
   bench.probes[0].clear();
@@ -295,10 +295,10 @@ TEST(RouterTest, ARejectedTrialAsksForAnotherBatch) {
   bench.Advance(seconds(31));
   for (int i = 0; i < 5; ++i) {
     bench.log.clear();
-    bench.Trial(0, kRejected);
-    ASSERT_EQ(bench.Kinds(), std::vector<Kind>{Kind::kTrial});
+    bench.LiveProbe(0, kRejected);
+    ASSERT_EQ(bench.Kinds(), std::vector<Kind>{Kind::kLiveProbe});
   }
-  bench.Trial(0, kOk);
+  bench.LiveProbe(0, kOk);
   EXPECT_EQ(bench.router.active(), 0U);
 }
 
@@ -323,12 +323,13 @@ TEST(RouterTest, WhereThePeerFailsEmptyExportsEveryTenthRoundTriesABatch) {
   bench.answer_probes = kFaulty;
   bench.Advance(seconds(30) * 10);
   EXPECT_EQ(bench.probes[0].size(), 10U);
-  ASSERT_EQ(bench.router.state(0), LevelState::kTrial);
-  EXPECT_EQ(bench.Find(Kind::kTrial)->trial, TrialKind::kAny);
+  ASSERT_EQ(bench.router.state(0), LevelState::kLiveProbing);
+  EXPECT_EQ(bench.Find(Kind::kLiveProbe)->live_probe, LiveProbeKind::kAny);
   bench.Feed({.kind = RouterEvent::Kind::kNothingToTry, .level = 0, .error = {}});
   bench.Advance(seconds(30));
-  ASSERT_EQ(bench.router.state(0), LevelState::kTrial) << "the next batch that comes is the trial";
-  bench.Trial(0, kOk);
+  ASSERT_EQ(bench.router.state(0), LevelState::kLiveProbing)
+      << "the next batch that comes is the trial";
+  bench.LiveProbe(0, kOk);
   EXPECT_EQ(bench.router.active(), 0U);
 }
 
@@ -418,7 +419,7 @@ TEST(RouterTest, HoldKeepsAFlappingLevelDownAndDoublesUpToFiveMinutes) {
   config.retry_interval = seconds(1);
   RouterBench bench(config);
   bench.answer_probes = kOk;
-  bench.answer_trials = kOk;
+  bench.answer_live_probes = kOk;
   const int expected[] = {5, 10, 20, 40, 80, 160, 300, 300};
   for (const int hold : expected) {
     bench.DialDown(0);
@@ -435,7 +436,7 @@ TEST(RouterTest, HoldHalvesForEveryFiveMinutesUp) {
   config.retry_interval = seconds(1);
   RouterBench bench(config);
   bench.answer_probes = kOk;
-  bench.answer_trials = kOk;
+  bench.answer_live_probes = kOk;
   for (int i = 0; i < 4; ++i) {
     bench.DialDown(0);
     bench.Advance(minutes(1));
@@ -511,9 +512,9 @@ TEST(RouterTest, ADrainedLevelIsNotTriedThoughItsProbesAreGood) {
   bench.Word(0, Override::kDrained);
   bench.Probe(0, kOk);
   bench.Advance(minutes(10));
-  EXPECT_EQ(bench.Find(Kind::kTrial), nullptr);
+  EXPECT_EQ(bench.Find(Kind::kLiveProbe), nullptr);
   bench.answer_probes = kOk;
-  bench.answer_trials = kOk;
+  bench.answer_live_probes = kOk;
   bench.Word(0, Override::kAuto);
   bench.Advance(seconds(1));
   EXPECT_EQ(bench.router.active(), 0U) << "probed at once";
@@ -524,7 +525,7 @@ TEST(RouterTest, DrainingALevelInTrialTakesTheTrialBack) {
   bench.DialDown(0);
   bench.answer_probes = kOk;
   bench.Advance(seconds(31));
-  ASSERT_EQ(bench.router.state(0), LevelState::kTrial);
+  ASSERT_EQ(bench.router.state(0), LevelState::kLiveProbing);
   bench.log.clear();
   bench.Word(0, Override::kDrained);
   EXPECT_EQ(bench.router.state(0), LevelState::kDown);
@@ -545,7 +546,7 @@ TEST(RouterTest, AGoodProbeThatTheOperatorAskedForEndsTheHold) {
   ask(sending::OutcomeClass::kTransport);
   EXPECT_EQ(bench.router.state(0), LevelState::kDown);
   bench.answer_probes = kOk;
-  bench.answer_trials = kOk;
+  bench.answer_live_probes = kOk;
   ask(sending::OutcomeClass::kOk);
   bench.Advance(seconds(1));
   EXPECT_EQ(bench.router.active(), 0U) << "it waits for the hold to pass";
@@ -582,7 +583,7 @@ TEST(RouterTest, AReloadProbesWhatIsDownAtOnce) {
   RouterBench bench;
   bench.DialDown(0);
   bench.answer_probes = kOk;
-  bench.answer_trials = kOk;
+  bench.answer_live_probes = kOk;
   bench.Reconfigure(RouterBench::Config({1, 1}));
   EXPECT_EQ(bench.router.active(), 1U);
   bench.Advance(seconds(1));
@@ -610,7 +611,7 @@ TEST(RouterTest, ARestartRemembersAndProbesBeforeUse) {
   EXPECT_EQ(after.router.override_word(1), Override::kDrained);
   EXPECT_EQ(after.router.state(0), LevelState::kProbing);
   after.answer_probes = kOk;
-  after.answer_trials = kOk;
+  after.answer_live_probes = kOk;
   after.Probe(0, kOk);
   after.Advance(seconds(1));
   EXPECT_EQ(after.router.active(), 0U);
@@ -644,7 +645,7 @@ class RandomRouter {
     }
     bench_.answer_by_level.clear();
     bench_.answer_probes = kOk;
-    bench_.answer_trials = kOk;
+    bench_.answer_live_probes = kOk;
     bench_.FinishPending();
     const RouterConfig& config = bench_.router.config();
     bench_.Advance(std::max<Duration>(minutes(5), config.hold) + config.retry_interval * 10 +
@@ -700,7 +701,7 @@ class RandomRouter {
         break;
       case 5:
         bench_.answer_by_level[level] = AnyOutcome();
-        bench_.answer_trials = AnyOutcome();
+        bench_.answer_live_probes = AnyOutcome();
         break;
       case 6:
         bench_.Advance(milliseconds(rng_.Below(60'000)), rng_.Chance(0.9));

@@ -5,6 +5,7 @@
 // resources have several lanes. A set of lanes is a mask, one bit each; none: no order to keep.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -21,5 +22,26 @@ void ForEachLane(Lanes lanes, Visit visit) {
     visit(static_cast<size_t>(std::countr_zero(lanes)));
   }
 }
+
+// How many deliveries are under way in each lane.
+class LanesInUse {
+ public:
+  void Take(Lanes lanes) {
+    ForEachLane(lanes, [this](size_t lane) { ++users_[lane]; });
+    busy_ |= lanes;
+  }
+  void Leave(Lanes lanes) {
+    ForEachLane(lanes, [this](size_t lane) {
+      if (--users_[lane] == 0) {
+        busy_ &= ~(Lanes{1} << lane);
+      }
+    });
+  }
+  Lanes busy() const { return busy_; }
+
+ private:
+  std::array<uint32_t, kLaneCount> users_{};
+  Lanes busy_ = 0;
+};
 
 }  // namespace gapless::sending

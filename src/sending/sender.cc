@@ -9,8 +9,13 @@ namespace {
 
 // Units that wait between two attempts hold no slot; this bounds how many there may be.
 constexpr size_t kBackingOffMax = 64;
-constexpr Duration kQuickRetry = std::chrono::milliseconds(500);
 constexpr Duration kProbeTimeoutDefault = std::chrono::seconds(5);
+
+AttemptResult TimedOut(Status why) {
+  AttemptResult result = LocalFailure(std::move(why));
+  result.unknown = true;
+  return result;
+}
 
 }  // namespace
 
@@ -22,13 +27,13 @@ Sender::Sender(Loop& loop, std::string name, std::unique_ptr<Transport> transpor
       transport_(std::move(transport)),
       rng_(seed),
       throttle_(settings.queue.num_consumers) {
-  transport_->SetObserver(this);
+  transport_->SetObserver(&clients_);
 }
 
 Sender::~Sender() {
   transport_->SetObserver(nullptr);
   for (auto& [id, delivery] : deliveries_) {
-    Via(*delivery).Cancel(delivery->attempt);
+    delivery->CancelAttempt(*transport_);
   }
   metrics_.in_flight.Add(-static_cast<double>(deliveries_.size()));
 }
@@ -41,14 +46,14 @@ telemetry::Labels Sender::labels() const {
 
 // Dialling begins with the first client: whoever judges this destination hears of every dial.
 void Sender::AddClient(SenderClient* client) {
-  clients_.push_back(client);
+  clients_.Add(client);
   if (!std::exchange(started_, true)) {
     transport_->Start();
   }
 }
 
 void Sender::RemoveClient(SenderClient* client) {
-  std::erase(clients_, client);
+  clients_.Remove(client);
   std::vector<DeliveryId> orphans;
   for (const auto& [id, delivery] : deliveries_) {
     if (delivery->client == client) {
@@ -60,11 +65,11 @@ void Sender::RemoveClient(SenderClient* client) {
   }
 }
 
-bool Sender::HasRoom(Lanes lanes) const {
+bool Sender::HasRoom() const {
   const size_t taken = stats_.in_flight + ready_.size();
   const auto next = throttle_.Next(taken, loop_.Now());
   return taken < settings_.queue.num_consumers && stats_.backing_off < kBackingOffMax && next &&
-         *next <= loop_.Now() && (lanes & busy_lanes_) == 0;
+         *next <= loop_.Now();
 }
 
 DeliveryId Sender::Send(SendRequest request, SenderClient* client) {
@@ -72,16 +77,13 @@ DeliveryId Sender::Send(SendRequest request, SenderClient* client) {
   metrics_.in_flight.Add(1);
   metrics_.size.Observe(request.batch.items);
   metrics_.bytes.Observe(static_cast<double>(request.batch.raw_size));
+  const bool alone = request.alone;
+  lanes_.Take(request.lanes);
   auto delivery =
       std::make_unique<Delivery>(Delivery{.id = id,
                                           .client = client,
                                           .request = std::move(request),
-                                          .schedule = RetrySchedule(settings_.retry, loop_.Now()),
-                                          .timer = {},
-                                          .own = {}});
-  const bool alone = delivery->request.alone;
-  ForEachLane(delivery->request.lanes, [this](size_t lane) { ++lane_users_[lane]; });
-  busy_lanes_ |= delivery->request.lanes;
+                                          .schedule = RetrySchedule(settings_.retry, loop_.Now())});
   deliveries_.emplace(id, std::move(delivery));
   if (alone) {
     Isolate(id);
@@ -97,12 +99,12 @@ bool Sender::Release(DeliveryId id) {
     return false;
   }
   Delivery& delivery = *it->second;
-  if (delivery.state != State::kInFlight || delivery.attempt == 0) {
+  if (delivery.state != Delivery::State::kInFlight || delivery.attempt == 0) {
     Forget(id);
     TellRoom();
     return false;
   }
-  delivery.state = State::kReleased;
+  delivery.state = Delivery::State::kReleased;
   --stats_.in_flight;
   ++stats_.released;
   TellRoom();
@@ -125,17 +127,9 @@ void Sender::ForgetThrottle() {
 
 void Sender::FreeLanes(DeliveryId id) {
   if (const auto it = deliveries_.find(id); it != deliveries_.end()) {
-    ReleaseLanes(*it->second);
+    lanes_.Leave(std::exchange(it->second->request.lanes, 0));
     TellRoom();
   }
-}
-
-void Sender::ReleaseLanes(Delivery& delivery) {
-  ForEachLane(std::exchange(delivery.request.lanes, 0), [this](size_t lane) {
-    if (--lane_users_[lane] == 0) {
-      busy_lanes_ &= ~(Lanes{1} << lane);
-    }
-  });
 }
 
 void Sender::Cancel(DeliveryId id) {
@@ -143,9 +137,7 @@ void Sender::Cancel(DeliveryId id) {
   if (it == deliveries_.end()) {
     return;
   }
-  if (it->second->state == State::kInFlight || it->second->state == State::kReleased) {
-    Via(*it->second).Cancel(it->second->attempt);
-  }
+  it->second->CancelAttempt(*transport_);
   Forget(id);
   TellRoom();
 }
@@ -154,12 +146,6 @@ void Sender::Probe(AttemptCallback done) {
   const Duration timeout =
       settings_.timeout > Duration::zero() ? settings_.timeout : kProbeTimeoutDefault;
   transport_->Probe(timeout, std::move(done));
-}
-
-SenderStats Sender::stats() const { return stats_; }
-
-std::optional<TimePoint> Sender::throttled_until() const {
-  return throttle_.paused_until(loop_.Now());
 }
 
 void Sender::Pump() {
@@ -188,51 +174,36 @@ void Sender::ArmPause() {
   });
 }
 
-Duration Sender::AttemptTimeout(const Delivery& delivery, bool* is_share) const {
-  Duration timeout = settings_.timeout;
-  const Duration share = delivery.request.share;
-  *is_share = share > Duration::zero() && (timeout == Duration::zero() || share < timeout);
-  return *is_share ? share : timeout;
-}
-
 void Sender::StartAttempt(Delivery& delivery) {
-  delivery.state = State::kInFlight;
+  delivery.state = Delivery::State::kInFlight;
   ++stats_.in_flight;
   ++stats_.attempts;
   delivery.sent = loop_.Now();
   throttle_.OnSent(delivery.request.batch.items, delivery.sent);
   const DeliveryId id = delivery.id;
-  bool is_share = false;
-  const Duration timeout = AttemptTimeout(delivery, &is_share);
-  if (timeout > Duration::zero()) {
-    delivery.timer = loop_.RunAfter(timeout, [this, id, timeout, is_share] {
+  const Delivery::Timeout timeout = delivery.AttemptTimeout(settings_.timeout);
+  if (timeout.after > Duration::zero()) {
+    delivery.timer = loop_.RunAfter(timeout.after, [this, id, timeout] {
       Delivery& late = *deliveries_.at(id);
-      Via(late).Cancel(late.attempt);
-      if (is_share) {
-        OnShareExpired(id);
+      late.CancelAttempt(*transport_);
+      if (timeout.is_share) {
+        End(id,
+            late.state == Delivery::State::kReleased ? DeliveryEnd::kLate : DeliveryEnd::kGaveUp,
+            TimedOut(DeadlineExceeded("the level's share of the client's deadline ran out")));
         return;
       }
       // The connection is judged by the transport; an attempt that a living connection lets time
       // out is the peer's answer.
-      AttemptResult result =
-          LocalFailure(DeadlineExceeded(fmt::format("no answer within {} ms",
-                                                    timeout / std::chrono::milliseconds(1)))
-                           .FromPeer());
-      result.unknown = true;
-      OnResult(id, std::move(result));
+      OnResult(id,
+               TimedOut(DeadlineExceeded(fmt::format("no answer within {} ms",
+                                                     timeout.after / std::chrono::milliseconds(1)))
+                            .FromPeer()));
     });
   }
   delivery.attempt =
-      Via(delivery).Attempt(delivery.request.batch, timeout,
-                            [this, id](AttemptResult result) { OnResult(id, std::move(result)); });
-}
-
-void Sender::OnShareExpired(DeliveryId id) {
-  const bool released = deliveries_.at(id)->state == State::kReleased;
-  AttemptResult result =
-      LocalFailure(DeadlineExceeded("the level's share of the client's deadline ran out"));
-  result.unknown = true;
-  End(id, released ? DeliveryEnd::kLate : DeliveryEnd::kGaveUp, result);
+      delivery.Via(*transport_)
+          .Attempt(delivery.request.batch, timeout.after,
+                   [this, id](AttemptResult result) { OnResult(id, std::move(result)); });
 }
 
 void Sender::OnResult(DeliveryId id, AttemptResult result) {
@@ -246,7 +217,7 @@ void Sender::OnResult(DeliveryId id, AttemptResult result) {
   if (result.outcome != OutcomeClass::kOk) {
     ++stats_.failures;
   }
-  if (delivery.state == State::kReleased) {
+  if (delivery.state == Delivery::State::kReleased) {
     End(id, DeliveryEnd::kLate, result);
     return;
   }
@@ -256,7 +227,13 @@ void Sender::OnResult(DeliveryId id, AttemptResult result) {
   if (it == deliveries_.end()) {
     return;  // released by its own client because of this very result
   }
-  Continue(*it->second, std::move(result));
+  if (result.outcome == OutcomeClass::kOk) {
+    End(id, DeliveryEnd::kDelivered, result);
+  } else if (result.outcome == OutcomeClass::kRejected) {
+    End(id, DeliveryEnd::kRejected, result);
+  } else {
+    TryAgain(*it->second, result);
+  }
 }
 
 // What the answer teaches about the pace, before anybody acts on it.
@@ -281,69 +258,29 @@ void Sender::Learn(Delivery& delivery, AttemptResult& result) {
   result.cut_to = verdict.cut_to;
 }
 
-void Sender::Continue(Delivery& delivery, AttemptResult result) {
-  switch (result.outcome) {
-    case OutcomeClass::kOk:
-      End(delivery.id, DeliveryEnd::kDelivered, result);
-      return;
-    case OutcomeClass::kRejected:
-      End(delivery.id, DeliveryEnd::kRejected, result);
-      return;
-    case OutcomeClass::kThrottled:
-      WaitForTurn(delivery, result);
-      return;
-    case OutcomeClass::kTransport:
-    case OutcomeClass::kFaulty:
-    case OutcomeClass::kDenied:
-      BackOff(delivery, result);
-      return;
-  }
-}
-
-bool Sender::GoesOn(Delivery& delivery, std::optional<Duration> delay,
-                    const AttemptResult& result) {
-  const bool too_late =
-      delay && delivery.request.deadline && loop_.Now() + *delay >= *delivery.request.deadline;
-  if (delivery.request.once || !delay || too_late) {
-    End(delivery.id, DeliveryEnd::kGaveUp, result);
-    return false;
-  }
-  return true;
-}
-
-void Sender::BackOff(Delivery& delivery, const AttemptResult& result) {
-  auto delay = delivery.schedule.Next(loop_.Now(), result.status.retry_after(), rng_);
-  if (delay && delivery.request.quick_retries > 0 && result.status.origin() == Origin::kPeer) {
-    --delivery.request.quick_retries;
-    delay = std::min(*delay, kQuickRetry);
-  }
-  if (!GoesOn(delivery, delay, result)) {
-    return;
-  }
-  delivery.state = State::kBackingOff;
-  --stats_.in_flight;
-  ++stats_.backing_off;
+void Sender::TryAgain(Delivery& delivery, const AttemptResult& result) {
   const DeliveryId id = delivery.id;
-  delivery.timer = loop_.RunAfter(*delay, [this, id] {
-    deliveries_.at(id)->state = State::kReady;
-    --stats_.backing_off;
-    ready_.push_front(id);
-    Pump();
-  });
-  Pump();
-  TellRoom();
-}
-
-// Throttled: it goes before what is younger, as soon as anything may go.
-void Sender::WaitForTurn(Delivery& delivery, const AttemptResult& result) {
-  const auto delay = delivery.back_off ? std::optional(result.pause) : std::nullopt;
-  if (!GoesOn(delivery, delay, result)) {
+  const auto pause = delivery.NextPause(result, loop_.Now(), rng_);
+  if (!pause) {
+    End(id, DeliveryEnd::kGaveUp, result);
     return;
   }
-  delivery.state = State::kReady;
   --stats_.in_flight;
-  const auto younger = [&](DeliveryId id) { return id > delivery.id; };
-  ready_.insert(std::ranges::find_if(ready_, younger), delivery.id);
+  if (result.outcome == OutcomeClass::kThrottled) {
+    // It goes before what is younger, as soon as anything may go.
+    delivery.state = Delivery::State::kReady;
+    const auto younger = [id](DeliveryId other) { return other > id; };
+    ready_.insert(std::ranges::find_if(ready_, younger), id);
+  } else {
+    delivery.state = Delivery::State::kBackingOff;
+    ++stats_.backing_off;
+    delivery.timer = loop_.RunAfter(*pause, [this, id] {
+      deliveries_.at(id)->state = Delivery::State::kReady;
+      --stats_.backing_off;
+      ready_.push_front(id);
+      Pump();
+    });
+  }
   Pump();
   TellRoom();
 }
@@ -359,20 +296,20 @@ void Sender::End(DeliveryId id, DeliveryEnd end, const AttemptResult& result) {
 void Sender::Forget(DeliveryId id) {
   const auto it = deliveries_.find(id);
   switch (it->second->state) {
-    case State::kReady:
+    case Delivery::State::kReady:
       std::erase(ready_, id);
       break;
-    case State::kInFlight:
+    case Delivery::State::kInFlight:
       --stats_.in_flight;
       break;
-    case State::kBackingOff:
+    case Delivery::State::kBackingOff:
       --stats_.backing_off;
       break;
-    case State::kReleased:
+    case Delivery::State::kReleased:
       --stats_.released;
       break;
   }
-  ReleaseLanes(*it->second);
+  lanes_.Leave(it->second->request.lanes);
   if (it->second->own) {
     loop_.DeferDelete(std::move(it->second->own));  // this may be its callback
   }
@@ -395,28 +332,8 @@ void Sender::TellRoom() {
     if (!HasRoom()) {
       return;
     }
-    for (SenderClient* client : std::vector(clients_)) {
-      client->OnRoom();
-    }
+    clients_.OnRoom();
   });
-}
-
-void Sender::OnConnected() {
-  for (SenderClient* client : std::vector(clients_)) {
-    client->OnConnected();
-  }
-}
-
-void Sender::OnDialFailed(const Status& status) {
-  for (SenderClient* client : std::vector(clients_)) {
-    client->OnDialFailed(status);
-  }
-}
-
-void Sender::OnConnectionLost(const Status& status) {
-  for (SenderClient* client : std::vector(clients_)) {
-    client->OnConnectionLost(status);
-  }
 }
 
 }  // namespace gapless::sending

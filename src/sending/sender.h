@@ -7,70 +7,22 @@
 
 #include "base/loop.h"
 #include "base/rng.h"
-#include "otlp/batch.h"
+#include "sending/delivery.h"
 #include "sending/lanes.h"
-#include "sending/retry.h"
+#include "sending/sender_clients.h"
 #include "sending/settings.h"
 #include "sending/throttle.h"
 #include "sending/transport.h"
 #include "telemetry/metrics.h"
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 namespace gapless::sending {
-
-using DeliveryId = uint64_t;
-
-// How a delivery ended.
-enum class DeliveryEnd : uint8_t {
-  kDelivered,
-  kLate,      // released before, and its last attempt has ended now, one way or the other
-  kRejected,  // the peer calls the batch invalid, or too large (result.too_large)
-  kGaveUp,    // the back-off series is over, or the one permitted attempt failed
-};
-
-// Who hears of a sender: one member of one level. On the sender's loop.
-class SenderClient {
- public:
-  virtual ~SenderClient() = default;
-  // Every attempt of this client's deliveries that ended, before the sender acts on it; the client
-  // may release the delivery from inside.
-  virtual void OnAttempt(DeliveryId id, const AttemptResult& result) = 0;
-  // Last word on a delivery; not called after Cancel, nor after a Release that returned false.
-  virtual void OnEnd(DeliveryId id, DeliveryEnd end, const AttemptResult& result) = 0;
-  // News of the connection, to every client.
-  virtual void OnDialFailed(const Status& status) = 0;
-  virtual void OnConnectionLost(const Status& status) = 0;
-  virtual void OnConnected() = 0;
-  // A slot became free.
-  virtual void OnRoom() = 0;
-};
-
-struct SendRequest {
-  otlp::Batch batch;
-  // One attempt only (a trial; a level of a queue-off failover that is not the last).
-  bool once = false;
-  // On a connection of its own: a batch that is suspected to kill connections harms nobody else's.
-  bool alone = false;
-  // More than the exporter's timeout may not be spent on an attempt; a share that ran out is not an
-  // outcome. Zero: only the exporter's timeout counts.
-  Duration share{};
-  // Ends the series early: the client will not wait longer.
-  std::optional<TimePoint> deadline;
-  // So many attempts come soon, whatever the back-off says, when a living peer fails: others wait
-  // behind this one, and whether the peer fails them too must be known.
-  uint32_t quick_retries = 0;
-  // Held until the delivery has ended, a late one included: nothing else in these lanes is under
-  // way to this destination.
-  Lanes lanes = 0;
-};
 
 struct SenderStats {
   uint64_t attempts = 0;
@@ -89,11 +41,11 @@ struct SenderMetrics {
   telemetry::Histogram bytes;  // without compression
 };
 
-class Sender final : public TransportObserver {
+class Sender {
  public:
   Sender(Loop& loop, std::string name, std::unique_ptr<Transport> transport,
          const DeliverySettings& settings, uint64_t seed);
-  ~Sender() override;
+  ~Sender();
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
@@ -109,10 +61,11 @@ class Sender final : public TransportObserver {
   void AddClient(SenderClient* client);
   void RemoveClient(SenderClient* client);
 
-  // Whether Send would find a slot, and these lanes free. Bounded: num_consumers in flight, and a
-  // fixed number backing off.
-  bool HasRoom(Lanes lanes = 0) const;
-  Lanes busy_lanes() const { return busy_lanes_; }
+  // Whether Send would find a slot. Bounded: num_consumers in flight, and a fixed number backing
+  // off.
+  bool HasRoom() const;
+  // Those of deliveries under way.
+  Lanes busy_lanes() const { return lanes_.busy(); }
   // What throttling has taught about this destination.
   const Throttle& throttle() const { return throttle_; }
   DeliveryId Send(SendRequest request, SenderClient* client);
@@ -137,46 +90,15 @@ class Sender final : public TransportObserver {
   // Of counters of what was sent.
   telemetry::Labels labels() const;
   const DeliverySettings& settings() const { return settings_; }
-  Transport& transport() { return *transport_; }
-  SenderStats stats() const;
-  // When the peer wants the next attempt at the earliest; none: now.
-  std::optional<TimePoint> throttled_until() const;
-
-  // TransportObserver.
-  void OnConnected() override;
-  void OnDialFailed(const Status& status) override;
-  void OnConnectionLost(const Status& status) override;
+  SenderStats stats() const { return stats_; }
 
  private:
-  enum class State : uint8_t { kReady, kInFlight, kBackingOff, kReleased };
-  struct Delivery {
-    DeliveryId id = 0;
-    SenderClient* client = nullptr;
-    SendRequest request;
-    RetrySchedule schedule;
-    State state = State::kReady;
-    AttemptId attempt = 0;
-    TimePoint sent{};                // when the attempt began
-    Timer timer;                     // attempt timeout or back-off
-    std::unique_ptr<Transport> own;  // of a batch that is sent alone
-    // Throttled: what the schedule says; none: the series is over.
-    std::optional<Duration> back_off = std::nullopt;
-  };
-
-  Transport& Via(Delivery& delivery) { return delivery.own ? *delivery.own : *transport_; }
   void Pump();
   void StartAttempt(Delivery& delivery);
-  Duration AttemptTimeout(const Delivery& delivery, bool* is_share) const;
   void OnResult(DeliveryId id, AttemptResult result);
-  void OnShareExpired(DeliveryId id);
-  void Continue(Delivery& delivery, AttemptResult result);
-  // Whether the series goes on with an attempt after `delay`; else it has ended.
-  bool GoesOn(Delivery& delivery, std::optional<Duration> delay, const AttemptResult& result);
-  void BackOff(Delivery& delivery, const AttemptResult& result);
   void Learn(Delivery& delivery, AttemptResult& result);
-  void WaitForTurn(Delivery& delivery, const AttemptResult& result);
+  void TryAgain(Delivery& delivery, const AttemptResult& result);
   void ArmPause();
-  void ReleaseLanes(Delivery& delivery);
   void End(DeliveryId id, DeliveryEnd end, const AttemptResult& result);
   void TellRoom();
   void Forget(DeliveryId id);
@@ -187,15 +109,14 @@ class Sender final : public TransportObserver {
   std::unique_ptr<Transport> transport_;
   std::move_only_function<std::unique_ptr<Transport>()> make_spare_;
   Rng rng_;
-  std::vector<SenderClient*> clients_;
+  SenderClients clients_;
   std::unordered_map<DeliveryId, std::unique_ptr<Delivery>> deliveries_;
   std::deque<DeliveryId> ready_;
   DeliveryId next_id_ = 1;
   SenderStats stats_;
   SenderMetrics metrics_;
   Throttle throttle_;
-  std::array<uint32_t, kLaneCount> lane_users_{};
-  Lanes busy_lanes_ = 0;
+  LanesInUse lanes_;
   Timer pause_;
   bool started_ = false;
   Timer room_timer_;

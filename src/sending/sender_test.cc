@@ -210,27 +210,27 @@ TEST_F(SenderTest, AThrottleStopsEverythingThatIsNew) {
   Send();
   Send();
   transport_->Answer(1, Busy(seconds(20)));
-  EXPECT_EQ(sender_->throttled_until(), loop_.Now() + seconds(20));
+  EXPECT_EQ(sender_->throttle().paused_until(loop_.Now()), loop_.Now() + seconds(20));
   transport_->Answer(2, {});
   EXPECT_FALSE(sender_->HasRoom());
   Send();
   EXPECT_TRUE(transport_->open.empty());
   loop_.AdvanceBy(seconds(20));
   EXPECT_EQ(transport_->open.size(), 2U);
-  EXPECT_EQ(sender_->throttled_until(), std::nullopt);
+  EXPECT_EQ(sender_->throttle().paused_until(loop_.Now()), std::nullopt);
 }
 
 TEST_F(SenderTest, AThrottleWithoutDelayWaitsAsLongAsTheBackOff) {
   Send();
   AttemptResult busy = ClassifyHttp(429, ResourceExhausted("busy").FromPeer());
   transport_->Answer(1, busy);
-  EXPECT_EQ(sender_->throttled_until(), loop_.Now() + seconds(5));
+  EXPECT_EQ(sender_->throttle().paused_until(loop_.Now()), loop_.Now() + seconds(5));
 }
 
 TEST_F(SenderTest, AnAbsurdDelayIsNotObeyedByTheOthers) {
   Send();
   transport_->Answer(1, Busy(std::chrono::hours(100)));
-  EXPECT_EQ(sender_->throttled_until(), loop_.Now() + minutes(5));
+  EXPECT_EQ(sender_->throttle().paused_until(loop_.Now()), loop_.Now() + minutes(5));
 }
 
 TEST_F(SenderTest, AReleasedAttemptRunsOnWithoutASlotAndEndsLate) {

@@ -138,10 +138,10 @@ class Migrator {
             "the same receivers, processors and exporters in the same order.");
       }
     }
-    if (const config::MapEntry* extensions = service.FindEntry("extensions")) {
+    if (const config::MapEntry* extensions = config::FindEntry(service, "extensions")) {
       Add(extensions->key_mark, "service::extensions", Verdict::kSame, "the same extensions run.");
     }
-    if (const config::MapEntry* admin = service.FindEntry("admin")) {
+    if (const config::MapEntry* admin = config::FindEntry(service, "admin")) {
       Add(admin->key_mark, "service::admin", Verdict::kBetter, kOwnKey);
     }
     if (const Node* telemetry = service.Find("telemetry")) {

@@ -31,11 +31,11 @@ config::Node Printed(std::string_view text, config::Secrets secrets) {
 
 TEST(PrintConfigTest, DefaultsAreFilledInAndSecretsHidden) {
   const config::Node root = Printed(kConfig, config::Secrets::kRedacted);
-  EXPECT_EQ(root.At("exporters::otlp/a::compression")->text(), "gzip");
-  EXPECT_EQ(root.At("exporters::otlp/a::headers::key")->text(), config::kRedacted);
-  EXPECT_EQ(root.At("service::telemetry::logs::level")->text(), "info");
+  EXPECT_EQ(config::FindPath(root, "exporters::otlp/a::compression")->text(), "gzip");
+  EXPECT_EQ(config::FindPath(root, "exporters::otlp/a::headers::key")->text(), config::kRedacted);
+  EXPECT_EQ(config::FindPath(root, "service::telemetry::logs::level")->text(), "info");
   const config::Node open = Printed(kConfig, config::Secrets::kRevealed);
-  EXPECT_EQ(open.At("exporters::otlp/a::headers::key")->text(), "t0p");
+  EXPECT_EQ(config::FindPath(open, "exporters::otlp/a::headers::key")->text(), "t0p");
 }
 
 TEST(PrintConfigTest, NotesStandAboveTheComponentThatTheySpeakOf) {

@@ -43,7 +43,7 @@ Duration Age(const Facts& facts, const ServiceStatus& status, Duration at_readin
 }
 
 std::string AgeOfOldest(const Facts& facts, const QueueStatus& queue) {
-  return queue.oldest ? Seconds(facts.now - *queue.oldest) : "-";
+  return queue.pending.oldest ? Seconds(facts.now - *queue.pending.oldest) : "-";
 }
 
 std::string ServicePage(const Facts& facts, const ServiceStatus& status);
@@ -126,11 +126,11 @@ std::string PipelinePage(const Facts& facts, const ServiceStatus& status) {
                    "Accepted", "Delivered", "Dropped", "Filtered"});
   for (const QueueStatus& queue : status.queues) {
     page.Row({queue.owner + (queue.leaving ? " (leaving)" : ""), SignalName(queue.signal),
-              queue.tier, fmt::to_string(queue.pending_items),
-              fmt::to_string(queue.pending_requests), fmt::to_string(queue.pending_bytes),
-              AgeOfOldest(facts, queue), fmt::to_string(queue.accepted_items),
-              fmt::to_string(queue.delivered_items), fmt::to_string(queue.dropped_items),
-              fmt::to_string(queue.filtered_items)});
+              queue.tier, fmt::to_string(queue.pending.items),
+              fmt::to_string(queue.pending.requests), fmt::to_string(queue.pending.bytes),
+              AgeOfOldest(facts, queue), fmt::to_string(queue.ledger.accepted),
+              fmt::to_string(queue.ledger.delivered), fmt::to_string(queue.ledger.dropped),
+              fmt::to_string(queue.ledger.filtered)});
   }
   page.EndTable();
   return std::move(page).Finish();
@@ -147,9 +147,9 @@ void FailoverTables(const Facts& facts, const ServiceStatus& status, const Queue
   page.BeginTable({"Active level", "Since", "Pending items", "Oldest", "Handed over",
                    "Possible duplicates", "Dropped"});
   page.Row({active, Seconds(Age(facts, status, queue.active_since)),
-            fmt::to_string(queue.pending_items), AgeOfOldest(facts, queue),
+            fmt::to_string(queue.pending.items), AgeOfOldest(facts, queue),
             fmt::to_string(queue.handed_over_items), fmt::to_string(queue.possible_duplicates),
-            fmt::to_string(queue.dropped_items)});
+            fmt::to_string(queue.ledger.dropped)});
   page.EndTable();
   page.BeginTable(
       {"Level", "Name", "Exporters", "State", "For", "Operator", "Delivered items", "Last error"});

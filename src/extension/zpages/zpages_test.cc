@@ -46,8 +46,7 @@ pipeline::ServiceStatus Reading() {
                                 .since = seconds(80),
                                 .delivered_items = 77,
                                 .exporters = {"otlp/two", "file"}}},
-                    .pending_items = 12,
-                    .oldest = WallTime(seconds(1060))},
+                    .pending = {.items = 12, .oldest = WallTime(seconds(1060))}},
                    {.owner = "otlp/plain", .active = 0, .levels = {{.name = "otlp/plain"}}}};
   return status;
 }

@@ -7,14 +7,16 @@
 // slow link is not a dead one). Bytes that we merely wrote are no evidence.
 //
 // While a request is in flight:   silence = now - last evidence
-//   silence >= suspect_after / 2  -> kSendPing, at most kPingsBetweenAnswers until the peer sends
-//   response bytes again
-//                                    (gRPC servers answer more with GOAWAY ENHANCE_YOUR_CALM)
-//   silence >= suspect_after      -> kSuspect if a PING is unanswered for suspect_after / 2 and two
-//   round trips (or pings are not to be had: HTTP/1.1),
-//                                    kReplace if the PINGs are used up and were all answered: the
-//                                    connection was slow when last asked and cannot be asked again,
-//                                    so a fresh one has to tell
+//
+//   silence >= suspect_after / 2    kSendPing, at most kPingsBetweenAnswers until the peer sends
+//                                   response bytes again (gRPC servers answer more with GOAWAY
+//                                   ENHANCE_YOUR_CALM)
+//   silence >= suspect_after        kSuspect if a PING is unanswered for suspect_after / 2 and two
+//                                   round trips (or pings are not to be had: HTTP/1.1),
+//                                   kReplace if the PINGs are used up and were all answered: the
+//                                   connection was slow when last asked and cannot be asked again,
+//                                   so a fresh one has to tell
+//
 // Owned and called by one connection on its worker.
 #pragma once
 

@@ -66,8 +66,7 @@ class AdminApiTest : public testing::Test {
                                 .active = 1,
                                 .active_since = std::chrono::seconds(90),
                                 .levels = {},
-                                .pending_items = 7,
-                                .oldest = {}};
+                                .pending = {.items = 7}};
     for (const char* name : {"otlp/a", "otlp/b"}) {
       queue.levels.push_back({.name = name,
                               .state = "healthy",

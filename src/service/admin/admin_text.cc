@@ -78,15 +78,15 @@ void WriteQueue(JsonWriter& json, const QueueStatus& queue, WallTime now) {
   json.EndArray();
   json.Key("backlog");
   json.BeginObject();
-  Number(json, "items", queue.pending_items);
-  Number(json, "requests", queue.pending_requests);
-  Number(json, "bytes", queue.pending_bytes);
-  Real(json, "oldest_age_seconds", queue.oldest ? Seconds(now - *queue.oldest) : 0);
+  Number(json, "items", queue.pending.items);
+  Number(json, "requests", queue.pending.requests);
+  Number(json, "bytes", queue.pending.bytes);
+  Real(json, "oldest_age_seconds", queue.pending.oldest ? Seconds(now - *queue.pending.oldest) : 0);
   json.EndObject();
-  Number(json, "accepted_items", queue.accepted_items);
-  Number(json, "delivered_items", queue.delivered_items);
-  Number(json, "dropped_items", queue.dropped_items);
-  Number(json, "filtered_items", queue.filtered_items);
+  Number(json, "accepted_items", queue.ledger.accepted);
+  Number(json, "delivered_items", queue.ledger.delivered);
+  Number(json, "dropped_items", queue.ledger.dropped);
+  Number(json, "filtered_items", queue.ledger.filtered);
   Number(json, "possible_duplicates", queue.possible_duplicates);
   Number(json, "handed_over_items", queue.handed_over_items);
   json.EndObject();
@@ -152,11 +152,12 @@ std::string FailoverText(const pipeline::ServiceStatus& status, std::string_view
     const std::string active =
         queue.active ? fmt::format("level {} ({})", *queue.active, queue.levels[*queue.active].name)
                      : "no level is usable";
-    text += fmt::format("{} {}: {} for {}; backlog {} items, {} bytes{}{}\n", queue.owner,
-                        otlp::Names(queue.signal).name, active, Rounded(queue.active_since),
-                        queue.pending_items, queue.pending_bytes,
-                        queue.oldest ? ", oldest " + Rounded(status.taken - *queue.oldest) : "",
-                        queue.leaving ? "; left the configuration" : "");
+    text += fmt::format(
+        "{} {}: {} for {}; backlog {} items, {} bytes{}{}\n", queue.owner,
+        otlp::Names(queue.signal).name, active, Rounded(queue.active_since), queue.pending.items,
+        queue.pending.bytes,
+        queue.pending.oldest ? ", oldest " + Rounded(status.taken - *queue.pending.oldest) : "",
+        queue.leaving ? "; left the configuration" : "");
     for (size_t i = 0; i < queue.levels.size(); ++i) {
       const LevelStatus& level = queue.levels[i];
       text += fmt::format("  {} {:<24} {:<8} {:<8} for {:<10} {} items delivered{}\n",

@@ -211,7 +211,8 @@ TEST(PushTargetTest, IsTheExporterThatTheReaderDescribes) {
     EXPECT_EQ(target.type, c.type);
     ASSERT_NE(target.section.Find(c.key), nullptr) << c.endpoint;
     EXPECT_EQ(target.section.Find(c.key)->text(), c.endpoint);
-    EXPECT_EQ(target.section.At("tls::insecure")->bool_value(), c.insecure) << c.endpoint;
+    EXPECT_EQ(config::FindPath(target.section, "tls::insecure")->bool_value(), c.insecure)
+        << c.endpoint;
   }
 }
 
