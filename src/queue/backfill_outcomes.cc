@@ -10,6 +10,9 @@ namespace {
 
 // When a record is tried again that a level refused which has taken nothing yet.
 constexpr Duration kUnprovedWait = std::chrono::seconds(1);
+// Refusals of one by such a level after which it is cut all the same, while there are few units.
+constexpr uint32_t kUnprovedRefusals = 5;
+constexpr size_t kUnprovedUnits = 64;
 
 }  // namespace
 
@@ -104,18 +107,25 @@ void BackfillOutcomes::OnRejected(Unit& unit, const sending::AttemptResult& resu
     CutInTwo(unit);
     return;
   }
-  if (!IsProved()) {
+  const bool proved = IsProved();
+  if (unit.items > 1 && (proved || MayCutUnproved(unit)) &&
+      parts_.debts.MayCutAgain(unit.parts.front().position)) {
+    CutInTwo(unit);
+    return;
+  }
+  if (!proved) {
     // Others go first, to learn whose fault it is.
     parts_.units.SetAside(unit);
     parts_.units.Rest(unit, parts_.loop.Now() + kUnprovedWait);
     return;
   }
-  if (unit.items > 1 && parts_.debts.MayCutAgain(unit.parts.front().position)) {
-    CutInTwo(unit);
-    return;
-  }
   parts_.progress.Skipped(unit.items, result.status);
   GiveUp(unit, "rejected");
+}
+
+// Where nothing else is owed that could prove the level, a part of the unit may.
+bool BackfillOutcomes::MayCutUnproved(Unit& unit) {
+  return ++unit.faults.count >= kUnprovedRefusals && parts_.units.size() < kUnprovedUnits;
 }
 
 // The whole back-off series failed.

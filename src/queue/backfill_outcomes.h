@@ -58,6 +58,7 @@ class BackfillOutcomes final : public LevelSender::Client {
 
  private:
   void OnRejected(Unit& unit, const sending::AttemptResult& result);
+  bool MayCutUnproved(Unit& unit);
   void OnGaveUp(Unit& unit);
   void Deliver(Unit& unit, uint64_t items, uint64_t copies);
   void GiveUp(Unit& unit, std::string_view reason);

@@ -195,6 +195,15 @@ TEST(BackfillTest, CutsWhatIsTooLargeForTheLevel) {
   ExpectPrimaryHasAll(bench);
 }
 
+TEST(BackfillTest, ABadItemDoesNotHideALevelThatHasTakenNothingYet) {
+  QueueBench bench(WithBackfill());
+  bench.peers[0]->poison = {3};
+  Outage(bench, 1, 8);
+  bench.Run(minutes(1));
+  EXPECT_EQ(bench.peers[0]->received.size(), 7U) << "nothing else is owed that could prove it";
+  EXPECT_EQ(Owed(bench), 0U);
+}
+
 TEST(BackfillTest, ARecordThatAloneFailsLateStopsNobodyAndIsGivenUpAfterItsSeries) {
   BenchSettings settings = WithBackfill();
   settings.delivery.queue.batch =

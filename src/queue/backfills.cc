@@ -99,8 +99,11 @@ std::vector<journal::ReaderId> Backfills::OwedFor(const Unit& unit, std::optiona
     readers.push_back(level.backfill->reader());
   }
   std::vector<UnitTrack> tracks = unit.tracks;
+  // Where a client waits, records are not cut for one bad item; and a level that takes nothing
+  // refuses everything. What was refused so may be taken later.
+  const bool final = queue_.options.ack != Ack::kSettled || unit.items == 1;
   for (UnitTrack& track : tracks) {
-    track.rejected = track.rejected && track.proved;  // what else was refused may be taken later
+    track.rejected = track.rejected && track.proved && final;
   }
   std::vector<journal::ReaderId> owed = OwedAfter(readers, tracks, by.value_or(readers.size()));
   for (size_t i = 0; i < levels_.size(); ++i) {

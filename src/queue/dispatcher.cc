@@ -33,7 +33,7 @@ Dispatcher::Dispatcher(const QueueContext& queue, Admission& admission, PendingC
                [this](const SettlementTracker::Debt& debt) { backfills_.OnDebt(debt); }),
       settler_(queue, tracker_, backfills_, admission, *this),
       levels_(queue, outcomes_),
-      source_(queue, turns_, scheduler_, tracker_, levels_),
+      source_(queue, scheduler_, tracker_, levels_),
       carrier_({.queue = queue,
                 .turns = turns_,
                 .scheduler = scheduler_,
@@ -183,7 +183,7 @@ void Dispatcher::DispatchFresh() {
 }
 
 void Dispatcher::OnUnitEnded(Unit& unit) {
-  carrier_.AbandonTrial(unit);
+  carrier_.AbandonProbe(unit);
   scheduler_.Remove(unit.id);
   owner_.OnUnitEnded();
   turns_.WantDispatch();
@@ -272,7 +272,7 @@ void Dispatcher::Describe(QueueStatus& status) const {
   for (size_t i = 0; i < levels_.size(); ++i) {
     status.levels.push_back({.name = levels_.at(i).name(),
                              .state = router.state(i),
-                             .word = router.override_word(i),
+                             .word = router.operator_override(i),
                              .since = queue_.home.Now() - router.since(i),
                              .last_error = router.last_error(i),
                              .delivered_items = outcomes_.delivered_items(i)});

@@ -86,7 +86,7 @@ class Dispatcher final : private FailoverController::Units, private UnitSettler:
 
   // FailoverController.
   void TakeBack(size_t level) override;
-  bool StartTrial(size_t level, routing::TrialKind kind) override {
+  bool StartLiveProbe(size_t level, routing::LiveProbeKind kind) override {
     return probes_.Start(level, kind);
   }
   void OnLevelBack(size_t level) override;

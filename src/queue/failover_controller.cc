@@ -125,9 +125,10 @@ void FailoverController::Act(const routing::RouterAction& action) {
       });
       return;
     case routing::RouterAction::Kind::kLiveProbe:
-      if (!units_.StartTrial(*action.level, action.live_probe)) {
+      if (!units_.StartLiveProbe(*action.level, action.live_probe)) {
         FeedLater({.kind = routing::RouterEvent::Kind::kNothingToTry,
                    .level = *action.level,
+                   .work_waits = WorkWaits(),
                    .error = {}});
       }
       return;

@@ -29,7 +29,7 @@ class FailoverController {
     // Everything that the level has not settled waits for another one.
     virtual void TakeBack(size_t level) = 0;
     // Sends one unit to the level, as a probe with live data. False: none can serve as one.
-    virtual bool StartTrial(size_t level, routing::LiveProbeKind kind) = 0;
+    virtual bool StartLiveProbe(size_t level, routing::LiveProbeKind kind) = 0;
     virtual void OnLevelBack(size_t level) = 0;
     // It may have died, and with it what it had just confirmed.
     virtual void OnLevelLost(size_t level) = 0;

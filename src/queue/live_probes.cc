@@ -15,7 +15,7 @@ bool LiveProbes::Start(size_t level, routing::LiveProbeKind kind) {
 }
 
 void LiveProbes::Send(Unit& unit, size_t level) {
-  unit.trial = true;
+  unit.live_probe = true;
   carrier_.Send(unit, level);
 }
 
@@ -63,7 +63,7 @@ Unit* LiveProbes::Candidate(size_t level, routing::LiveProbeKind kind) {
     return Waiting(level, [](const UnitTrack&) { return true; });
   }
   Unit* unit = Waiting(level, [](const UnitTrack& track) {
-    return !track.rejected && !track.failed_trial && track.failures == 0;
+    return !track.rejected && !track.failed_probe && track.failures == 0;
   });
   if (unit == nullptr && carrier_.HasRoom(level)) {
     source_.Refresh();

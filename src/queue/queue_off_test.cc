@@ -1,4 +1,4 @@
-// Queue off: levels share the client's deadline, also in a trial.
+// Queue off: levels share the client's deadline, also for a probe with live data.
 #include "tests/support/queue_bench.h"
 
 #include <gtest/gtest.h>

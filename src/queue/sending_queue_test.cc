@@ -630,7 +630,7 @@ TEST(SendingQueueTest, OneDeadMemberTakesTheLevelDown) {
   EXPECT_EQ(bench.Missing(), 0U);
 }
 
-// --- trials ---
+// --- probes with live data ---
 
 TEST(SendingQueueTest, ARejectedTrialIsRepeatedWithOtherBatchesUntilTheProbesMustDo) {
   QueueBench bench;
@@ -638,8 +638,8 @@ TEST(SendingQueueTest, ARejectedTrialIsRepeatedWithOtherBatchesUntilTheProbesMus
   bench.peers[0]->SetLink(SimPeer::Link::kRefused);
   bench.Run(seconds(1));
   bench.peers[0]->SetLink(SimPeer::Link::kUp);
-  // Every batch is poison for the primary: the trials are rejected one by one, then the probes
-  // count.
+  // Every batch is poison for the primary: the probes with live data are rejected one by one, then
+  // the probes count.
   for (uint64_t number = 1; number < 1000; ++number) {
     bench.peers[0]->poison.insert(number);
   }
@@ -725,7 +725,7 @@ TEST(SendingQueueTest, ATrialWhoseBatchNeverReachesThePeerDoesNotBlockTheReturn)
     bench.peers[1]->SetLink(SimPeer::Link::kRefused);
     bench.Load(20, milliseconds(10));
     bench.peers[1]->SetLink(SimPeer::Link::kUp);
-    bench.peers[1]->latency = seconds(3);  // something is pending when the trial comes
+    bench.peers[1]->latency = seconds(3);  // something is pending when the probe comes
     bench.peers[0]->SetLink(SimPeer::Link::kUp);
     bench.Load(40, seconds(1));
     EXPECT_EQ(bench.active(), 0U);

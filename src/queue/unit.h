@@ -36,7 +36,7 @@ struct UnitTrack {
   bool rejected = false;  // the level called it invalid
   bool certain = false;   // … which counts: it takes other data, or a client waits for its word
   bool proved = false;    // … and takes other data, so that it is not the level's own trouble
-  bool failed_trial = false;
+  bool failed_probe = false;
   bool suspected = false;         // failed `fall` times here while other units got through …
   bool failing = false;           // … answered by the peer each time
   bool gave_up = false;           // a whole back-off series failed here
@@ -75,7 +75,7 @@ struct Unit {
 
   // Where it is now; none: it waits to be sent again.
   std::optional<size_t> level;
-  bool trial = false;
+  bool live_probe = false;
   struct Path {
     sending::DeliveryId delivery = 0;
     bool done = false;

@@ -82,7 +82,7 @@ sending::SendRequest UnitCarrier::HowToSend(const Unit& unit) const {
   const SendingQueueOptions& options = parts_.queue.options;
   const bool suspected = unit.tracks[*unit.level].suspected;
   sending::SendRequest request{.batch = {},
-                               .once = unit.trial,
+                               .once = unit.live_probe,
                                .alone = suspected,
                                .deadline = std::nullopt,
                                .lanes = unit.lanes};
@@ -103,8 +103,8 @@ sending::SendRequest UnitCarrier::HowToSend(const Unit& unit) const {
   return request;
 }
 
-void UnitCarrier::AbandonTrial(Unit& unit) {
-  if (std::exchange(unit.trial, false)) {
+void UnitCarrier::AbandonProbe(Unit& unit) {
+  if (std::exchange(unit.live_probe, false)) {
     parts_.failover.FeedLater({.kind = routing::RouterEvent::Kind::kLiveProbe,
                                .level = *unit.level,
                                .outcome = sending::OutcomeClass::kRejected,
@@ -113,7 +113,7 @@ void UnitCarrier::AbandonTrial(Unit& unit) {
 }
 
 void UnitCarrier::Withdraw(Unit& unit) {
-  AbandonTrial(unit);
+  AbandonProbe(unit);
   if (unit.level) {
     parts_.levels.at(*unit.level).Release(unit);
     unit.level.reset();
@@ -128,7 +128,7 @@ uint64_t UnitCarrier::TakeBack(std::optional<size_t> level) {
       return;
     }
     parts_.levels.at(*unit.level).Release(unit);
-    unit.trial = false;
+    unit.live_probe = false;
     unit.level.reset();
     items += unit.items;
     parts_.scheduler.Wait(unit, UnitScheduler::Place::kByAge);

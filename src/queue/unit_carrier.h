@@ -38,7 +38,7 @@ class UnitCarrier final : private UnitLoader::Owner {
   // it was is made with another unit.
   void Withdraw(Unit& unit);
   // The unit ends or was taken back without having spoken to the peer.
-  void AbandonTrial(Unit& unit);
+  void AbandonProbe(Unit& unit);
   // What is on its way to the level waits again; none: to whatever level. Returns its items.
   uint64_t TakeBack(std::optional<size_t> level);
   // Reads the unit, and gives it to the settler.

@@ -11,6 +11,7 @@ using Step = UnitDecision::Step;
 // A single record that fails so often, over so long, no longer holds up its resource.
 constexpr uint32_t kFaultsMax = 5;
 constexpr Duration kFaultTime = std::chrono::minutes(1);
+constexpr Duration kOvertakeWait = std::chrono::seconds(10);
 
 // Queue off: the level had its part of the client's deadline. Says nothing about the level.
 bool ShareRanOut(const sending::AttemptResult& result) {
@@ -23,6 +24,12 @@ std::vector<UnitParts> Two(std::pair<UnitParts, UnitParts> halves) {
 }
 
 }  // namespace
+
+void UnitOutcomes::Reconfigure() {
+  levels_.assign(parts_.queue.options.levels.size(), {});
+  ask_again_.Cancel();
+  asked_again_ = false;
+}
 
 void UnitOutcomes::OnAttempt(LevelSender& level, size_t path, Unit& unit,
                              const sending::AttemptResult& result) {
@@ -39,7 +46,7 @@ void UnitOutcomes::OnAttempt(LevelSender& level, size_t path, Unit& unit,
     LogFailure(unit, level.index(), result);
   }
   NoteFault(level, unit, result);
-  if (unit.trial) {
+  if (unit.live_probe) {
     return;  // its end tells the router
   }
   const bool suspected = NoteFailure(unit.tracks[level.index()], levels_[level.index()].successes,
@@ -156,10 +163,10 @@ void UnitOutcomes::OnDelivered(LevelSender& level, Unit& unit, const LevelSender
   LevelCounts& counts = levels_[level.index()];
   counts.successes += level.paths() > 1 ? 1 : 0;
   counts.delivered_items += taken.delivered + taken.refused;
-  const bool trial = std::exchange(unit.trial, false);
+  const bool live_probe = std::exchange(unit.live_probe, false);
   parts_.settler.CountDuplicates(unit.items * (unit.copies + (result.resent ? 1 : 0)));
   parts_.settler.Delivered(unit, taken.filtered, taken.refused, level.index());
-  if (trial) {
+  if (live_probe) {
     parts_.failover.Feed({.kind = routing::RouterEvent::Kind::kLiveProbe,
                           .level = level.index(),
                           .outcome = result.outcome,
@@ -172,8 +179,8 @@ void UnitOutcomes::OnFailed(LevelSender&, Unit& unit, sending::DeliveryEnd end,
                             const sending::AttemptResult& result) {
   const Turns::Turn turn(parts_.turns);
   unit.last_error = result.status;
-  if (unit.trial && !ShareRanOut(result)) {
-    OnTrialFailed(unit, end, result);
+  if (unit.live_probe && !ShareRanOut(result)) {
+    OnProbeFailed(unit, end, result);
   } else if (end == sending::DeliveryEnd::kRejected) {
     OnRejected(unit, result);
   } else {
@@ -182,14 +189,14 @@ void UnitOutcomes::OnFailed(LevelSender&, Unit& unit, sending::DeliveryEnd end,
   parts_.turns.WantDispatch();
 }
 
-void UnitOutcomes::OnTrialFailed(Unit& unit, sending::DeliveryEnd end,
+void UnitOutcomes::OnProbeFailed(Unit& unit, sending::DeliveryEnd end,
                                  const sending::AttemptResult& result) {
   const size_t level = *unit.level;
-  unit.trial = false;
+  unit.live_probe = false;
   if (end == sending::DeliveryEnd::kRejected) {
     OnRejected(unit, result);
   } else {
-    unit.tracks[level].failed_trial = true;
+    unit.tracks[level].failed_probe = true;
     Apply(unit, {.step = Step::kWait});
   }
   parts_.failover.Feed({.kind = routing::RouterEvent::Kind::kLiveProbe,
@@ -233,7 +240,9 @@ void UnitOutcomes::OnGaveUp(Unit& unit, const sending::AttemptResult& result) {
 void UnitOutcomes::Apply(Unit& unit, const UnitDecision& decision) {
   switch (decision.step) {
     case Step::kSetAside:
-      parts_.scheduler.SetAside(unit);
+      if (MayOvertake()) {
+        parts_.scheduler.SetAside(unit);
+      }
       [[fallthrough]];
     case Step::kWait:
       parts_.carrier.Withdraw(unit);
@@ -264,6 +273,20 @@ void UnitOutcomes::Apply(Unit& unit, const UnitDecision& decision) {
       return;
   }
   parts_.turns.WantDispatch();
+}
+
+bool UnitOutcomes::MayOvertake() {
+  if (!ask_again_.armed()) {
+    ask_again_ = parts_.queue.home.RunAfter(kOvertakeWait, [this] {
+      const Turns::Turn turn(parts_.turns);
+      asked_again_ = true;
+      for (size_t level = 0; level < levels_.size(); ++level) {
+        ForgetDoubts(level);
+      }
+      parts_.turns.WantDispatch();
+    });
+  }
+  return std::exchange(asked_again_, false);
 }
 
 void UnitOutcomes::Cut(Unit& unit, std::vector<UnitParts> pieces) {

@@ -41,7 +41,7 @@ class UnitOutcomes final : public LevelSender::Client {
   }
 
   // The options have changed: what was counted of levels begins anew.
-  void Reconfigure() { levels_.assign(parts_.queue.options.levels.size(), {}); }
+  void Reconfigure();
   uint64_t delivered_items(size_t level) const { return levels_[level].delivered_items; }
   // What was refused or failed at the level may have been the level's fault: it is asked again, and
   // what was set aside goes before what is younger.
@@ -76,12 +76,19 @@ class UnitOutcomes final : public LevelSender::Client {
   bool MayBeThere(const Unit& unit) const;
   void OnRejected(Unit& unit, const sending::AttemptResult& result);
   void OnGaveUp(Unit& unit, const sending::AttemptResult& result);
-  void OnTrialFailed(Unit& unit, sending::DeliveryEnd end, const sending::AttemptResult& result);
+  void OnProbeFailed(Unit& unit, sending::DeliveryEnd end, const sending::AttemptResult& result);
   void Cut(Unit& unit, std::vector<UnitParts> pieces);
+  // Whether others of its lanes may go before a unit that a level refused which has taken nothing
+  // yet. That tells whose fault it is, and costs the order of a resource if the level takes it
+  // since it has been repaired meanwhile: so only for one unit at a time, right after it was
+  // refused again.
+  bool MayOvertake();
 
   const Parts parts_;
   const journal::Position start_;  // what lies below was pending when the queue began
   std::vector<LevelCounts> levels_;
+  Timer ask_again_;
+  bool asked_again_ = false;
 };
 
 }  // namespace gapless::queue

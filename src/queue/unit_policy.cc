@@ -15,7 +15,7 @@ UnitDecision Drop(journal::DropReason reason) { return {.step = Step::kDrop, .re
 uint64_t UnitPolicy::View() const {
   uint64_t view = 1;
   for (size_t i = 0; i < router_.levels(); ++i) {
-    const bool drained = router_.override_word(i) == routing::Override::kDrained;
+    const bool drained = router_.operator_override(i) == routing::Override::kDrained;
     view = view * 4 + (router_.Usable(i) ? 2 : 0) + (drained ? 1 : 0);
   }
   return view;
@@ -144,7 +144,7 @@ std::optional<size_t> UnitPolicy::ChooseNotTried(const Unit& unit) const {
 
 bool UnitPolicy::MayWait(const Unit& unit) const {
   for (size_t i = 0; i < unit.tracks.size(); ++i) {
-    if (!unit.tracks[i].rejected && router_.override_word(i) != routing::Override::kDrained) {
+    if (!unit.tracks[i].rejected && router_.operator_override(i) != routing::Override::kDrained) {
       return true;
     }
   }

@@ -1,6 +1,5 @@
 #include "queue/unit_source.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace gapless::queue {
@@ -8,9 +7,6 @@ namespace {
 
 // How long units stay below a size that a peer refused.
 constexpr Duration kByteCapTime = std::chrono::minutes(10);
-// How long others wait before one of them may overtake what was set aside in its lanes: the level
-// may take it since it has been repaired meanwhile, and then the order of a resource is lost.
-constexpr Duration kOvertakeWait = std::chrono::seconds(20);
 
 }  // namespace
 
@@ -19,17 +15,13 @@ Unit* UnitSource::Take(size_t level, bool flush) {
                                .busy = scheduler_.held_lanes() | levels_.BusyLanes(level),
                                .max_items = levels_.at(level).ItemCap()};
   UnitParts parts;
-  const sending::Lanes aside = scheduler_.aside_lanes() & ~limits.busy;
-  if (aside == 0) {
-    parts = backlog_.Take(queue_.home.WallNow(), limits);
-    overtake_at_ = asked_again_ ? overtake_at_ : queue_.home.Now() + kOvertakeWait;
-  } else {
+  if (const sending::Lanes aside = scheduler_.aside_lanes(); (aside & ~limits.busy) != 0) {
     Backlog::Limits others = limits;
     others.busy |= aside;
     parts = backlog_.Take(queue_.home.WallNow(), others);
-    if (parts.empty() && queue_.home.Now() >= overtake_at_) {
-      parts = Overtake(level, limits);
-    }
+  }
+  if (parts.empty()) {
+    parts = backlog_.Take(queue_.home.WallNow(), limits);
   }
   if (parts.empty()) {
     return nullptr;
@@ -40,22 +32,6 @@ Unit* UnitSource::Take(size_t level, bool flush) {
     }
   }
   return &scheduler_.Add(std::move(parts), levels_.size());
-}
-
-// Only right after what was set aside has been refused once more.
-UnitParts UnitSource::Overtake(size_t level, const Backlog::Limits& limits) {
-  if (!asked_again_) {
-    asked_again_ = true;
-    scheduler_.BringBack(level);
-    turns_.WantDispatch();
-    return {};
-  }
-  UnitParts parts = backlog_.Take(queue_.home.WallNow(), limits);
-  if (!parts.empty()) {
-    asked_again_ = false;
-    overtake_at_ = queue_.home.Now() + kOvertakeWait;
-  }
-  return parts;
 }
 
 void UnitSource::AvoidSize(size_t bytes) {

@@ -5,7 +5,6 @@
 #include "queue/level_set.h"
 #include "queue/queue_context.h"
 #include "queue/settlement.h"
-#include "queue/turns.h"
 #include "queue/unit_scheduler.h"
 
 #include <optional>
@@ -15,10 +14,9 @@ namespace gapless::queue {
 class UnitSource {
  public:
   // All outlive it.
-  UnitSource(const QueueContext& queue, Turns& turns, UnitScheduler& scheduler,
-             SettlementTracker& tracker, const LevelSet& levels)
+  UnitSource(const QueueContext& queue, UnitScheduler& scheduler, SettlementTracker& tracker,
+             const LevelSet& levels)
       : queue_(queue),
-        turns_(turns),
         scheduler_(scheduler),
         tracker_(tracker),
         levels_(levels),
@@ -48,20 +46,13 @@ class UnitSource {
   bool DropOldest();
 
  private:
-  // In lanes of what was set aside.
-  UnitParts Overtake(size_t level, const Backlog::Limits& limits);
   void Book(const journal::RecordInfo& info, journal::DropReason reason, const Status& verdict);
 
   const QueueContext& queue_;
-  Turns& turns_;
   UnitScheduler& scheduler_;
   SettlementTracker& tracker_;
   const LevelSet& levels_;
   Backlog backlog_;
-  // When a unit may overtake what was set aside in its lanes, and whether that was asked again
-  // since.
-  TimePoint overtake_at_{};
-  bool asked_again_ = false;
 };
 
 }  // namespace gapless::queue

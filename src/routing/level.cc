@@ -134,7 +134,7 @@ void Level::OnLiveProbe(const RouterEvent& event, const LevelContext& context,
     return;
   }
   if (event.kind == RouterEvent::Kind::kNothingToTry) {
-    Follow(outage.OnNothingToTry(context), context.now, actions);
+    Follow(outage.OnNothingToTry(event.work_waits, context), context.now, actions);
     return;
   }
   const bool refused = event.outcome == OutcomeClass::kRejected;

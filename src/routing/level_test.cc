@@ -164,6 +164,12 @@ constexpr Row kRows[] = {
      kLiveProbing, "probe", LiveProbeKind::kUsual},
     {"good probe after refusals", Probing<DownByRefusals>, kProbing,
      [](LevelBench& b) { b.Probe(kOk); }, kLiveProbing, "probe", LiveProbeKind::kOldest},
+    {"good probes after throttling", Probing<DownByThrottling>, kProbing,
+     [](LevelBench& b) {
+       b.Probe(kOk);
+       b.Probe(kOk);
+     },
+     kLiveProbing, "probe", LiveProbeKind::kAny},
     {"good probes while data fails", Probing<DownByDataAlone>, kProbing,
      [](LevelBench& b) {
        b.Probe(kOk);

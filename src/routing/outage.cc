@@ -55,6 +55,10 @@ Outage::Answer Outage::OnProbe(OutcomeClass outcome, const LevelContext& context
     probing.probe_at = context.now + kRiseProbeGap;
     return {};
   }
+  if (cause_ == DownCause::kThrottling && !waited_) {
+    // A storage that is full takes every empty export: only data tells.
+    return {Verdict::kLiveProbe, "probe", LiveProbeKind::kAny};
+  }
   return cause_ == DownCause::kDataFailures && !waited_
              ? Answer{Verdict::kLiveProbe, "faulty", LiveProbeKind::kAny}
              : Answer{Verdict::kLiveProbe, "probe", LiveProbeKind::kUsual};
@@ -99,8 +103,11 @@ Outage::Answer Outage::FailLiveProbe(std::string_view reason, const LevelContext
   return {Verdict::kFailed, reason};
 }
 
-Outage::Answer Outage::OnNothingToTry(const LevelContext& context) {
+Outage::Answer Outage::OnNothingToTry(bool work_waits, const LevelContext& context) {
   auto& probe = std::get<LiveProbing>(step_);
+  if (cause_ == DownCause::kThrottling && work_waits) {
+    probe.kind = LiveProbeKind::kAny;  // it would get what the others have in hand
+  }
   switch (probe.kind) {
     case LiveProbeKind::kUsual:
       return {Verdict::kOver, "probe"};

@@ -55,7 +55,8 @@ class Outage {
   // While a probe with live data is under way: it ended; no unit can serve; the unit that was
   // waited for has come; it is given up.
   Answer OnLiveProbe(sending::OutcomeClass outcome, const LevelContext& context);
-  Answer OnNothingToTry(const LevelContext& context);
+  // `work_waits`: there is data, which other levels have in hand.
+  Answer OnNothingToTry(bool work_waits, const LevelContext& context);
   void OnUnitCame() { std::get<LiveProbing>(step_).until.reset(); }
   Answer FailLiveProbe(std::string_view reason, const LevelContext& context);
   // Empty exports tell as much as data does: they fail as well, or data was taken meanwhile.

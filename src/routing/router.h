@@ -32,7 +32,7 @@ class Router {
   // It is down because it refused all that it got.
   bool down_by_refusal(size_t level) const { return levels_[level].down_by_refusal(); }
   LevelState state(size_t level) const { return levels_[level].state(); }
-  Override override_word(size_t level) const { return levels_[level].operator_override(); }
+  Override operator_override(size_t level) const { return levels_[level].operator_override(); }
   TimePoint since(size_t level) const { return levels_[level].since(); }
   Duration hold(size_t level) const { return levels_[level].hold(); }
   const std::string& last_error(size_t level) const { return levels_[level].last_error(); }

@@ -60,7 +60,7 @@ class RouterBench {
           .error = "trial"});
   }
   void Word(size_t level, Override word) {
-    if (word != Override::kAuto || router.override_word(level) != Override::kAuto) {
+    if (word != Override::kAuto || router.operator_override(level) != Override::kAuto) {
       fell_.erase(level);  // the operator may do what he likes
     }
     Feed({.kind = RouterEvent::Kind::kOperator,

@@ -46,7 +46,6 @@ enum class LiveProbeKind : uint8_t {
   kOldest,  // the peer has refused everything so far: what it refused first, …
   kOther,   // … then one that it has not seen
 };
-using TrialKind = LiveProbeKind;  // as queue/dispatcher.h calls it
 enum class Override : uint8_t { kAuto, kDrained, kForced };
 std::string_view ToString(LevelState state);
 std::string_view ToString(Override value);

@@ -560,7 +560,7 @@ TEST(RouterTest, AProbeThatTheOperatorAskedForChangesNoOverride) {
     bench.Take(bench.router.Step(
         {.kind = RouterEvent::Kind::kOperatorProbe, .level = 0, .outcome = outcome, .error = {}},
         bench.now));
-    EXPECT_EQ(bench.router.override_word(0), Override::kDrained);
+    EXPECT_EQ(bench.router.operator_override(0), Override::kDrained);
     EXPECT_EQ(bench.router.active(), 1U);
   }
 }
@@ -608,7 +608,7 @@ TEST(RouterTest, ARestartRemembersAndProbesBeforeUse) {
   RouterBench after(RouterBench::Config({1, 1, 1}));
   after.Take(after.router.Restore(before.router.Save(), after.now));
   EXPECT_EQ(after.router.active(), 2U);
-  EXPECT_EQ(after.router.override_word(1), Override::kDrained);
+  EXPECT_EQ(after.router.operator_override(1), Override::kDrained);
   EXPECT_EQ(after.router.state(0), LevelState::kProbing);
   after.answer_probes = kOk;
   after.answer_live_probes = kOk;
@@ -732,7 +732,7 @@ class RandomRouter {
       }
     }
     for (size_t i = router.levels(); i-- > 0;) {
-      if (router.override_word(i) == Override::kForced) {
+      if (router.operator_override(i) == Override::kForced) {
         best = i;
       }
     }
