@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace gapless::journal {
 
@@ -60,47 +59,26 @@ std::vector<SegmentWriter::Existing> ExistingFiles(const Recovered& recovered) {
 
 }  // namespace
 
-SegmentJournal::WriterSide::WriterSide(SegmentWriterOptions options, io::FileSystem& fs,
-                                       Recovered& recovered)
-    : segments(options, fs, ExistingFiles(recovered), recovered.next_sequence, recovered.next_file),
-      checkpoints(fs, options.directory, options.sync) {
-  checkpoints.Reserve();
-}
+SegmentJournal::WriterSide::WriterSide(SegmentWriterOptions options, RecoveredJournal& recovered)
+    : segments(std::move(options), *recovered.fs, ExistingFiles(recovered.found),
+               recovered.found.next_sequence, recovered.found.next_file),
+      checkpoints(std::move(recovered.checkpoints)) {}
 
 Result<std::unique_ptr<SegmentJournal>> SegmentJournal::Open(SegmentJournalOptions options,
                                                              io::FileSystem& fs, Loop& home) {
-  RETURN_IF_ERROR(fs.MakeDirectory(options.directory, 0700));
-  ASSIGN_OR_RETURN(std::unique_ptr<io::FileLock> lock,
-                   fs.Lock(io::JoinPath(options.directory, "lock"), options.lock_timeout,
-                           fmt::format("pid {}\n", ::getpid())));
-  const uint64_t id = options.seed != 0 ? options.seed : RandomSeed();
-  const RecoveryOptions recovery{.directory = options.directory,
-                                 .name = options.name,
-                                 .new_journal_id = std::max<uint64_t>(id, 1),
-                                 .segments_at_once = options.recover_at_once,
-                                 .log = options.log};
-  ASSIGN_OR_RETURN(Recovered recovered, RecoverJournal(recovery, fs));
-  if (options.backfill_max_size == 0) {
-    ASSIGN_OR_RETURN(const uint64_t free, fs.FreeSpace(options.directory));
-    options.backfill_max_size = (free > options.reserve ? free - options.reserve : 0) / 2;
-    if (options.max_size > 0) {
-      options.backfill_max_size = std::min(options.backfill_max_size, options.max_size / 2);
-    }
-  }
-  return std::unique_ptr<SegmentJournal>(
-      new SegmentJournal(std::move(options), fs, home, std::move(lock), std::move(recovered)));
+  ASSIGN_OR_RETURN(RecoveredJournal recovered, RecoverSegmentJournal(std::move(options), fs));
+  return std::make_unique<SegmentJournal>(std::move(recovered), home);
 }
 
-SegmentJournal::SegmentJournal(SegmentJournalOptions options, io::FileSystem& fs, Loop& home,
-                               std::unique_ptr<io::FileLock> lock, Recovered recovered)
-    : options_(std::move(options)),
-      fs_(fs),
+SegmentJournal::SegmentJournal(RecoveredJournal recovered, Loop& home)
+    : options_(recovered.options),
+      fs_(*recovered.fs),
       home_(home),
-      lock_(std::move(lock)),
+      lock_(std::move(recovered.lock)),
       memory_account_(options_.memory_budget ? options_.memory_budget->Open() : nullptr),
-      journal_id_(recovered.journal_id),
+      journal_id_(recovered.found.journal_id),
       backfill_max_size_(options_.backfill_max_size),
-      side_(std::make_shared<WriterSide>(WriterOptions(options_, journal_id_), fs, recovered)) {
+      side_(std::make_shared<WriterSide>(WriterOptions(options_, journal_id_), recovered)) {
   const auto executor = [this](io::Executor* given, const char* name) {
     return given ? given
                  : own_threads_.emplace_back(std::make_unique<io::ServiceThread>(name)).get();
@@ -110,7 +88,7 @@ SegmentJournal::SegmentJournal(SegmentJournalOptions options, io::FileSystem& fs
   closer_ = executor(options_.closer, "journal-close");
   ReadAhead::Host& host = *this;
   read_ahead_ = std::make_unique<ReadAhead>(host, home_, *reader_);
-  AdoptRecovered(recovered);
+  AdoptRecovered(recovered.found);
 }
 
 SegmentJournal::~SegmentJournal() { side_->abandoned.store(true); }

@@ -6,18 +6,16 @@
 #pragma once
 
 #include "base/loop.h"
-#include "base/retry_delay.h"
 #include "io/executor.h"
 #include "io/file_system.h"
 #include "io/inbox.h"
 #include "journal/book.h"
-#include "journal/budget.h"
-#include "journal/checkpoint.h"
 #include "journal/journal.h"
 #include "journal/position_table.h"
 #include "journal/read_ahead.h"
+#include "journal/recovered_journal.h"
 #include "journal/retention.h"
-#include "journal/segment_recovery.h"
+#include "journal/segment_options.h"
 #include "journal/segment_writer.h"
 #include "telemetry/log.h"
 
@@ -33,44 +31,12 @@
 
 namespace gapless::journal {
 
-struct SegmentJournalOptions {
-  // Made if it is not there; must be empty or a journal.
-  std::string directory;
-  // Component and signal, for people.
-  std::string name;
-  uint64_t segment_size = uint64_t{64} << 20;
-  // Bytes of all segment files; 0: no limit. Segments shrink so that at least eight fit.
-  uint64_t max_size = 0;
-  // Space to leave free on the disk, bytes.
-  uint64_t reserve = 0;
-  bool sync = true;
-  // zstd for what arrived plain.
-  bool pack = false;
-  // How long to wait for another process that still holds the journal.
-  Duration lock_timeout = std::chrono::seconds(1);
-  // SetBackfillMaxSize(0), bytes on disk; 0: half of the space above the reserve.
-  uint64_t backfill_max_size = 0;
-  // Records that were not read yet and stay in memory, bytes.
-  uint64_t cache_size = uint64_t{128} << 20;
-  std::shared_ptr<Budget> memory_budget = nullptr;
-  std::shared_ptr<Budget> disk_budget = nullptr;
-  // What a client is told to wait when there is no room.
-  Duration retry_delay = kClientRetryDelay;
-  // For salts and the journal's ID; 0: from the operating system.
-  uint64_t seed = 0;
-  // RecoveryOptions::segments_at_once.
-  size_t recover_at_once = RecoveryOptions().segments_at_once;
-  // For tests and the simulator; null: service threads of its own.
-  io::Executor* writer = nullptr;
-  io::Executor* reader = nullptr;
-  io::Executor* closer = nullptr;
-  telemetry::Logger log = {};
-};
-
 class SegmentJournal final : public Journal, private ReadAhead::Host {
  public:
-  // Blocks for the recovery scan. `fs`, `home` and the executors outlive the journal. Errors:
-  // FAILED_PRECONDITION (locked, not a journal, newer format), PERMISSION_DENIED, disk errors.
+  // The second step of opening (recovered_journal.h). The file system, `home` and the executors
+  // outlive the journal. Called on the home loop.
+  SegmentJournal(RecoveredJournal recovered, Loop& home);
+  // Both steps: blocks for the recovery, and has its errors.
   static Result<std::unique_ptr<SegmentJournal>> Open(SegmentJournalOptions options,
                                                       io::FileSystem& fs, Loop& home);
   // Without Close: what is in flight may or may not be stored; its callbacks are dropped unfired.
@@ -103,9 +69,9 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
  private:
   // What the writer's thread works on; outlives the journal while a task runs.
   struct WriterSide {
-    WriterSide(SegmentWriterOptions options, io::FileSystem& fs, Recovered& recovered);
+    WriterSide(SegmentWriterOptions options, RecoveredJournal& recovered);
     SegmentWriter segments;
-    CheckpointWriter checkpoints;
+    const std::unique_ptr<CheckpointWriter> checkpoints;
     io::Inbox<WriteRequest> inbox;
     std::vector<WriteRequest> waiting;  // out of the inbox, not yet written
     std::atomic<bool> abandoned = false;
@@ -156,8 +122,6 @@ class SegmentJournal final : public Journal, private ReadAhead::Host {
     uint64_t charged = 0;
   };
 
-  SegmentJournal(SegmentJournalOptions options, io::FileSystem& fs, Loop& home,
-                 std::unique_ptr<io::FileLock> lock, Recovered recovered);
   void AdoptRecovered(Recovered& recovered);
 
   // Appending (segment_journal.cc).

@@ -66,7 +66,7 @@ void SegmentJournal::WriteCheckpoint() {
     if (side->abandoned.load()) {
       return;
     }
-    const Status status = side->checkpoints.Write(sequence, encoded);
+    const Status status = side->checkpoints->Write(sequence, encoded);
     // Only now does the disk say that nobody needs these segments.
     const uint64_t disk_bytes =
         status.ok() ? side->segments.Release(released, quiet) : side->segments.disk_bytes();
