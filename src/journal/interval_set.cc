@@ -77,8 +77,11 @@ bool IntervalSet::Contains(uint64_t position) const {
 }
 
 std::optional<uint64_t> IntervalSet::FirstAtLeast(uint64_t position) const {
-  const std::optional<Map::Item> at = At(position);
-  return at ? std::optional(std::max(position, at->position)) : std::nullopt;
+  if (Contains(position)) {
+    return position;
+  }
+  const std::optional<Map::Item> next = intervals_.AtLeast(position);
+  return next ? std::optional(next->position) : std::nullopt;
 }
 
 IntervalSet IntervalSet::Intersection(const IntervalSet& a, const IntervalSet& b) {

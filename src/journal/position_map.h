@@ -41,7 +41,7 @@ class PositionMap {
       block = Split(block, position);
     }
     std::vector<Slot>& slots = block->second.slots;
-    const size_t at = SlotAtLeast(*block, position);
+    const size_t at = slots.empty() ? 0 : SlotAtLeast(*block, position);
     GAPLESS_CHECK(at == slots.size() || PositionAt(*block, at) != position);
     const size_t erased = MakeRoom(block);
     slots.insert(slots.begin() + static_cast<std::ptrdiff_t>(at - erased),
@@ -175,11 +175,14 @@ class PositionMap {
   static Item ItemAt(const Entry& block, size_t at) {
     return {.position = PositionAt(block, at), .value = block.second.slots[at].value};
   }
-  // Precondition: position >= base.
+  // Precondition: position >= base, and the block is not empty.
   static size_t SlotAtLeast(const Entry& block, uint64_t position) {
     const auto& [slots, first] = block.second;
     const uint64_t delta = position - block.first;
-    if (first < slots.size() && delta >= slots[first].delta) {
+    if (slots.back().delta < delta) {
+      return slots.size();
+    }
+    if (delta >= slots[first].delta) {
       // Mostly they follow each other without a hole.
       const uint64_t guess = first + (delta - slots[first].delta);
       if (guess < slots.size() && slots[guess].delta == delta) {
@@ -200,12 +203,15 @@ class PositionMap {
   // The block that a position belongs to; none: it lies below all of them.
   template <typename Self>
   static auto LocateIn(Self& blocks, uint64_t position) {
-    auto block = blocks.end();
-    if (!blocks.empty() && position >= (--block)->first) {
-      return block;
+    const auto first = blocks.begin();
+    if (blocks.empty() || position < first->first) {
+      return blocks.end();
     }
-    block = blocks.upper_bound(position);
-    return block == blocks.begin() ? blocks.end() : --block;
+    // Both ends without a search.
+    if (const auto last = std::prev(blocks.end()); position >= last->first) {
+      return last;
+    }
+    return position < std::next(first)->first ? first : std::prev(blocks.upper_bound(position));
   }
   auto Locate(uint64_t position) { return LocateIn(blocks_, position); }
   auto Locate(uint64_t position) const { return LocateIn(blocks_, position); }

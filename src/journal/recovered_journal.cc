@@ -3,12 +3,31 @@
 #include "base/rng.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 namespace gapless::journal {
+
+namespace {
+
+// What is retained and needed by nobody else.
+void CountRetained(Recovered& found) {
+  FoundRecords& records = found.records;
+  records.retained.Restore(std::move(found.retained),
+                           [&](Position position) -> std::optional<RetainedSize> {
+                             if (records.book.IsOwed(position)) {
+                               return std::nullopt;
+                             }
+                             const StoredRecord record = *records.index.Find(position);
+                             records.index.CountRetained(record, true);
+                             return RetainedSizeOf(record);
+                           });
+}
+
+}  // namespace
 
 Result<RecoveredJournal> RecoverSegmentJournal(SegmentJournalOptions options, io::FileSystem& fs) {
   RETURN_IF_ERROR(fs.MakeDirectory(options.directory, 0700));
@@ -21,6 +40,7 @@ Result<RecoveredJournal> RecoverSegmentJournal(SegmentJournalOptions options, io
                                  .segments_at_once = options.recover_at_once,
                                  .log = options.log};
   ASSIGN_OR_RETURN(Recovered found, RecoverJournal(recovery, fs));
+  CountRetained(found);
   if (options.backfill_max_size == 0) {
     ASSIGN_OR_RETURN(const uint64_t free, fs.FreeSpace(options.directory));
     options.backfill_max_size = (free > options.reserve ? free - options.reserve : 0) / 2;

@@ -14,6 +14,15 @@
 
 namespace gapless::journal {
 
+// Where the blocking work of a journal runs; null: on a service thread of its own.
+struct JournalExecutors {
+  io::Executor* writer = nullptr;
+  io::Executor* reader = nullptr;
+  // Closes removed files: the last close gives their space back, which may take the disk longer
+  // than a write (with `discard`, 20 ms and more).
+  io::Executor* closer = nullptr;
+};
+
 struct SegmentJournalOptions {
   // Made if it is not there; must be empty or a journal.
   std::string directory;
@@ -41,11 +50,11 @@ struct SegmentJournalOptions {
   uint64_t seed = 0;
   // RecoveryOptions::segments_at_once.
   size_t recover_at_once = RecoveryOptions().segments_at_once;
-  // For tests and the simulator; null: service threads of its own.
-  io::Executor* writer = nullptr;
-  io::Executor* reader = nullptr;
-  io::Executor* closer = nullptr;
+  JournalExecutors executors = {};  // for tests
   telemetry::Logger log = {};
 };
+
+// What a segment has, unless it is for one large record: at most an eighth of max_size.
+uint64_t SegmentSizeOf(const SegmentJournalOptions& options);
 
 }  // namespace gapless::journal
