@@ -86,15 +86,11 @@ void Run(std::string_view text) {
   if (!recovered.ok()) {
     return;
   }
-  for (const auto& [position, record] : recovered->records) {
-    const RecoveredSegment& segment = recovered->segments.at(record.segment);
-    const ReadWindow window{.segment = segment.header,
-                            .file = segment.file,
-                            .path = segment.path,
-                            .items = {{.position = position,
-                                       .offset = record.offset,
-                                       .size = record.header.total_size(),
-                                       .metadata = record.metadata}}};
+  const RecordIndex& index = recovered->records.index;
+  for (auto next = index.Next(0); next; next = index.Next(*next + 1)) {
+    const StoredRecord record = *index.Find(*next);
+    ReadWindow window = WindowOf(*record.segment);
+    window.items.push_back(ItemOf(*next, record, recovered->records.metadata));
     const std::vector<ReadRecord> read = ReadRecords(window, true);
     if (read[0].batch.ok() && read[0].batch->body.size() > text.size() * 2000 + 100'000) {
       std::abort();

@@ -65,4 +65,26 @@ void Budget::Account::Release(uint64_t bytes) {
   from_share_ -= bytes - common;
 }
 
+bool BudgetCharge::Try(uint64_t bytes) {
+  if (account_ && !account_->TryCharge(bytes)) {
+    return false;
+  }
+  bytes_ += bytes;
+  return true;
+}
+
+void BudgetCharge::Force(uint64_t bytes) {
+  bytes_ += bytes;
+  if (account_) {
+    account_->ForceCharge(bytes);
+  }
+}
+
+void BudgetCharge::Release(uint64_t bytes) {
+  bytes_ -= bytes;
+  if (account_) {
+    account_->Release(bytes);
+  }
+}
+
 }  // namespace gapless::journal

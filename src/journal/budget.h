@@ -62,4 +62,21 @@ class Budget : public std::enable_shared_from_this<Budget> {
   std::atomic<uint64_t> used_{0};
 };
 
+// What one journal charges against a budget that may be there; counted in any case. One thread.
+class BudgetCharge {
+ public:
+  explicit BudgetCharge(const std::shared_ptr<Budget>& budget)
+      : account_(budget ? budget->Open() : nullptr) {}
+
+  // As those of Budget::Account.
+  bool Try(uint64_t bytes);
+  void Force(uint64_t bytes);
+  void Release(uint64_t bytes);
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  std::unique_ptr<Budget::Account> account_;
+  uint64_t bytes_ = 0;
+};
+
 }  // namespace gapless::journal

@@ -122,9 +122,7 @@ std::string EncodeBody(const Checkpoint& checkpoint) {
 
 // A record is pending, or else owed or retained or both, and lies below `counted`.
 bool Consistent(const Checkpoint& checkpoint) {
-  const auto below = [&](const IntervalSet& set) {
-    return set.empty() || set.intervals().rbegin()->second <= checkpoint.counted;
-  };
+  const auto below = [&](const IntervalSet& set) { return set.end() <= checkpoint.counted; };
   return checkpoint.counted <= kPositionMax && checkpoint.head <= kPositionMax &&
          below(checkpoint.pending) &&
          std::ranges::all_of(

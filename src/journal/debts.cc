@@ -44,17 +44,18 @@ void Debts::KeepOnly(const IntervalSet& positions) {
   }
 }
 
-IntervalSet Debts::TakeUnregistered() {
-  IntervalSet taken;
+std::optional<Position> Debts::TakeUnregistered() {
+  std::optional<Position> first;
+  for (const Reader& reader : readers_) {
+    const auto next = reader.registered ? std::nullopt : reader.owed.FirstAtLeast(0);
+    first = next && (!first || *next < *first) ? next : first;
+  }
   for (Reader& reader : readers_) {
-    if (!reader.registered) {
-      for (const auto& [begin, end] : reader.owed.intervals()) {
-        taken.AddRange(begin, end);
-      }
-      reader.owed.Clear();
+    if (first && !reader.registered) {
+      reader.owed.Remove(*first);
     }
   }
-  return taken;
+  return first;
 }
 
 bool Debts::IsOwed(Position position) const {

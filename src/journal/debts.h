@@ -36,8 +36,9 @@ class Debts {
   void GiveUp(Position position);
   // Forgets the debts whose records are not among `positions`.
   void KeepOnly(const IntervalSet& positions);
-  // The debts of readers that were restored and never registered; returns their positions.
-  IntervalSet TakeUnregistered();
+  // Forgets what readers are owed that were restored and never registered: the first position of
+  // it. None: nothing is left.
+  std::optional<Position> TakeUnregistered();
 
   bool IsOwed(Position position) const;
   std::optional<Position> Next(ReaderId reader, Position from) const;

@@ -5,7 +5,6 @@
 #include "journal/segment_recovery.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,9 +16,7 @@ namespace {
 
 constexpr size_t kHolderMax = 4096;
 
-WallTime ArrivalOf(const RecoveredRecord& record) {
-  return WallTime(Duration(record.header.arrival_ns));
-}
+WallTime ArrivalOf(const StoredRecord& record) { return WallTime(Duration(record.arrival_ns)); }
 
 // The lock, null where the disk is read-only. FAILED_PRECONDITION if a process has it.
 Result<std::unique_ptr<io::FileLock>> LockStopped(io::FileSystem& fs,
@@ -56,37 +53,33 @@ JournalSummary Summarize(const std::string& directory, const Recovered& recovere
   JournalSummary summary;
   summary.directory = directory;
   summary.name = recovered.name;
-  summary.ledger = recovered.book.ledger();
-  summary.owed = recovered.book.owed();
+  summary.ledger = recovered.records.book.ledger();
+  summary.owed = recovered.records.book.owed();
   summary.damaged_places = recovered.damaged_places;
   summary.user_state = recovered.user_state;
   summary.checkpoint_sequence = recovered.checkpoint_sequence;
   summary.counted = recovered.counted;
-  std::map<uint64_t, SegmentSummary> segments;
-  for (const auto& [sequence, segment] : recovered.segments) {
-    segments[sequence] = {.path = segment.path,
-                          .sequence = sequence,
-                          .bytes = segment.size,
-                          .created = WallTime(Duration(segment.header.created_ns))};
-    summary.disk_bytes += segment.size;
+  const RecordIndex& index = recovered.records.index;
+  for (const auto& [sequence, segment] : index.segments()) {
+    summary.segments.push_back({.path = segment.path,
+                                .sequence = sequence,
+                                .bytes = segment.capacity,
+                                .records = segment.live_records,
+                                .live_bytes = segment.live_bytes,
+                                .created = WallTime(Duration(segment.header.created_ns))});
+    summary.disk_bytes += segment.capacity;
   }
-  for (const Debts::Reader& reader : recovered.book.debts().readers()) {
+  for (const Debts::Reader& reader : recovered.records.book.debts().readers()) {
     if (!reader.owed.empty()) {
       summary.debts.push_back({.reader = reader.name, .records = reader.owed.size()});
     }
   }
-  for (const auto& [position, record] : recovered.records) {
-    SegmentSummary& segment = segments.at(record.segment);
-    ++segment.records;
-    segment.live_bytes += record.header.total_size();
-    if (recovered.book.IsPending(position)) {
-      const WallTime arrival = ArrivalOf(record);
+  for (auto next = index.Next(0); next; next = index.Next(*next + 1)) {
+    if (recovered.records.book.IsPending(*next)) {
+      const WallTime arrival = ArrivalOf(*index.Find(*next));
       summary.oldest = std::min(summary.oldest.value_or(arrival), arrival);
       summary.newest = std::max(summary.newest.value_or(arrival), arrival);
     }
-  }
-  for (auto& [sequence, segment] : segments) {
-    summary.segments.push_back(std::move(segment));
   }
   return summary;
 }
@@ -115,15 +108,9 @@ bool IsJournal(io::FileSystem& fs, const std::string& directory) {
   return code == Code::kOk || code == Code::kFailedPrecondition || code == Code::kDataLoss;
 }
 
-ReadRecord ReadOne(const Recovered& recovered, Position position, const RecoveredRecord& record) {
-  const RecoveredSegment& segment = recovered.segments.at(record.segment);
-  const ReadWindow window{.segment = segment.header,
-                          .file = segment.file,
-                          .path = segment.path,
-                          .items = {{.position = position,
-                                     .offset = record.offset,
-                                     .size = record.header.total_size(),
-                                     .metadata = record.metadata}}};
+ReadRecord ReadOne(const FoundRecords& records, Position position, const StoredRecord& record) {
+  ReadWindow window = WindowOf(*record.segment);
+  window.items.push_back(ItemOf(position, record, records.metadata));
   std::vector<ReadRecord> read = ReadRecords(window, true);
   return std::move(read.front());
 }
@@ -167,10 +154,12 @@ Result<VerifyReport> VerifyJournal(io::FileSystem& fs, const std::string& direct
     report.damage.push_back(
         fmt::format("{} at {} ({} bytes): {}", place.path, place.offset, place.size, place.what));
   }
-  for (const auto& [position, record] : opened.recovered.records) {
-    const ReadRecord read = ReadOne(opened.recovered, position, record);
+  const FoundRecords& records = opened.recovered.records;
+  for (auto next = records.index.Next(0); next; next = records.index.Next(*next + 1)) {
+    const StoredRecord record = *records.index.Find(*next);
+    const ReadRecord read = ReadOne(records, *next, record);
     ++report.records;
-    report.bytes += record.header.total_size();
+    report.bytes += record.size;
     if (!read.batch.ok() && ++report.damaged_records <= kDamagedPlacesMax) {
       report.damage.push_back(read.batch.status().message());
     }
@@ -181,26 +170,22 @@ Result<VerifyReport> VerifyJournal(io::FileSystem& fs, const std::string& direct
 Status ReplayJournal(io::FileSystem& fs, const std::string& directory, const ReplayRange& range,
                      ReplayVisitor visitor, ReplayReport* report) {
   ASSIGN_OR_RETURN(const Opened opened, OpenStopped(fs, directory));
-  for (const auto& [position, record] : opened.recovered.records) {
+  const FoundRecords& records = opened.recovered.records;
+  for (auto next = records.index.Next(0); next; next = records.index.Next(*next + 1)) {
+    const StoredRecord record = *records.index.Find(*next);
     const WallTime arrival = ArrivalOf(record);
     const bool in_range = (!range.from || arrival >= *range.from) &&
                           (!range.to || arrival < *range.to) &&
-                          (range.owed || opened.recovered.book.IsPending(position));
+                          (range.owed || records.book.IsPending(*next));
     if (!in_range) {
       continue;
     }
-    ReadRecord read = ReadOne(opened.recovered, position, record);
+    ReadRecord read = ReadOne(records, *next, record);
     if (!read.batch.ok()) {
       ++report->damaged;
       continue;
     }
-    RETURN_IF_ERROR(visitor({.position = position,
-                             .arrival = arrival,
-                             .items = record.header.items,
-                             .bytes = record.header.raw_size,
-                             .lanes = record.header.lanes,
-                             .metadata = record.metadata},
-                            std::move(*read.batch)));
+    RETURN_IF_ERROR(visitor(records.InfoOf(*next), std::move(*read.batch)));
     ++report->records;
   }
   return OkStatus();

@@ -1,17 +1,12 @@
 #include "journal/interval_set.h"
 
 #include <algorithm>
-#include <iterator>
-#include <utility>
 
 namespace gapless::journal {
 
-IntervalSet::Map::const_iterator IntervalSet::At(uint64_t position) const {
-  auto it = intervals_.upper_bound(position);
-  if (it != intervals_.begin() && std::prev(it)->second > position) {
-    --it;
-  }
-  return it;
+std::optional<IntervalSet::Map::Item> IntervalSet::At(uint64_t position) const {
+  const std::optional<Map::Item> before = intervals_.AtMost(position);
+  return before && before->value > position ? before : intervals_.AtLeast(position);
 }
 
 bool IntervalSet::Add(uint64_t position) {
@@ -30,66 +25,63 @@ void IntervalSet::AddRange(uint64_t begin, uint64_t end) {
   if (begin >= end) {
     return;
   }
-  // The common case, an append behind everything, without a search.
-  if (!intervals_.empty() && intervals_.rbegin()->second == begin) {
-    intervals_.rbegin()->second = end;
+  // All that it meets becomes one interval, in the place of the first of them.
+  std::optional<Map::Item> first = intervals_.AtMost(begin);
+  if (!first || first->value < begin) {
+    first = intervals_.AtLeast(begin);
+  }
+  if (!first || first->position > end) {
+    intervals_.Insert(begin, end);
     size_ += end - begin;
     return;
   }
-  auto it = intervals_.lower_bound(begin);
-  if (it != intervals_.begin() && std::prev(it)->second >= begin) {
-    --it;
-    begin = it->first;
+  size_ -= first->value - first->position;
+  if (begin < first->position) {
+    intervals_.Move(first->position, begin);
   }
-  while (it != intervals_.end() && it->first <= end) {
-    end = std::max(end, it->second);
-    size_ -= it->second - it->first;
-    it = intervals_.erase(it);
+  begin = std::min(begin, first->position);
+  uint64_t reach = std::max(end, first->value);
+  for (auto next = intervals_.AtLeast(begin + 1); next && next->position <= reach;
+       next = intervals_.AtLeast(begin + 1)) {
+    reach = std::max(reach, next->value);
+    size_ -= next->value - next->position;
+    intervals_.Erase(next->position);
   }
-  intervals_.emplace_hint(it, begin, end);
-  size_ += end - begin;
+  intervals_.Set(begin, reach);
+  size_ += reach - begin;
 }
 
 void IntervalSet::RemoveRange(uint64_t begin, uint64_t end) {
   if (begin >= end) {
     return;
   }
-  auto it = intervals_.lower_bound(begin);
-  if (it != intervals_.begin() && std::prev(it)->second > begin) {
-    --it;
-  }
-  while (it != intervals_.end() && it->first < end) {
-    const auto next = std::next(it);
+  for (auto it = At(begin); it && it->position < end; it = At(begin)) {
     const auto [first, last] = *it;
     size_ -= std::min(last, end) - std::max(first, begin);
     if (first < begin) {
-      it->second = begin;
+      intervals_.Set(first, begin);
       if (last > end) {
-        intervals_.emplace_hint(next, end, last);
+        intervals_.Insert(end, last);
       }
     } else if (last > end) {
-      // The common case, what comes first is finished first: without an allocation.
-      auto interval = intervals_.extract(it);
-      interval.key() = end;
-      intervals_.insert(next, std::move(interval));
+      intervals_.Move(first, end);
     } else {
-      intervals_.erase(it);
+      intervals_.Erase(first);
     }
-    it = next;
   }
 }
 
 bool IntervalSet::Contains(uint64_t position) const {
-  const auto it = At(position);
-  return it != intervals_.end() && it->first <= position;
+  const std::optional<Map::Item> before = intervals_.AtMost(position);
+  return before && before->value > position;
 }
 
 std::optional<uint64_t> IntervalSet::FirstAtLeast(uint64_t position) const {
-  const auto it = At(position);
-  if (it == intervals_.end()) {
-    return std::nullopt;
+  if (Contains(position)) {
+    return position;
   }
-  return std::max(position, it->first);
+  const std::optional<Map::Item> next = intervals_.AtLeast(position);
+  return next ? std::optional(next->position) : std::nullopt;
 }
 
 IntervalSet IntervalSet::Intersection(const IntervalSet& a, const IntervalSet& b) {
@@ -97,8 +89,10 @@ IntervalSet IntervalSet::Intersection(const IntervalSet& a, const IntervalSet& b
   auto left = a.intervals_.begin();
   auto right = b.intervals_.begin();
   while (left != a.intervals_.end() && right != b.intervals_.end()) {
-    both.AddRange(std::max(left->first, right->first), std::min(left->second, right->second));
-    if (left->second < right->second) {
+    const auto [left_begin, left_end] = *left;
+    const auto [right_begin, right_end] = *right;
+    both.AddRange(std::max(left_begin, right_begin), std::min(left_end, right_end));
+    if (left_end < right_end) {
       ++left;
     } else {
       ++right;
@@ -107,9 +101,11 @@ IntervalSet IntervalSet::Intersection(const IntervalSet& a, const IntervalSet& b
   return both;
 }
 
-void IntervalSet::Clear() {
-  intervals_.clear();
-  size_ = 0;
+void IntervalSet::Clear() { *this = {}; }
+
+bool IntervalSet::operator==(const IntervalSet& other) const {
+  return size_ == other.size_ && intervals_.size() == other.intervals_.size() &&
+         Intersection(*this, other).size_ == size_;
 }
 
 }  // namespace gapless::journal

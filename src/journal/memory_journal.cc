@@ -9,8 +9,18 @@ namespace gapless::journal {
 MemoryJournal::MemoryJournal(MemoryOptions options, Loop& home)
     : options_(std::move(options)),
       home_(home),
-      account_(options_.budget ? options_.budget->Open() : nullptr),
-      backfill_max_size_(options_.backfill_max_size) {}
+      charge_(options_.budget),
+      backfill_max_size_(options_.backfill_max_size),
+      retained_({}, home, [this](Position position) {
+        const Record& record = *records_.Find(position);
+        const RetainedSize size = SizeOf(record);
+        Free(position, record);
+        return size;
+      }) {}
+
+RetainedSize MemoryJournal::SizeOf(const Record& record) {
+  return {.amount = Book::AmountOf(record.batch), .bytes = record.charged};
+}
 
 void MemoryJournal::Append(otlp::Batch batch, AppendCallback done) {
   CopyOutOfWastedSlabs(batch);
@@ -31,30 +41,28 @@ void MemoryJournal::Append(otlp::Batch batch, AppendCallback done) {
 }
 
 bool MemoryJournal::Charge(uint64_t bytes) {
-  while (account_ && !account_->TryCharge(bytes)) {
-    if (const auto held = retention_.Pop()) {
-      LetGo(*held);
-    } else if (book_.debts().Oldest()) {
-      GiveUpOldestDebt();
-    } else {
+  while (!charge_.Try(bytes)) {
+    if (retained_.LetGoOldest()) {
+      continue;
+    }
+    if (!book_.debts().Oldest()) {
       return false;
     }
+    GiveUpOldestDebt();
   }
-  charged_ += bytes;
   return true;
 }
 
-void MemoryJournal::Release(Position position, Record& record) {
-  if (record.holds > 0) {
-    record.retained = true;
-    retained_ += Book::AmountOf(record.batch);
-    retained_charged_ += record.charged;
-    return;
+void MemoryJournal::Release(Position position, const Record& record) {
+  if (retained_.Keep(position, SizeOf(record))) {
+    retained_.Limit();
+  } else {
+    Free(position, record);
   }
-  charged_ -= record.charged;
-  if (account_) {
-    account_->Release(record.charged);
-  }
+}
+
+void MemoryJournal::Free(Position position, const Record& record) {
+  charge_.Release(record.charged);
   records_.Erase(position);
 }
 
@@ -108,11 +116,10 @@ void MemoryJournal::Settle(Position position, const Settlement& settlement,
   }
   Record& record = *records_.Find(position);
   if (settlement.delivered > 0) {
-    Note(position, settlement.by);
+    retained_.Note(position, settlement.by);
   }
   if (book_.Settle(position, Book::AmountOf(record.batch), settlement, owed)) {
     Release(position, record);
-    LimitRetained();
     return;
   }
   owed_charged_ += record.charged;
@@ -120,7 +127,11 @@ void MemoryJournal::Settle(Position position, const Settlement& settlement,
 }
 
 void MemoryJournal::LimitDebts() {
-  while (owed_charged_ > backfill_max_size_) {
+  for (size_t i = 0; owed_charged_ > backfill_max_size_; ++i) {
+    if (i == kReleasedPerTurn) {
+      debts_timer_ = home_.RunAfter(Duration::zero(), [this] { LimitDebts(); });
+      return;
+    }
     GiveUpOldestDebt();
   }
 }
@@ -142,24 +153,18 @@ std::optional<RecordInfo> MemoryJournal::NextOwed(ReaderId reader, Position from
 void MemoryJournal::SettleDebt(ReaderId reader, Position position, bool delivered) {
   Record* record = records_.Find(position);
   if (record && delivered && book_.IsOwed(position)) {
-    Note(position, ReaderBit(reader));
+    retained_.Note(position, ReaderBit(reader));
   }
   if (record && book_.SettleDebt(reader, position, Book::AmountOf(record->batch))) {
     owed_charged_ -= record->charged;
     Release(position, *record);
-    LimitRetained();
   }
 }
 
-void MemoryJournal::SetRetention(const RetentionLimits& limits) {
-  retention_.SetTime(limits.on() ? limits.time : Duration::zero(), home_.WallNow());
-  retention_bytes_ = limits.on() ? limits.bytes : 0;
-  LimitRetained();
-  ReleaseDue();
-}
+void MemoryJournal::SetRetention(const RetentionLimits& limits) { retained_.SetLimits(limits); }
 
 std::vector<Position> MemoryJournal::Retained(const RetainedQuery& query) const {
-  return ToPositions(retention_.Find(query));
+  return ToPositions(retained_.retention().Find(query));
 }
 
 Amount MemoryJournal::OweRetained(ReaderId reader, Position position) {
@@ -171,50 +176,11 @@ Amount MemoryJournal::OweRetained(ReaderId reader, Position position) {
   if (!book_.Owe(reader, position, amount)) {
     return {};
   }
-  if (std::exchange(record->retained, false)) {
-    retained_ -= amount;
-    retained_charged_ -= record->charged;
+  if (retained_.TakeBack(position, SizeOf(*record))) {
     owed_charged_ += record->charged;
     LimitDebts();
   }
   return amount;
-}
-
-void MemoryJournal::Note(Position position, uint64_t by) {
-  if (retention_.on() && retention_.Note(position, by, home_.WallNow())) {
-    ++records_.Find(position)->holds;
-    if (!retention_timer_.armed()) {
-      ReleaseDue();
-    }
-  }
-}
-
-// One hold less.
-void MemoryJournal::LetGo(Position position) {
-  Record& record = *records_.Find(position);
-  if (--record.holds == 0 && record.retained) {
-    retained_ -= Book::AmountOf(record.batch);
-    retained_charged_ -= record.charged;
-    Release(position, record);
-  }
-}
-
-void MemoryJournal::LimitRetained() {
-  while (retained_charged_ > retention_bytes_) {
-    LetGo(*retention_.Pop());
-  }
-}
-
-// What is due, a part per turn.
-void MemoryJournal::ReleaseDue() {
-  std::optional<Position> held;
-  for (size_t i = 0; i < kReleasedPerTurn && (held = retention_.PopDue(home_.WallNow())); ++i) {
-    LetGo(*held);
-  }
-  if (const auto due = retention_.due()) {
-    retention_timer_ = home_.RunAfter(held ? Duration::zero() : UntilDue(*due, home_.WallNow()),
-                                      [this] { ReleaseDue(); });
-  }
 }
 
 JournalStats MemoryJournal::stats() const {
@@ -222,9 +188,9 @@ JournalStats MemoryJournal::stats() const {
                      .owed = book_.owed(),
                      .debts_given_up = book_.given_up(),
                      .oldest = std::nullopt,
-                     .retained = retained_,
-                     .retained_since = retention_.complete_since(),
-                     .memory_bytes = charged_};
+                     .retained = retained_.kept().amount,
+                     .retained_since = retained_.retention().complete_since(),
+                     .memory_bytes = charge_.bytes()};
   if (const auto first = NextPending(0)) {
     stats.oldest = first->arrival;
   }
@@ -232,7 +198,7 @@ JournalStats MemoryJournal::stats() const {
 }
 
 void MemoryJournal::Close(std::move_only_function<void()> done) {
-  retention_timer_.Cancel();
+  retained_.Stop();
   done();
 }
 

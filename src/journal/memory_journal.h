@@ -11,7 +11,7 @@
 #include "journal/budget.h"
 #include "journal/journal.h"
 #include "journal/position_table.h"
-#include "journal/retention.h"
+#include "journal/retained_records.h"
 
 #include <cstdint>
 #include <memory>
@@ -62,34 +62,28 @@ class MemoryJournal final : public Journal {
     otlp::Batch batch;
     WallTime arrival;
     uint64_t charged = 0;
-    uint32_t holds = 0;     // of retention
-    bool retained = false;  // nothing else needs it
   };
 
+  static RetainedSize SizeOf(const Record& record);
+  // At most kReleasedPerTurn in one turn of the loop.
   void LimitDebts();
   bool Charge(uint64_t bytes);
-  void Release(Position position, Record& record);
+  // Nobody needs it any more but, perhaps, retention.
+  void Release(Position position, const Record& record);
+  void Free(Position position, const Record& record);
   void GiveUpOldestDebt();
-  void Note(Position position, uint64_t by);
-  void LetGo(Position position);
-  void LimitRetained();
-  void ReleaseDue();
   RecordInfo InfoOf(Position position) const;
 
   MemoryOptions options_;
   Loop& home_;
-  std::unique_ptr<Budget::Account> account_;
+  BudgetCharge charge_;
   Book book_;
   PositionTable<Record> records_;
   Position next_ = 1;
-  uint64_t charged_ = 0;
   uint64_t owed_charged_ = 0;
   uint64_t backfill_max_size_ = 0;
-  Retention retention_;
-  uint64_t retention_bytes_ = 0;
-  Amount retained_;
-  uint64_t retained_charged_ = 0;
-  Timer retention_timer_;
+  RetainedRecords retained_;
+  Timer debts_timer_;
   std::string user_state_;
   std::move_only_function<void()> listener_;
 };

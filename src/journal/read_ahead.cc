@@ -152,17 +152,15 @@ Position ReadAhead::Start(Position position) {
   return next_window_ - 1;
 }
 
-void ReadAhead::Send(std::shared_ptr<const ReadWindow> source) {
-  executor_.Post(
-      [this, &home = home_, source = std::move(source), alive = std::weak_ptr(alive_)]() mutable {
-        std::vector<ReadRecord> records = ReadRecords(*source, true);
-        home.Post([this, source = std::move(source), records = std::move(records),
-                   alive = std::move(alive)]() mutable {
-          if (!alive.expired()) {
-            OnRead(source, std::move(records));
-          }
-        });
-      });
+void ReadAhead::Send(const std::shared_ptr<const ReadWindow>& source) {
+  executor_.Post([&home = home_, source,
+                  done = lifetime_.Guard([this, source](std::vector<ReadRecord> records) {
+                    OnRead(source, std::move(records));
+                  })]() mutable {
+    home.Post([records = ReadRecords(*source, true), done = std::move(done)]() mutable {
+      done(std::move(records));
+    });
+  });
 }
 
 void ReadAhead::OnRead(const std::shared_ptr<const ReadWindow>& source,
@@ -196,11 +194,10 @@ void ReadAhead::OnRead(const std::shared_ptr<const ReadWindow>& source,
   }
   Trim();
   Continue();
+  auto lives = lifetime_.Guard([] { return true; });
   for (Request& request : answered) {
-    const std::weak_ptr<bool> alive = alive_;
-    request.done(std::move(request.batches));
-    if (alive.expired()) {
-      return;
+    if (lives()) {
+      request.done(std::move(request.batches));
     }
   }
 }

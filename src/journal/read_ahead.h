@@ -5,6 +5,7 @@
 // for a while must not cost records.
 #pragma once
 
+#include "base/lifetime.h"
 #include "base/loop.h"
 #include "io/executor.h"
 #include "journal/journal.h"
@@ -83,7 +84,7 @@ class ReadAhead {
   void Remove(const Place& place, uint64_t bytes);
   // Has a window read; the last position in it.
   Position Start(Position position);
-  void Send(std::shared_ptr<const ReadWindow> source);
+  void Send(const std::shared_ptr<const ReadWindow>& source);
   void OnRead(const std::shared_ptr<const ReadWindow>& source, std::vector<ReadRecord> records);
   void Continue();
   void Trim();
@@ -97,7 +98,7 @@ class ReadAhead {
   uint64_t ready_bytes_ = 0;
   // Where the last window ended; 0: nothing was read yet.
   Position next_window_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Lifetime lifetime_;
 };
 
 }  // namespace gapless::journal

@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::string_view kMagic = "GAPLSEG\n";
 constexpr size_t kRecordCrcAt = 52;
-// Nobody writes a record of this size; what claims to be one is not a record.
-constexpr uint64_t kStoredSizeMax = uint64_t{1} << 40;
 
 uint32_t Upper(uint64_t value) { return static_cast<uint32_t>(value >> 32); }
 uint32_t Lower(uint64_t value) { return static_cast<uint32_t>(value); }
@@ -159,7 +157,8 @@ std::optional<RecordHeader> PeekRecordHeader(ByteSpan bytes, uint64_t salt) {
   const bool possible =
       reader.ok() && (kind == 1 || kind == 2) && signal <= 2 && codec <= 6 &&
       header.metadata_size <= kMetadataSizeMax && header.stored_size <= kStoredSizeMax &&
-      header.position <= kPositionMax && (header.position > 0 || kind == 2) &&
+      header.raw_size <= kRawSizeMax && header.position <= kPositionMax &&
+      (header.position > 0 || kind == 2) &&
       ((header.flags & kFlagLanes) == 0 || header.metadata_size >= sizeof header.lanes);
   if (!possible) {
     return std::nullopt;

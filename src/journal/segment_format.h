@@ -22,6 +22,10 @@ inline constexpr uint64_t kRecordAlignment = 8;
 // No journal lives that long: what claims a higher one is damaged.
 inline constexpr Position kPositionMax = Position{1} << 62;
 inline constexpr uint32_t kMetadataSizeMax = 1 << 20;
+// Nobody writes a record or a segment of this size; what claims to be one is not.
+inline constexpr uint64_t kStoredSizeMax = uint64_t{1} << 34;
+inline constexpr uint64_t kRawSizeMax = (uint64_t{1} << 40) - 1;
+inline constexpr uint64_t kSegmentSizeMax = uint64_t{1} << 35;
 
 struct SegmentHeader {
   uint64_t journal_id = 0;

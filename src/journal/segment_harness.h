@@ -22,9 +22,7 @@ class SegmentHarness final : public JournalHarness {
     options_.directory = kDirectory;
     options_.name = "exporter_test_traces";
     options_.recover_at_once = 1;
-    options_.writer = &executor_;
-    options_.reader = &executor_;
-    options_.closer = &executor_;
+    options_.executors = {.writer = &executor_, .reader = &executor_, .closer = &executor_};
     const Status made = fs_.MakeDirectory("/data", 0700);
     EXPECT_TRUE(made.ok());
   }

@@ -1,255 +1,195 @@
-// The records of a segment journal after they were stored: found, read, settled, owed, released.
-#include "journal/segment_journal.h"
+#include "journal/segment_records.h"
 
-#include <algorithm>
-#include <utility>
+#include "base/check.h"
 
 namespace gapless::journal {
 
-namespace {
-
-constexpr uint64_t kReadWindow = uint64_t{1} << 20;
-// What is skipped within a window: cheaper than a second read.
-constexpr uint64_t kReadGap = 64 * 1024;
-
-}  // namespace
-
-void SegmentJournal::SetListener(std::move_only_function<void()> on_readable) {
-  listener_ = std::move(on_readable);
-  if (listener_ && !book_.pending().empty()) {
-    listener_();
-  }
-}
-
-RecordInfo SegmentJournal::InfoOf(Position position) const {
-  const Entry& entry = *index_.Find(position);
+RecordInfo FoundRecords::InfoOf(Position position) const {
+  const StoredRecord record = *index.Find(position);
   return {.position = position,
-          .arrival = WallTime(Duration(entry.arrival_ns)),
-          .items = entry.items,
-          .bytes = entry.raw_size,
-          .lanes = entry.lanes,
-          .metadata = entry.metadata};
+          .arrival = WallTime(Duration(record.arrival_ns)),
+          .items = record.items,
+          .bytes = record.raw_size,
+          .lanes = record.lanes,
+          .metadata = metadata.Get(record.metadata)};
 }
 
-std::optional<RecordInfo> SegmentJournal::NextPending(Position from) const {
-  const std::optional<Position> position = book_.pending().FirstAtLeast(from);
-  return position ? std::optional(InfoOf(*position)) : std::nullopt;
+RetainedSize RetainedSizeOf(const StoredRecord& record) {
+  return {.amount = record.amount(), .bytes = record.size + RecordIndex::kBytesPerRecord};
 }
 
-std::optional<RecordInfo> SegmentJournal::NextOwed(ReaderId reader, Position from) const {
-  const std::optional<Position> position = book_.debts().Next(reader, from);
-  return position ? std::optional(InfoOf(*position)) : std::nullopt;
+SegmentRecords::SegmentRecords(FoundRecords found, uint64_t cache_size, BudgetCharge& charge,
+                               Loop& home, OnReleased on_released)
+    : found_(std::move(found)),
+      charge_(charge),
+      home_(home),
+      on_released_(std::move(on_released)),
+      recent_(cache_size, charge),
+      retained_(std::move(found_.retained), home, [this](Position position) {
+        const StoredRecord record = *found_.index.Find(position);
+        found_.index.CountRetained(record, false);
+        Free(position, record);
+        return RetainedSizeOf(record);
+      }) {
+  charge_.Force(found_.index.size() * RecordIndex::kBytesPerRecord + found_.metadata.bytes());
 }
 
-void SegmentJournal::Read(std::vector<Position> positions, ReadCallback done) {
-  if (!positions.empty() && book_.IsPending(positions.back())) {
-    last_read_ = positions.back();
-    last_read_at_ = home_.Now();
-  }
-  read_ahead_->Read(std::move(positions), std::move(done));
+MetadataTable::Id SegmentRecords::HoldMetadata(const std::string& encoded, otlp::Batch& batch) {
+  const uint64_t before = found_.metadata.bytes();
+  const MetadataTable::Id id = found_.metadata.Hold(encoded, batch.metadata);
+  charge_.Force(found_.metadata.bytes() - before);
+  batch.metadata = found_.metadata.Get(id);
+  return id;
 }
 
-void SegmentJournal::Settle(Position position, const Settlement& settlement,
+void SegmentRecords::LetGoMetadata(MetadataTable::Id id) {
+  const uint64_t before = found_.metadata.bytes();
+  found_.metadata.LetGo(id);
+  charge_.Release(before - found_.metadata.bytes());
+}
+
+void SegmentRecords::Accept(Arrival arrival, Segment& segment, uint64_t offset, uint64_t size) {
+  const otlp::Batch& batch = arrival.batch;
+  found_.index.Insert(arrival.position,
+                      {.segment = &segment,
+                       .offset = offset,
+                       .size = size,
+                       .raw_size = batch.raw_size,
+                       .arrival_ns = arrival.arrival_ns,
+                       .items = batch.items,
+                       .lanes = batch.lanes,
+                       .metadata = arrival.metadata},
+                      /*moved=*/false);
+  found_.book.Accept(arrival.position, Book::AmountOf(batch));
+  recent_.Put(arrival.position, std::move(arrival.batch),
+              arrival.charged - RecordIndex::kBytesPerRecord, found_.book.pending().size() == 1,
+              home_.Now());
+}
+
+void SegmentRecords::Abandon(const Arrival& arrival) {
+  charge_.Release(arrival.charged);
+  LetGoMetadata(arrival.metadata);
+}
+
+bool SegmentRecords::Settle(Position position, const Settlement& settlement,
                             const std::vector<ReaderId>& owed) {
-  if (!book_.IsPending(position)) {
-    return;
+  if (!found_.book.IsPending(position)) {
+    return false;
   }
-  const Entry& entry = *index_.Find(position);
-  const uint64_t size = entry.size;
+  const StoredRecord record = *found_.index.Find(position);
   if (settlement.delivered > 0) {
-    Note(position, settlement.by);
+    retained_.Note(position, settlement.by);
   }
-  if (book_.Settle(position, AmountOf(entry), settlement, owed)) {
-    Release(position);
-    LimitRetained();
+  if (found_.book.Settle(position, record.amount(), settlement, owed)) {
+    Release(position, record);
   } else {
-    owed_bytes_ += size;
-    Uncache(position);  // it is wanted again after the outage
-    LimitDebts();
+    found_.owed_bytes += record.size;
+    recent_.Drop(position);  // it is wanted again after the outage
   }
-  MarkDirty();
+  return true;
 }
 
-void SegmentJournal::LimitDebts() {
-  while (owed_bytes_ > backfill_max_size_) {
-    GiveUpOldestDebt();
+bool SegmentRecords::SettleDebt(ReaderId reader, Position position, bool delivered) {
+  const std::optional<StoredRecord> record = found_.index.Find(position);
+  if (!record) {
+    return false;
   }
+  if (delivered && found_.book.IsOwed(position)) {
+    retained_.Note(position, ReaderBit(reader));
+  }
+  if (found_.book.SettleDebt(reader, position, record->amount())) {
+    found_.owed_bytes -= record->size;
+    Release(position, *record);
+  }
+  return true;
 }
 
-void SegmentJournal::SetBackfillMaxSize(uint64_t bytes) {
-  backfill_max_size_ = bytes > 0 ? bytes : options_.backfill_max_size;
-  LimitDebts();
-  MarkDirty();
+Amount SegmentRecords::OweRetained(ReaderId reader, Position position) {
+  const std::optional<StoredRecord> record = found_.index.Find(position);
+  if (!record || found_.book.IsPending(position) ||
+      !found_.book.Owe(reader, position, record->amount())) {
+    return {};
+  }
+  if (retained_.TakeBack(position, RetainedSizeOf(*record))) {
+    found_.index.CountRetained(*record, false);
+    found_.owed_bytes += record->size;
+  }
+  return record->amount();
 }
 
-ReaderId SegmentJournal::RegisterReader(std::string_view name) {
-  return book_.mutable_debts().Register(name);
+std::optional<RecordInfo> SegmentRecords::NextPending(Position from) const {
+  const std::optional<Position> position = found_.book.pending().FirstAtLeast(from);
+  return position ? std::optional(found_.InfoOf(*position)) : std::nullopt;
 }
 
-void SegmentJournal::SettleDebt(ReaderId reader, Position position, bool delivered) {
-  const Entry* entry = index_.Find(position);
-  if (!entry) {
-    return;
-  }
-  const uint64_t size = entry->size;
-  if (delivered && book_.IsOwed(position)) {
-    Note(position, ReaderBit(reader));
-  }
-  if (book_.SettleDebt(reader, position, AmountOf(*entry))) {
-    owed_bytes_ -= size;
-    Release(position);
-    LimitRetained();
-  }
-  MarkDirty();
+std::optional<RecordInfo> SegmentRecords::NextOwed(ReaderId reader, Position from) const {
+  const std::optional<Position> position = found_.book.debts().Next(reader, from);
+  return position ? std::optional(found_.InfoOf(*position)) : std::nullopt;
 }
 
-void SegmentJournal::ForgetUnregisteredReaders() {
-  const IntervalSet positions = book_.mutable_debts().TakeUnregistered();
-  for (const auto& [begin, end] : positions.intervals()) {
-    for (Position position = begin; position < end; ++position) {
-      const Entry* entry = index_.Find(position);
-      if (entry && book_.DebtVanished(position, AmountOf(*entry))) {
-        owed_bytes_ -= entry->size;
-        Release(position);
-      }
-    }
+bool SegmentRecords::GiveUpOldestDebt() {
+  const std::optional<Position> position = found_.book.debts().Oldest();
+  if (position) {
+    GiveUpDebts(*position, *found_.index.Find(*position));
   }
-  if (!positions.empty()) {
-    options_.log.Warn("records were owed to components that the configuration no longer names",
-                      {{"directory", options_.directory}, {"records", positions.size()}});
-    MarkDirty();
-  }
+  return position.has_value();
 }
 
-void SegmentJournal::AddToSegment(Segment& segment, Position position, uint64_t size, bool moved) {
-  ++segment.live_records;
-  segment.live_bytes += size;
-  if (moved) {
-    segment.moved_here.push_back(position);
+void SegmentRecords::GiveUpDebts(Position position, const StoredRecord& record) {
+  GAPLESS_CHECK(found_.owed_bytes >= record.size);
+  found_.owed_bytes -= record.size;
+  found_.book.GiveUpDebt(position, record.amount());
+  Release(position, record);
+}
+
+bool SegmentRecords::GiveUpUnregistered() {
+  const std::optional<Position> position = found_.book.mutable_debts().TakeUnregistered();
+  if (!position) {
+    return false;
+  }
+  const StoredRecord record = *found_.index.Find(*position);
+  if (found_.book.DebtVanished(*position, record.amount())) {
+    found_.owed_bytes -= record.size;
+    Release(*position, record);
+  }
+  return true;
+}
+
+void SegmentRecords::Lose(Position position) {
+  const StoredRecord record = *found_.index.Find(position);
+  const bool kept = retained_.TakeBack(position, RetainedSizeOf(record));
+  retained_.Forget(position);
+  if (kept) {
+    found_.index.CountRetained(record, false);
+    Free(position, record);
+  } else if (found_.book.Drop(position, record.amount(), DropReason::kDamaged)) {
+    Release(position, record);
   } else {
-    segment.first = std::min(segment.first, position);
-    segment.last = std::max(segment.last, position);
+    GiveUpDebts(position, record);
   }
 }
 
-// Nobody needs it any more but, perhaps, retention.
-void SegmentJournal::Release(Position position) {
-  Entry& entry = *index_.Find(position);
-  if (entry.holds > 0) {
-    Uncache(position);
-    CountRetained(entry, true);
-    return;
-  }
-  --entry.segment->live_records;
-  entry.segment->live_bytes -= entry.size;
-  Uncache(position);
-  read_ahead_->Forget(position);
-  LetGo(entry.metadata.get());
-  index_.Erase(position);
-  Uncharge(kIndexBytes);
-}
-
-void SegmentJournal::GiveUpOldestDebt() {
-  const Position position = *book_.debts().Oldest();
-  const Entry& entry = *index_.Find(position);
-  owed_bytes_ -= entry.size;
-  book_.GiveUpDebt(position, AmountOf(entry));
-  Release(position);
-}
-
-void SegmentJournal::GiveUpDebts(uint64_t bytes) {
-  if (next_checkpoint_ <= given_up_until_) {
-    return;  // the space of the last ones is on its way
-  }
-  given_up_until_ = next_checkpoint_ + (checkpoint_in_flight_ ? 1 : 0);
-  const uint64_t before = owed_bytes_;
-  while (owed_bytes_ > 0 && before - owed_bytes_ < bytes) {
-    GiveUpOldestDebt();
-  }
-  if (before > owed_bytes_) {
-    options_.log.Warn("the journal needs space: it gives up what was still owed (backfill)",
-                      {{"directory", options_.directory}, {"bytes", before - owed_bytes_}});
+void SegmentRecords::OnRead(Position position) {
+  if (found_.book.IsPending(position)) {
+    recent_.OnRead(position, home_.Now());
   }
 }
 
-std::optional<Result<otlp::Batch>> SegmentJournal::AtOnce(Position position) {
-  if (const auto it = cached_.find(position); it != cached_.end()) {
-    return it->second.batch;
+void SegmentRecords::Release(Position position, const StoredRecord& record) {
+  recent_.Drop(position);
+  if (retained_.Keep(position, RetainedSizeOf(record))) {
+    found_.index.CountRetained(record, true);
+    retained_.Limit();
+  } else {
+    Free(position, record);
   }
-  if (!index_.Find(position)) {
-    return NotFound("the record is settled");
-  }
-  return std::nullopt;
 }
 
-ReadWindow SegmentJournal::WindowAt(Position position) {
-  const Entry* entry = index_.Find(position);
-  const Segment* segment = entry->segment;
-  ReadWindow window{
-      .segment = segment->header, .file = segment->file, .path = segment->path, .items = {}};
-  const bool pending = book_.IsPending(position);
-  const uint64_t start = entry->offset;
-  uint64_t end = start;
-  std::optional<Position> next = position;
-  while (next) {
-    entry = index_.Find(*next);
-    const bool fits = window.items.empty() || (entry->segment == segment && entry->offset >= end &&
-                                               entry->offset - end <= kReadGap &&
-                                               entry->offset + entry->size - start <= kReadWindow);
-    if (!fits) {
-      break;
-    }
-    window.items.push_back({.position = *next,
-                            .offset = entry->offset,
-                            .size = entry->size,
-                            .metadata = entry->metadata});
-    end = entry->offset + entry->size;
-    next = pending ? book_.pending().FirstAtLeast(*next + 1)
-                   : book_.debts().NextOwedToAnybody(*next + 1);
-    if (next && cached_.contains(*next)) {
-      break;
-    }
-  }
-  return window;
-}
-
-std::optional<Position> SegmentJournal::NextPendingPosition(Position from) {
-  const std::optional<Position> next = book_.pending().FirstAtLeast(from);
-  return next && !cached_.contains(*next) ? next : std::nullopt;
-}
-
-bool SegmentJournal::IsCurrent(const ReadWindow& window, const ReadItem& item) {
-  const Entry* entry = index_.Find(item.position);
-  return entry && entry->segment->header.sequence == window.segment.sequence &&
-         entry->offset == item.offset;
-}
-
-void SegmentJournal::OnDamaged(const ReadWindow& window, const ReadItem& item,
-                               const Status& status) {
-  const Position position = item.position;
-  Entry& entry = *index_.Find(position);
-  entry.holds = 0;
-  options_.log.Error(
-      "a record of the journal is damaged",
-      {{"file", window.path}, {"offset", item.offset}, {"position", position}, {"error", status}});
-  reader_->Post([&fs = fs_, directory = options_.directory, path = window.path, file = window.file,
-                 offset = item.offset,
-                 size = item.size] { CopyAside(fs, directory, path, *file, offset, size); });
-  if (book_.Drop(position, AmountOf(entry), DropReason::kDamaged)) {
-    Release(position);
-  } else if (book_.IsOwed(position)) {
-    GAPLESS_CHECK(owed_bytes_ >= entry.size);
-    owed_bytes_ -= entry.size;
-    book_.GiveUpDebt(position, AmountOf(entry));
-    Release(position);
-  }
-  MarkDirty();
-}
-
-void SegmentJournal::OnUnreadable(const ReadWindow& window, const Status& status) {
-  disk_log_.Log(options_.log, telemetry::LogLevel::kError, home_.Now(),
-                "the journal cannot read; it tries again",
-                {{"file", window.path}, {"error", status}});
+void SegmentRecords::Free(Position position, const StoredRecord& record) {
+  found_.index.Erase(position);
+  charge_.Release(RecordIndex::kBytesPerRecord);
+  LetGoMetadata(record.metadata);
+  on_released_(position);
 }
 
 }  // namespace gapless::journal

@@ -3,11 +3,13 @@
 #include "io/executor.h"
 #include "journal/checkpoint.h"
 #include "journal/journal_identity.h"
+#include "journal/segment_scan.h"
 
 #include <algorithm>
 #include <charconv>
 #include <deque>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -19,12 +21,12 @@ namespace gapless::journal {
 namespace {
 
 constexpr uint64_t kCopyMax = uint64_t{4} << 20;
-
-Amount AmountOf(const RecordHeader& header) { return {1, header.items, header.raw_size}; }
+constexpr uint64_t kCheckedAtOnce = uint64_t{1} << 20;
 
 // Everything before the end of the data. Any thread.
-Result<std::vector<ScanItem>> ScanSegment(const RecoveredSegment& segment) {
-  SegmentScanner scanner(*segment.file, segment.header, segment.size);
+Result<std::vector<ScanItem>> ScanSegment(const Segment& segment) {
+  SegmentScanner scanner(*segment.file, segment.header,
+                         std::min(segment.capacity, kSegmentSizeMax));
   std::vector<ScanItem> items;
   while (true) {
     ASSIGN_OR_RETURN(ScanItem item, scanner.Next());
@@ -63,21 +65,22 @@ class Recovery {
   Status OpenSegments();
   Status OpenSegmentFile(const std::string& name);
   Status ScanSegments();
-  void Adopt(const RecoveredSegment& segment, const std::vector<ScanItem>& items);
-  void Keep(const RecoveredSegment& segment, const ScanItem& item);
-  bool IsBadCopy(const RecoveredSegment& segment, const ScanItem& item) const;
-  void NoteDamage(const RecoveredSegment& segment, const ScanItem& item);
+  void Adopt(Segment& segment, const std::vector<ScanItem>& items);
+  void Keep(Segment& segment, const ScanItem& item);
+  void Remove(Position position);
+  bool IsBadCopy(const Segment& segment, const ScanItem& item) const;
+  void NoteDamage(const Segment& segment, const ScanItem& item);
   void Count(DamagedPlace place);
   void DropTornRecords();
   void Account();
-  std::shared_ptr<const otlp::Metadata> Intern(const std::string& encoded);
+
+  std::map<uint64_t, Segment>& segments() { return out_.records.index.segments(); }
 
   const RecoveryOptions& options_;
   io::FileSystem& fs_;
   Recovered out_;
   Checkpoint checkpoint_;
   IntervalSet retained_;
-  std::unordered_map<std::string, std::shared_ptr<const otlp::Metadata>> metadata_;
   // Holes in the positions of a damaged place at or above `counted`.
   IntervalSet unknown_;
 };
@@ -168,11 +171,8 @@ Status Recovery::OpenSegmentFile(const std::string& name) {
   if (header.ok() && header->journal_id == out_.journal_id) {
     out_.next_sequence = std::max(out_.next_sequence, header->sequence + 1);
     out_.next_position = std::max(out_.next_position, header->first_position);
-    const uint64_t sequence = header->sequence;
-    const auto [it, added] = out_.segments.emplace(
-        sequence,
-        RecoveredSegment{.header = *header, .file = std::move(file), .path = path, .size = size});
-    if (added) {
+    if (!segments().contains(header->sequence)) {
+      out_.records.index.AddSegment(*header, std::move(file), path, size).sealed = true;
       return OkStatus();
     }
     // Two files with one sequence: somebody copied one. Take the first, keep the other aside.
@@ -209,10 +209,9 @@ Status Recovery::ScanSegments() {
     threads.push_back(std::make_unique<io::ServiceThread>("journal-scan"));
   }
   std::deque<std::future<Result<std::vector<ScanItem>>>> scans;
-  auto next = out_.segments.begin();
-  for (size_t started = 0; const auto& [sequence, segment] : out_.segments) {
-    for (; scans.size() < std::max<size_t>(threads.size(), 1) && next != out_.segments.end();
-         ++next) {
+  auto next = segments().begin();
+  for (size_t started = 0; auto& [sequence, segment] : segments()) {
+    for (; scans.size() < std::max<size_t>(threads.size(), 1) && next != segments().end(); ++next) {
       std::packaged_task scan([&scanned = next->second] { return ScanSegment(scanned); });
       scans.push_back(scan.get_future());
       if (threads.empty()) {
@@ -228,7 +227,7 @@ Status Recovery::ScanSegments() {
   return OkStatus();
 }
 
-void Recovery::Adopt(const RecoveredSegment& segment, const std::vector<ScanItem>& items) {
+void Recovery::Adopt(Segment& segment, const std::vector<ScanItem>& items) {
   Position last = 0;
   bool after_damage = false;
   for (const ScanItem& item : items) {
@@ -258,7 +257,7 @@ void Recovery::Count(DamagedPlace place) {
   }
 }
 
-void Recovery::NoteDamage(const RecoveredSegment& segment, const ScanItem& item) {
+void Recovery::NoteDamage(const Segment& segment, const ScanItem& item) {
   Count({.path = segment.path,
          .offset = item.offset,
          .size = item.size,
@@ -270,54 +269,64 @@ void Recovery::NoteDamage(const RecoveredSegment& segment, const ScanItem& item)
   }
 }
 
-std::shared_ptr<const otlp::Metadata> Recovery::Intern(const std::string& encoded) {
-  if (encoded.empty()) {
-    return nullptr;
-  }
-  const auto [it, added] = metadata_.try_emplace(encoded);
-  if (added) {
-    Result<std::shared_ptr<const otlp::Metadata>> decoded = DecodeMetadata(encoded);
-    it->second = decoded.ok() ? *decoded : nullptr;
-  }
-  return it->second;
-}
-
-void Recovery::Keep(const RecoveredSegment& segment, const ScanItem& item) {
-  const Position position = item.header.position;
+void Recovery::Keep(Segment& segment, const ScanItem& item) {
+  const RecordHeader& header = item.header;
+  const Position position = header.position;
   out_.next_position = std::max(out_.next_position, position + 1);
   const bool held = position >= checkpoint_.counted || checkpoint_.pending.Contains(position) ||
                     checkpoint_.debts.IsOwed(position) || retained_.Contains(position);
-  if (held && !IsBadCopy(segment, item)) {
-    // Nearly always the highest so far: then the place is known.
-    const bool last = out_.records.empty() || out_.records.rbegin()->first < position;
-    const auto hint = last ? out_.records.end() : out_.records.lower_bound(position);
-    out_.records.insert_or_assign(hint, position,
-                                  RecoveredRecord{.segment = segment.header.sequence,
-                                                  .offset = item.offset,
-                                                  .header = item.header,
-                                                  .metadata = Intern(item.metadata)});
+  if (!held || IsBadCopy(segment, item)) {
+    return;
   }
+  if (out_.records.index.Find(position)) {
+    Remove(position);
+  }
+  out_.records.index.Insert(position,
+                            {.segment = &segment,
+                             .offset = item.offset,
+                             .size = header.total_size(),
+                             .raw_size = header.raw_size,
+                             .arrival_ns = header.arrival_ns,
+                             .items = header.items,
+                             .lanes = header.lanes,
+                             .metadata = out_.records.metadata.Hold(item.metadata)},
+                            (header.flags & kFlagMoved) != 0);
+}
+
+void Recovery::Remove(Position position) {
+  out_.records.metadata.LetGo(out_.records.index.Find(position)->metadata);
+  out_.records.index.Erase(position);
 }
 
 // Somebody died while it was being moved, or its write failed: the record is where it was.
-bool Recovery::IsBadCopy(const RecoveredSegment& segment, const ScanItem& item) const {
-  if ((item.header.flags & kFlagMoved) == 0 || !out_.records.contains(item.header.position)) {
+bool Recovery::IsBadCopy(const Segment& segment, const ScanItem& item) const {
+  if ((item.header.flags & kFlagMoved) == 0 || !out_.records.index.Find(item.header.position)) {
     return false;
   }
   const Result<bool> good = CheckPayload(*segment.file, segment.header, item.offset, item.header);
   return !good.ok() || !*good;
 }
 
+// Those above the checkpoint, in windows of neighbours.
 void Recovery::DropTornRecords() {
-  for (auto it = out_.records.lower_bound(checkpoint_.counted); it != out_.records.end();) {
-    const RecoveredSegment& segment = out_.segments.at(it->second.segment);
-    const Result<bool> good =
-        CheckPayload(*segment.file, segment.header, it->second.offset, it->second.header);
-    // A disk error is not a proof: the record stays, and its reader will see.
-    if (good.ok() && !*good) {
-      it = out_.records.erase(it);
-    } else {
-      ++it;
+  const RecordIndex& index = out_.records.index;
+  for (std::optional<Position> next = index.Next(checkpoint_.counted); next;) {
+    const Segment& segment = *index.Find(*next)->segment;
+    ReadWindow window = WindowOf(segment);
+    for (uint64_t bytes = 0; next && bytes < kCheckedAtOnce; next = index.Next(*next + 1)) {
+      const StoredRecord record = *index.Find(*next);
+      if (record.segment != &segment) {
+        break;
+      }
+      window.items.push_back(ItemOf(*next, record, out_.records.metadata));
+      bytes += record.size;
+    }
+    const std::vector<ReadRecord> read = ReadRecords(window, /*unpack=*/false);
+    for (size_t i = 0; i < read.size(); ++i) {
+      // A disk error is not a proof: the record stays, and its reader will see.
+      if (read[i].batch.status().code() == Code::kDataLoss) {
+        Remove(window.items[i].position);
+      }
     }
   }
 }
@@ -327,14 +336,17 @@ void Recovery::Account() {
   IntervalSet present;
   Amount found;
   Amount owed;
-  for (const auto& [position, record] : out_.records) {
-    unknown_.Remove(position);
-    present.Add(position);
-    if (missing.Remove(position)) {
-      found += AmountOf(record.header);
+  const RecordIndex& index = out_.records.index;
+  for (auto next = index.Next(0); next; next = index.Next(*next + 1)) {
+    const StoredRecord record = *index.Find(*next);
+    unknown_.Remove(*next);
+    present.Add(*next);
+    if (missing.Remove(*next)) {
+      found += record.amount();
     }
-    if (checkpoint_.debts.IsOwed(position)) {
-      owed += AmountOf(record.header);
+    if (checkpoint_.debts.IsOwed(*next)) {
+      owed += record.amount();
+      out_.records.owed_bytes += record.size;
     }
   }
   checkpoint_.debts.KeepOnly(present);
@@ -346,21 +358,22 @@ void Recovery::Account() {
   }
   Amount lost = checkpoint_.ledger.pending;
   lost -= found;
-  out_.book.Restore(checkpoint_.ledger, checkpoint_.pending, std::move(checkpoint_.debts),
-                    checkpoint_.given_up);
-  out_.book.RestoreOwed(owed);
+  Book& book = out_.records.book;
+  book.Restore(checkpoint_.ledger, checkpoint_.pending, std::move(checkpoint_.debts),
+               checkpoint_.given_up);
+  book.RestoreOwed(owed);
   if (!missing.empty()) {
     const bool unsynced = checkpoint_.unsynced && out_.damaged_places == 0;
     const DropReason reason = unsynced ? DropReason::kUnsynced : DropReason::kDamaged;
-    out_.book.DropMissing(missing, lost, reason);
+    book.DropMissing(missing, lost, reason);
     options_.log.Error("records of the journal are lost", {{"directory", options_.directory},
                                                            {"records", missing.size()},
                                                            {"reason", ToString(reason)}});
   }
-  for (auto it = out_.records.lower_bound(checkpoint_.counted); it != out_.records.end(); ++it) {
-    out_.book.Accept(it->first, AmountOf(it->second.header));
+  for (auto next = index.Next(checkpoint_.counted); next; next = index.Next(*next + 1)) {
+    book.Accept(*next, index.Find(*next)->amount());
   }
-  out_.book.BookUnknownLoss(unknown_.size(), DropReason::kDamaged);
+  book.BookUnknownLoss(unknown_.size(), DropReason::kDamaged);
 }
 
 }  // namespace

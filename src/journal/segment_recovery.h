@@ -5,35 +5,16 @@
 #pragma once
 
 #include "io/file_system.h"
-#include "journal/book.h"
 #include "journal/retention.h"
-#include "journal/segment_format.h"
-#include "journal/segment_scan.h"
+#include "journal/segment_records.h"
 #include "telemetry/log.h"
 
 #include <cstdint>
 #include <deque>
-#include <map>
-#include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace gapless::journal {
-
-struct RecoveredSegment {
-  SegmentHeader header;
-  std::shared_ptr<io::File> file;
-  std::string path;
-  uint64_t size = 0;
-};
-
-struct RecoveredRecord {
-  uint64_t segment = 0;  // sequence
-  uint64_t offset = 0;
-  RecordHeader header;
-  std::shared_ptr<const otlp::Metadata> metadata;
-};
 
 // Where bytes could not be read.
 struct DamagedPlace {
@@ -48,15 +29,13 @@ inline constexpr size_t kDamagedPlacesMax = 100;
 struct Recovered {
   uint64_t journal_id = 0;
   std::string name;
-  Book book;
+  FoundRecords records;  // without what is retained
   std::string user_state;
   Position next_position = 1;
   uint64_t next_checkpoint = 1;
   uint64_t next_sequence = 1;
   uint64_t next_file = 1;
-  std::map<uint64_t, RecoveredSegment> segments;  // by sequence
-  std::map<Position, RecoveredRecord> records;    // pending, owed or retained
-  std::deque<Retention::Group> retained;          // not if read_only
+  std::deque<Retention::Group> retained;  // not if read_only
   uint64_t damaged_places = 0;
   std::vector<DamagedPlace> damage;  // the first of them
   // What the checkpoint says; its sequence is 0 if there is none.

@@ -81,7 +81,7 @@ TEST(SegmentRecoveryTest, RemovedFilesAreClosedByTheirExecutor) {
   };
   Kept closer;
   SegmentHarness harness(Small());
-  harness.options().closer = &closer;
+  harness.options().executors.closer = &closer;
   std::vector<Position> positions;
   for (int i = 0; i < 40; ++i) {
     positions.push_back(*harness.Append(MakeBatch(std::string(2000, 'x'))));
@@ -394,6 +394,43 @@ TEST(SegmentOpenTest, DebtsOfAReaderThatIsGoneAreGivenUp) {
   EXPECT_EQ(harness.Owed(again), std::vector<Position>{b});
   EXPECT_FALSE(harness.Read(a).ok());
   EXPECT_EQ(harness.journal().stats().owed.requests, 1U);
+}
+
+// One turn of the loop must stay short, however much was owed.
+TEST(SegmentOpenTest, ManyDebtsOfAReaderThatIsGoneAreGivenUpAPartPerTurn) {
+  constexpr size_t kRecords = 3 * kReleasedPerTurn;
+  SegmentHarness harness({.segment_size = 1 << 20, .cache_size = 0});
+  const ReaderId gone = harness.journal().RegisterReader("otlp/gone");
+  for (size_t i = 0; i < kRecords; ++i) {
+    harness.journal().Append(MakeBatch("x"), [&](Result<Position>&& position) {
+      harness.journal().Settle(*position, Delivered(1), {gone});
+    });
+  }
+  harness.loop().RunPosted();
+  harness.Reopen(false);
+  EXPECT_EQ(harness.journal().stats().owed.requests, kRecords);
+  harness.journal().ForgetUnregisteredReaders();
+  EXPECT_EQ(harness.journal().stats().owed.requests, kRecords - kReleasedPerTurn);
+  harness.Settle();
+  EXPECT_EQ(harness.journal().stats().owed, Amount{});
+  EXPECT_EQ(harness.journal().stats().debts_given_up.requests, kRecords);
+  EXPECT_EQ(harness.journal().stats().memory_bytes, 0U);
+}
+
+TEST(SegmentLimitTest, ManyDebtsBeyondANewLimitGoAPartPerTurn) {
+  constexpr size_t kRecords = 3 * kReleasedPerTurn;
+  SegmentHarness harness({.segment_size = 1 << 20, .cache_size = 0});
+  const ReaderId reader = harness.journal().RegisterReader("otlp/primary");
+  for (size_t i = 0; i < kRecords; ++i) {
+    harness.journal().Append(MakeBatch("x"), [&](Result<Position>&& position) {
+      harness.journal().Settle(*position, Delivered(1), {reader});
+    });
+  }
+  harness.loop().RunPosted();
+  harness.journal().SetBackfillMaxSize(1);
+  EXPECT_EQ(harness.journal().stats().owed.requests, kRecords - kReleasedPerTurn);
+  harness.Settle();
+  EXPECT_EQ(harness.journal().stats().owed, Amount{});
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -21,12 +23,14 @@ class SegmentThreadsTest : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
+  SegmentJournalOptions Options() const {
+    return {.directory = directory_ + "/j",
+            .name = "exporter_test_traces",
+            .segment_size = 1 << 20,
+            .cache_size = 64 * 1024};
+  }
   std::unique_ptr<SegmentJournal> Open() {
-    auto opened = SegmentJournal::Open({.directory = directory_ + "/j",
-                                        .name = "exporter_test_traces",
-                                        .segment_size = 1 << 20,
-                                        .cache_size = 64 * 1024},
-                                       io::PosixFileSystem(), loop_);
+    auto opened = SegmentJournal::Open(Options(), io::PosixFileSystem(), loop_);
     EXPECT_TRUE(opened.ok()) << opened.status().ToString();
     return std::move(*opened);
   }
@@ -95,6 +99,34 @@ TEST_F(SegmentThreadsTest, AppendsThatComeTogetherShareTheirWritesAndSurviveAnAb
   for (size_t i = 0; i < acknowledged; ++i) {
     ASSERT_EQ(journal->NextPending(stored[i])->position, stored[i]);
   }
+  Close(std::move(journal));
+}
+
+TEST_F(SegmentThreadsTest, IsRecoveredOnAnyThreadAndThenPutOnItsLoop) {
+  auto journal = Open();
+  std::vector<Position> stored;
+  for (int i = 0; i < 300; ++i) {
+    journal->Append(MakeBatch("record " + std::to_string(i) + std::string(5000, 'x')),
+                    [&](Result<Position>&& position) { stored.push_back(*position); });
+  }
+  ASSERT_TRUE(loop_.RunUntil([&] { return stored.size() == 300; }));
+  Close(std::move(journal));
+  std::optional<RecoveredJournal> recovered;
+  std::jthread([&] {
+    auto found = RecoverSegmentJournal(Options(), io::PosixFileSystem());
+    ASSERT_TRUE(found.ok()) << found.status().ToString();
+    recovered.emplace(std::move(*found));
+  }).join();
+  ASSERT_TRUE(recovered.has_value());
+  EXPECT_EQ(RecoverSegmentJournal(Options(), io::PosixFileSystem()).status().code(),
+            Code::kFailedPrecondition)
+      << "it is locked";
+  journal = std::make_unique<SegmentJournal>(std::move(*recovered), loop_);
+  EXPECT_EQ(journal->ledger().pending.requests, 300U);
+  std::string body;
+  journal->Read({stored.back()}, [&](auto batches) { body = batches.front()->body.ToString(); });
+  ASSERT_TRUE(loop_.RunUntil([&] { return !body.empty(); }));
+  EXPECT_TRUE(body.starts_with("record 299"));
   Close(std::move(journal));
 }
 

@@ -34,10 +34,8 @@ class DurableQueueTest : public ::testing::Test {
     options.segment_size = 64 * 1024;
     options.cache_size = 0;  // every piece of a record is read from the disk
     options.seed = 1;
-    options.writer = &executor_;
+    options.executors = {.writer = &executor_, .reader = &executor_, .closer = &executor_};
     options.recover_at_once = 1;
-    options.reader = &executor_;
-    options.closer = &executor_;
     auto opened = journal::SegmentJournal::Open(options, fs_, bench_.loop);
     EXPECT_TRUE(opened.ok()) << opened.status().ToString();
     bench_.Restart(std::move(*opened));
