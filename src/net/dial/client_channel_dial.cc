@@ -143,7 +143,7 @@ void ClientChannel::OnDialAnswered(uint64_t id) {
     answers_.Add(now - *dial.greeted, now, !in_time);
     answered_ = true;
   }
-  round_trip_ = live_.back().connection->RoundTrip();
+  round_trip_ = live_.back().connection->socket().RoundTrip();
   verify_ = false;
   last_failure_ = OkStatus();
   if (observer_ != nullptr) {
@@ -219,12 +219,11 @@ void ClientChannel::ReportSteps(uint64_t id, const Dial& dial) {
   if (!dial.connection || dial.greeted) {
     return;
   }
-  const StreamProgress progress = dial.connection->progress();
-  if (progress.connected) {
-    policy_.OnStep(id, *progress.connected, true);
-  }
-  if (progress.heard) {
-    policy_.OnStep(id, *progress.heard, true);
+  const Socket& socket = dial.connection->socket();
+  for (const std::optional<TimePoint>& step : {socket.connected_at(), socket.heard_at()}) {
+    if (step) {
+      policy_.OnStep(id, *step, true);
+    }
   }
 }
 

@@ -34,7 +34,8 @@ size_t ClientConnection::capacity() const {
 }
 
 bool ClientConnection::HasUnacknowledged() const {
-  return closed_ || (stream_->AckedBytes() < stream_->queued_bytes() && !stream_->ReaderIsFull());
+  return closed_ || (stream_->socket().AckedBytes() < stream_->socket().queued_bytes() &&
+                     !stream_->socket().ReaderIsFull());
 }
 
 void ClientConnection::Acquit(TimePoint spoke) {
@@ -105,9 +106,10 @@ void ClientConnection::Close() {
 }
 
 void ClientConnection::OnConnected() {
-  peer_ = stream_->peer_address().ToString();
+  peer_ = stream_->socket().peer().ToString();
   http2_ = options_.protocol == ClientProtocol::kHttp2 ||
-           (options_.protocol == ClientProtocol::kByAlpn && stream_->alpn() == "h2");
+           (options_.protocol == ClientProtocol::kByAlpn && stream_->tls() &&
+            stream_->tls()->alpn == "h2");
   session_ = http2_ ? NewHttp2ClientSession(options_.limits, this)
                     : NewHttp1ClientSession(options_.limits, this);
   liveness_ = Liveness({.suspect_after = options_.suspect_after, .can_ping = session_->can_ping()});
@@ -201,8 +203,9 @@ void ClientConnection::Heard() {
 }
 
 void ClientConnection::SampleTransport() {
-  (void)stream_->ReaderIsFull();  // for the sake of what it does
-  liveness_.OnTransportAcked(stream_->AckedBytes(), stream_->queued_bytes(), loop_.Now());
+  (void)stream_->socket().ReaderIsFull();  // for the sake of what it does
+  liveness_.OnTransportAcked(stream_->socket().AckedBytes(), stream_->socket().queued_bytes(),
+                             loop_.Now());
 }
 
 void ClientConnection::ArmWatch() {
@@ -215,7 +218,7 @@ void ClientConnection::ArmWatch() {
   if (watch_.armed() && watch_at_ <= std::min(*next, soon)) {
     return;
   }
-  if (stream_->AckedBytes() < stream_->queued_bytes()) {
+  if (stream_->socket().AckedBytes() < stream_->socket().queued_bytes()) {
     next = std::min(*next, soon);
   }
   if (watch_.armed() && watch_at_ <= *next) {
@@ -246,7 +249,7 @@ void ClientConnection::OnWatch() {
 
 void ClientConnection::SendPing() {
   session_->Ping();
-  liveness_.OnPingSent(stream_->queued_bytes(), stream_->RoundTrip());
+  liveness_.OnPingSent(stream_->socket().queued_bytes(), stream_->socket().RoundTrip());
 }
 
 void ClientConnection::ArmKeepalive() {

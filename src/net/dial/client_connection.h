@@ -83,8 +83,7 @@ class ClientConnection final : private StreamHandler, private ClientSession::Own
   bool HasUnacknowledged() const;
   // The doubt was unfounded: watch as if the peer had spoken at `spoke`, which may lie ahead.
   void Acquit(TimePoint spoke);
-  StreamProgress progress() const { return stream_->progress(); }
-  Duration RoundTrip() const { return stream_->RoundTrip(); }
+  const Socket& socket() const { return stream_->socket(); }
   TimePoint last_used() const { return last_used_; }
   std::string peer() const { return peer_; }
 

@@ -80,8 +80,9 @@ void HttpServer::Session::OnConnected() {
   connected_ = true;
   ++server_.stats_.connections;
   timer_ = worker_.RunAfter(kFirstByteWait, [this] { Finish(); });
-  if (stream_->is_tls() && (stream_->alpn() == "h2" || server_.options_.http1)) {
-    Begin(stream_->alpn() == "h2");
+  const bool h2 = stream_->tls() && stream_->tls()->alpn == "h2";
+  if (h2 || (stream_->tls() && server_.options_.http1)) {
+    Begin(h2);
   } else if (server_.options_.http1) {
     const Http1ServerOptions& http1 = server_.options_.http1_options;
     const Duration idle =
@@ -113,7 +114,7 @@ void HttpServer::Session::Choose() {
     } else {
       Misdirected("HTTP/2 is not spoken here.");
     }
-  } else if (begin.starts_with(kTlsRecord) && !stream_->is_tls()) {
+  } else if (begin.starts_with(kTlsRecord) && !stream_->tls()) {
     Misdirected("This port takes plain connections, and the client began with TLS.");
   } else if (!kHttp2Preface.starts_with(begin)) {
     if (options.http1) {
@@ -140,10 +141,10 @@ void HttpServer::Session::Misdirected(std::string_view why) {
 
 void HttpServer::Session::Begin(bool http2) {
   auto peer = std::make_shared<PeerInfo>();
-  peer->remote = stream_->peer_address();
-  peer->local = stream_->local_address();
-  peer->tls = stream_->is_tls();
-  peer->subject = stream_->peer_subject();
+  peer->remote = stream_->socket().peer();
+  peer->local = stream_->socket().local();
+  peer->tls = stream_->tls() != nullptr;
+  peer->subject = peer->tls ? stream_->tls()->peer_subject : "";
   ServerEnv env{.worker = worker_,
                 .worker_index = index_,
                 .stream = *stream_,
