@@ -4,7 +4,6 @@
 #include "net/http1/http1_parser.h"
 #include "net/loop/stream.h"
 #include "net/loop/worker.h"
-#include "net/tls/tls_stream.h"
 
 #include <utility>
 
@@ -136,11 +135,8 @@ std::unique_ptr<Stream> ConnectViaProxy(Worker& worker, const SocketAddress& pro
                                         const std::string& server_name,
                                         const StreamOptions& options) {
   auto tunnel = std::make_unique<ProxyStream>(worker, proxy, route, options);
-  if (tls == nullptr) {
-    return tunnel;
-  }
-  ssl_st* ssl = tls->NewSession(server_name);
-  return std::make_unique<TlsStream>(worker, std::move(tunnel), ssl, std::move(tls), options);
+  return tls ? TlsOver(worker, std::move(tunnel), std::move(tls), server_name, options)
+             : std::move(tunnel);
 }
 
 }  // namespace gapless::net

@@ -16,7 +16,7 @@ bool RequestBodies::Take(RequestBody& body, Slice bytes) {
     body.bytes.Clear();
     return false;
   }
-  body.last_progress = loop_.Now();
+  body.last_progress = worker_.Now();
   body.charge.Add(budget_, bytes.size());
   body.bytes.Append(bytes.size() < kCopyBelow ? Slice::CopyOf(bytes.span()) : std::move(bytes));
   return true;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "net/http/http_handler.h"
+#include "net/loop/worker.h"
 
 #include <memory>
 #include <utility>
@@ -22,14 +23,14 @@ struct RequestBody {
 class RequestBodies {
  public:
   // `max_bytes`: of one body. `stall_timeout`: see Stalled; zero: never.
-  RequestBodies(const Loop& loop, std::shared_ptr<BodyBudget> budget, size_t max_bytes,
+  RequestBodies(const Worker& worker, std::shared_ptr<BodyBudget> budget, size_t max_bytes,
                 Duration stall_timeout)
-      : loop_(loop),
+      : worker_(worker),
         budget_(std::move(budget)),
         max_bytes_(max_bytes),
         stall_timeout_(stall_timeout) {}
 
-  RequestBody Begin() const { return {.max_bytes = max_bytes_, .last_progress = loop_.Now()}; }
+  RequestBody Begin() const { return {.max_bytes = max_bytes_, .last_progress = worker_.Now()}; }
   // Small pieces are copied, as they are not worth keeping a receive slab alive. False: the body
   // would be larger than it may; what it held is given back.
   bool Take(RequestBody& body, Slice bytes);
@@ -38,7 +39,8 @@ class RequestBodies {
   static Rope Complete(RequestBody& body);
   // No bytes came for as long as the stall timeout.
   bool Stalled(const RequestBody& body) const {
-    return stall_timeout_ > Duration::zero() && loop_.Now() - body.last_progress >= stall_timeout_;
+    return stall_timeout_ > Duration::zero() &&
+           worker_.Now() - body.last_progress >= stall_timeout_;
   }
 
   // No further request may begin.
@@ -47,7 +49,7 @@ class RequestBodies {
   bool pressed() const { return budget_->pressed(); }
 
  private:
-  const Loop& loop_;
+  const Worker& worker_;
   const std::shared_ptr<BodyBudget> budget_;
   const size_t max_bytes_;
   const Duration stall_timeout_;

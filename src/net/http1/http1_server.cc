@@ -60,35 +60,88 @@ class Http1ServerConnection final : public ServerConnection,
                                     private Http1Parser::Sink,
                                     private ResponseSink {
  public:
-  Http1ServerConnection(const Http1ServerOptions& options, ServerEnv env);
+  Http1ServerConnection(const Http1ServerOptions& options, ServerEnv env)
+      : options_(options),
+        env_(std::move(env)),
+        bodies_(env_.worker, env_.budget, env_.max_body_bytes, options.stall_timeout),
+        gate_(env_.worker, env_.stream, [this] { UpdateReading(); }),
+        parser_(Http1Parser::Mode::kRequest, options.limits, this) {
+    Enter(Phase::kIdle);
+  }
   ~Http1ServerConnection() override;
 
   void OnData(Slice bytes) override;
-  void OnEnd() override;
+  void OnEnd() override {
+    // A client that only closed its sending side still gets the answer.
+    peer_ended_ = true;
+    if (phase_ != Phase::kHandling) {
+      return Finish();
+    }
+    TellOfLeaving();
+  }
   void OnHangup() override { TellOfLeaving(); }
   void OnWritable() override { UpdateReading(); }
-  void Drain() override;
+  void Drain() override {
+    draining_ = true;
+    if (phase_ == Phase::kIdle && input_.empty()) {
+      timer_ = env_.worker.RunAfter(kLastRequestWait, [this] { OnTimer(); });
+    }
+  }
 
  private:
   // kRefused: an answer went out before the body was complete; what still comes is thrown away.
   enum class Phase : uint8_t { kIdle, kHead, kBody, kHandling, kRefused };
 
   Status OnHead(Http1Head head) override;
-  Status OnBody(Slice bytes) override;
+  Status OnBody(Slice bytes) override {
+    if (phase_ != Phase::kRefused && !bodies_.Take(current_.request.body, std::move(bytes))) {
+      Refuse(HttpRefusal::kBodyTooLarge);
+    }
+    return {};
+  }
   void OnComplete() override;
   void OnResponse(HttpResponse response) override;
 
   void Process();
   void HandleParseError(const Status& status);
-  void Refuse(HttpRefusal reason);
+  void Refuse(HttpRefusal reason) {
+    RespondEarly(env_.handler.Refuse(current_.request.head, reason));
+  }
   void RespondEarly(HttpResponse response);
-  void Enter(Phase phase);
+  void Enter(Phase phase) {
+    phase_ = phase;
+    timer_.Cancel();
+    ArmTimer();
+  }
   std::optional<TimePoint> Deadline() const;
-  void ArmTimer();
+  void ArmTimer() {
+    if (const std::optional<TimePoint> when = Deadline()) {
+      timer_ = env_.worker.RunAt(*when, [this] { OnTimer(); });
+    }
+  }
   void OnTimer();
-  void UpdateReading();
-  void TellOfLeaving();
-  void Finish();
+  void UpdateReading() {
+    if (!finished_) {
+      const bool enough = input_bytes_ >= options_.max_pipelined_bytes || bodies_.pressed();
+      gate_.Set(env_.stream.above_high_watermark() || (phase_ == Phase::kHandling && enough));
+    }
+  }
+  // As Go's server does: whoever could wait for long with the answer need not.
+  void TellOfLeaving() {
+    const std::shared_ptr<ResponderState> responder = current_.request.responder;
+    if (phase_ == Phase::kHandling && responder) {
+      if (Task task = std::exchange(responder->on_cancel, Task())) {
+        task();
+      }
+    }
+  }
+  void Finish() {
+    timer_.Cancel();
+    if (!finished_) {
+      finished_ = true;
+      env_.finish();
+    }
+  }
 
   // From the first byte of a request on.
   struct Current {
@@ -117,15 +170,6 @@ class Http1ServerConnection final : public ServerConnection,
   Lifetime lifetime_;
 };
 
-Http1ServerConnection::Http1ServerConnection(const Http1ServerOptions& options, ServerEnv env)
-    : options_(options),
-      env_(std::move(env)),
-      bodies_(env_.worker, env_.budget, env_.max_body_bytes, options.stall_timeout),
-      gate_(env_.worker, env_.stream, [this] { UpdateReading(); }),
-      parser_(Http1Parser::Mode::kRequest, options.limits, this) {
-  Enter(Phase::kIdle);
-}
-
 Http1ServerConnection::~Http1ServerConnection() {
   finished_ = true;
   current_.request.Abandon();
@@ -139,25 +183,6 @@ void Http1ServerConnection::OnData(Slice bytes) {
   input_.push_back(std::move(bytes));
   Process();
   UpdateReading();
-}
-
-void Http1ServerConnection::OnEnd() {
-  // A client that only closed its sending side still gets the answer.
-  peer_ended_ = true;
-  if (phase_ != Phase::kHandling) {
-    return Finish();
-  }
-  TellOfLeaving();
-}
-
-// As Go's server does: whoever could wait for long with the answer need not.
-void Http1ServerConnection::TellOfLeaving() {
-  const std::shared_ptr<ResponderState> responder = current_.request.responder;
-  if (phase_ == Phase::kHandling && responder) {
-    if (Task task = std::exchange(responder->on_cancel, Task())) {
-      task();
-    }
-  }
 }
 
 void Http1ServerConnection::Process() {
@@ -232,13 +257,6 @@ Status Http1ServerConnection::OnHead(Http1Head head) {
   return {};
 }
 
-Status Http1ServerConnection::OnBody(Slice bytes) {
-  if (phase_ != Phase::kRefused && !bodies_.Take(current_.request.body, std::move(bytes))) {
-    Refuse(HttpRefusal::kBodyTooLarge);
-  }
-  return {};
-}
-
 void Http1ServerConnection::OnComplete() {
   if (phase_ == Phase::kRefused) {
     return Finish();
@@ -248,10 +266,6 @@ void Http1ServerConnection::OnComplete() {
     return OnResponse(*std::exchange(current_.refusal, std::nullopt));
   }
   current_.request.Dispatch(env_, this);
-}
-
-void Http1ServerConnection::Refuse(HttpRefusal reason) {
-  RespondEarly(env_.handler.Refuse(current_.request.head, reason));
 }
 
 void Http1ServerConnection::RespondEarly(HttpResponse response) {
@@ -289,12 +303,6 @@ void Http1ServerConnection::OnResponse(HttpResponse response) {
   }
 }
 
-void Http1ServerConnection::Enter(Phase phase) {
-  phase_ = phase;
-  timer_.Cancel();
-  ArmTimer();
-}
-
 // When the phase will have taken too long.
 std::optional<TimePoint> Http1ServerConnection::Deadline() const {
   std::optional<TimePoint> when;
@@ -316,12 +324,6 @@ std::optional<TimePoint> Http1ServerConnection::Deadline() const {
   return when;
 }
 
-void Http1ServerConnection::ArmTimer() {
-  if (const std::optional<TimePoint> when = Deadline()) {
-    timer_ = env_.worker.RunAt(*when, [this] { OnTimer(); });
-  }
-}
-
 void Http1ServerConnection::OnTimer() {
   if (phase_ == Phase::kIdle) {
     return Finish();
@@ -330,28 +332,6 @@ void Http1ServerConnection::OnTimer() {
     return Refuse(HttpRefusal::kTimeout);
   }
   ArmTimer();  // bytes came meanwhile
-}
-
-void Http1ServerConnection::UpdateReading() {
-  if (!finished_) {
-    const bool enough = input_bytes_ >= options_.max_pipelined_bytes || bodies_.pressed();
-    gate_.Set(env_.stream.above_high_watermark() || (phase_ == Phase::kHandling && enough));
-  }
-}
-
-void Http1ServerConnection::Drain() {
-  draining_ = true;
-  if (phase_ == Phase::kIdle && input_.empty()) {
-    timer_ = env_.worker.RunAfter(kLastRequestWait, [this] { OnTimer(); });
-  }
-}
-
-void Http1ServerConnection::Finish() {
-  timer_.Cancel();
-  if (!finished_) {
-    finished_ = true;
-    env_.finish();
-  }
 }
 
 }  // namespace

@@ -43,44 +43,36 @@ class Http2Output {
   explicit Http2Output(Stream& stream) : stream_(stream) {}
 
   // nghttp2's callbacks for sending frames and DATA frames.
-  ssize_t Send(const uint8_t* data, size_t size);
-  int SendBody(Http2Answer& answer, const uint8_t* head, size_t size);
+  ssize_t Send(const uint8_t* data, size_t size) {
+    if (stream_.above_high_watermark()) {
+      return NGHTTP2_ERR_WOULDBLOCK;
+    }
+    Append(data, size);
+    return static_cast<ssize_t>(size);
+  }
+  int SendBody(Http2Answer& answer, const uint8_t* head, size_t size) {
+    if (stream_.above_high_watermark()) {
+      return NGHTTP2_ERR_WOULDBLOCK;
+    }
+    Append(head, kFrameHead);
+    answer.body().Take(size, frames_);
+    return 0;
+  }
   // Gives what was sent to the stream.
-  void Flush();
+  void Flush() {
+    if (!frames_.empty()) {
+      stream_.Write(std::exchange(frames_, Rope()));
+    }
+  }
 
  private:
-  void Append(const uint8_t* data, size_t size);
+  void Append(const uint8_t* data, size_t size) {
+    frames_.Append(FrameMemory().Copy(AsBytes(Http2Text(data, size))));
+  }
 
   Stream& stream_;
   Rope frames_;
 };
-
-ssize_t Http2Output::Send(const uint8_t* data, size_t size) {
-  if (stream_.above_high_watermark()) {
-    return NGHTTP2_ERR_WOULDBLOCK;
-  }
-  Append(data, size);
-  return static_cast<ssize_t>(size);
-}
-
-int Http2Output::SendBody(Http2Answer& answer, const uint8_t* head, size_t size) {
-  if (stream_.above_high_watermark()) {
-    return NGHTTP2_ERR_WOULDBLOCK;
-  }
-  Append(head, kFrameHead);
-  answer.body().Take(size, frames_);
-  return 0;
-}
-
-void Http2Output::Append(const uint8_t* data, size_t size) {
-  frames_.Append(FrameMemory().Copy(AsBytes(Http2Text(data, size))));
-}
-
-void Http2Output::Flush() {
-  if (!frames_.empty()) {
-    stream_.Write(std::exchange(frames_, Rope()));
-  }
-}
 
 }  // namespace
 
@@ -95,32 +87,58 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   void OnWritable() override { Flush(); }
   void Drain() override { goodbye_.Drain(); }
 
-  void Respond(Http2Stream& stream, HttpResponse response);
+  void Respond(Http2Stream& stream, HttpResponse response) {
+    streams_.OnAnswer(stream);
+    stream.answer.Submit(session(), stream.id, std::move(response));
+    keepalive_.OnAnswerSent();
+    ScheduleFlush();
+  }
 
  private:
   static Http2ServerConnection& Self(void* user) {
     return *static_cast<Http2ServerConnection*>(user);
   }
   SessionPtr NewSession();
+  nghttp2_session* session() { return session_.get(); }
 
   // What nghttp2 calls.
-  void OnStreamBegun(int32_t id);
+  void OnStreamBegun(int32_t id) {
+    nghttp2_session_set_stream_user_data(session(), id, &streams_.Begin(*this, id));
+    goodbye_.OnStreamBegun();
+  }
   void OnFrame(const nghttp2_frame& frame);
   void OnHead(Http2Stream& stream);
   void OnChunk(Http2Stream& stream, const uint8_t* data, size_t size);
-  void OnPing(const nghttp2_frame& frame);
+  void OnPing(const nghttp2_frame& frame) {
+    if (frame.hd.flags & NGHTTP2_FLAG_ACK) {
+      keepalive_.OnPingAck();
+      goodbye_.OnPingAck(frame.ping.opaque_data);
+    } else {
+      keepalive_.OnPing(!streams_.empty());
+    }
+  }
   void OnFrameSent(const nghttp2_frame& frame);
-  void OnStreamEnded(int32_t id);
+  void OnStreamEnded(int32_t id) {
+    if (streams_.End(id)) {
+      goodbye_.OnLastStreamEnded();
+    }
+  }
 
   // Http2Link.
-  nghttp2_session* session() override { return session_.get(); }
-  Worker& worker() override { return env_.worker; }
   void Flush() override;
   void ScheduleFlush() override;
-  void Finish() override;
+  void Finish() override {
+    if (!std::exchange(finished_, true)) {
+      env_.finish();
+    }
+  }
 
-  Http2Stream* Find(int32_t id);
-  void Refuse(Http2Stream& stream, HttpRefusal reason);
+  Http2Stream* Find(int32_t id) {
+    return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session(), id));
+  }
+  void Refuse(Http2Stream& stream, HttpRefusal reason) {
+    Respond(stream, env_.handler.Refuse(stream.request.head, reason));
+  }
   void UpdateReading();
   void ArmStall();
 
@@ -214,8 +232,8 @@ Http2ServerConnection::Http2ServerConnection(const Http2ServerOptions& options, 
       bodies_(env_.worker, env_.budget, env_.max_body_bytes, options.stall_timeout),
       session_(NewSession()),
       output_(env_.stream),
-      keepalive_(options, *this),
-      goodbye_(options, *this),
+      keepalive_(options, env_.worker, session(), *this),
+      goodbye_(options, env_.worker, session(), *this),
       gate_(env_.worker, env_.stream, [this] { UpdateReading(); }),
       streams_(bodies_) {
   const std::array settings = std::to_array<nghttp2_settings_entry>({
@@ -247,15 +265,6 @@ void Http2ServerConnection::OnData(Slice bytes) {
     return Finish();
   }
   UpdateReading();
-}
-
-Http2Stream* Http2ServerConnection::Find(int32_t id) {
-  return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session(), id));
-}
-
-void Http2ServerConnection::OnStreamBegun(int32_t id) {
-  nghttp2_session_set_stream_user_data(session(), id, &streams_.Begin(*this, id));
-  goodbye_.OnStreamBegun();
 }
 
 void Http2ServerConnection::OnFrame(const nghttp2_frame& frame) {
@@ -306,15 +315,6 @@ void Http2ServerConnection::OnChunk(Http2Stream& stream, const uint8_t* data, si
   }
 }
 
-void Http2ServerConnection::OnPing(const nghttp2_frame& frame) {
-  if (frame.hd.flags & NGHTTP2_FLAG_ACK) {
-    keepalive_.OnPingAck();
-    goodbye_.OnPingAck(frame.ping.opaque_data);
-  } else {
-    keepalive_.OnPing(!streams_.empty());
-  }
-}
-
 void Http2ServerConnection::OnFrameSent(const nghttp2_frame& frame) {
   if ((frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) ||
       !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM)) {
@@ -328,23 +328,6 @@ void Http2ServerConnection::OnFrameSent(const nghttp2_frame& frame) {
   }
 }
 
-void Http2ServerConnection::OnStreamEnded(int32_t id) {
-  if (streams_.End(id)) {
-    goodbye_.OnLastStreamEnded();
-  }
-}
-
-void Http2ServerConnection::Refuse(Http2Stream& stream, HttpRefusal reason) {
-  Respond(stream, env_.handler.Refuse(stream.request.head, reason));
-}
-
-void Http2ServerConnection::Respond(Http2Stream& stream, HttpResponse response) {
-  streams_.OnAnswer(stream);
-  stream.answer.Submit(session(), stream.id, std::move(response));
-  keepalive_.OnAnswerSent();
-  ScheduleFlush();
-}
-
 void Http2ServerConnection::Flush() {
   if (busy_ || finished_) {
     return;
@@ -355,9 +338,9 @@ void Http2ServerConnection::Flush() {
   output_.Flush();
   // Between the two GOAWAYs nghttp2 already calls a connection without streams done; clients may
   // still open some.
-  const bool between_goaways = goodbye_.said() && !goodbye_.final();
   const bool done = !nghttp2_session_want_read(session()) && !nghttp2_session_want_write(session());
-  if (result != 0 || (!between_goaways && (done || (goodbye_.said() && streams_.empty())))) {
+  if (result != 0 ||
+      (!goodbye_.between_goaways() && (done || (goodbye_.said() && streams_.empty())))) {
     Finish();
   }
 }
@@ -373,12 +356,6 @@ void Http2ServerConnection::ScheduleFlush() {
     Flush();
     UpdateReading();
   }));
-}
-
-void Http2ServerConnection::Finish() {
-  if (!std::exchange(finished_, true)) {
-    env_.finish();
-  }
 }
 
 void Http2ServerConnection::UpdateReading() {

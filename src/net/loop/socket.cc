@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -15,20 +14,6 @@
 
 namespace gapless::net {
 namespace {
-
-std::string ErrorText(int error) {
-  return std::error_code(error, std::generic_category()).message();
-}
-
-// `ask`: getsockname or getpeername.
-SocketAddress AddressOf(const Fd& fd, int (*ask)(int, sockaddr*, socklen_t*)) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(storage);
-  if (ask(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
-    return {};
-  }
-  return SocketAddress(reinterpret_cast<sockaddr*>(&storage), size);
-}
 
 // nullopt: not TCP, or closed.
 std::optional<tcp_info> TcpInfo(const Fd& fd) {
@@ -48,8 +33,8 @@ Status ConnectionLost(int error) {
 
 Socket::Socket(Fd connected)
     : fd_(std::move(connected)),
-      local_(AddressOf(fd_, getsockname)),
-      peer_(AddressOf(fd_, getpeername)) {}
+      local_(AddressOf(fd_.get(), getsockname)),
+      peer_(AddressOf(fd_.get(), getpeername)) {}
 
 Result<bool> Socket::Connect() {
   fd_ = Fd(socket(peer_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -77,7 +62,7 @@ int Socket::TakeError() {
 void Socket::OnConnected(Duration keepalive, Duration user_timeout, TimePoint now) {
   connected_at_ = now;
   if (local_.size() == 0) {
-    local_ = AddressOf(fd_, getsockname);
+    local_ = AddressOf(fd_.get(), getsockname);
   }
   if (peer_.family() != AF_INET && peer_.family() != AF_INET6) {
     return;

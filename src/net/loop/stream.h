@@ -96,6 +96,10 @@ std::unique_ptr<Stream> ConnectPlain(Worker& worker, const SocketAddress& addres
 std::unique_ptr<Stream> ConnectTls(Worker& worker, const SocketAddress& address,
                                    std::shared_ptr<TlsClientContext> tls,
                                    const std::string& server_name, const StreamOptions& options);
+// The same, over a stream that is connected otherwise.
+std::unique_ptr<Stream> TlsOver(Worker& worker, std::unique_ptr<Stream> below,
+                                std::shared_ptr<TlsClientContext> tls,
+                                const std::string& server_name, const StreamOptions& options);
 
 // Server side: adopts a connected socket.
 std::unique_ptr<Stream> AcceptPlain(Worker& worker, Fd fd, const StreamOptions& options);

@@ -38,15 +38,33 @@ class HttpServer::Session final : public StreamHandler {
   void Start() { stream_->Start(this); }
   void Drain();
   // Ends everything; no callback follows. The session is to be destroyed on a later turn.
-  void Silence();
+  void Silence() {
+    removed_ = true;
+    finishing_ = true;
+    stream_->Close();
+    timer_.Cancel();
+  }
 
  private:
   void OnConnected() override;
   void OnData(Slice bytes) override;
   void OnEnd() override;
-  void OnHangup() override;
-  void OnWritable() override;
-  void OnClosed(Status reason) override;
+  void OnHangup() override {
+    if (connection_ && !finishing_) {
+      connection_->OnHangup();
+    }
+  }
+  void OnWritable() override {
+    if (connection_ && !finishing_) {
+      connection_->OnWritable();
+    }
+  }
+  void OnClosed(Status) override {
+    if (!connected_) {
+      ++server_.stats_.handshake_failures;
+    }
+    Remove();
+  }
 
   void Choose();
   void Begin(bool http2);
@@ -174,25 +192,6 @@ void HttpServer::Session::OnEnd() {
   Finish();
 }
 
-void HttpServer::Session::OnHangup() {
-  if (connection_ && !finishing_) {
-    connection_->OnHangup();
-  }
-}
-
-void HttpServer::Session::OnWritable() {
-  if (connection_ && !finishing_) {
-    connection_->OnWritable();
-  }
-}
-
-void HttpServer::Session::OnClosed(Status) {
-  if (!connected_) {
-    ++server_.stats_.handshake_failures;
-  }
-  Remove();
-}
-
 void HttpServer::Session::Drain() {
   draining_ = true;
   if (connection_) {
@@ -212,13 +211,6 @@ void HttpServer::Session::Finish() {
   stream_->ResumeRead();
   stream_->ShutdownWrite();
   timer_ = worker_.RunAfter(kLinger, [this] { Remove(); });
-}
-
-void HttpServer::Session::Silence() {
-  removed_ = true;
-  finishing_ = true;
-  stream_->Close();
-  timer_.Cancel();
 }
 
 void HttpServer::Session::Remove() {
