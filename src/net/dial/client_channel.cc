@@ -1,15 +1,13 @@
 #include "net/dial/client_channel.h"
 
-#include "fmt/format.h"
 #include "net/loop/worker.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gapless::net {
 namespace {
 
-// A peer that keeps refusing streams is not to keep us busy for ever.
-constexpr int kMaxAttempts = 5;
 constexpr Duration kSweepEvery = std::chrono::seconds(5);
 
 }  // namespace
@@ -18,22 +16,11 @@ ClientChannel::ClientChannel(Worker& worker, ClientChannelOptions options, Obser
     : worker_(worker),
       options_(std::move(options)),
       observer_(observer),
-      resolver_(worker),
-      policy_(options_.dial) {}
-
-ClientChannel::~ClientChannel() {
-  for (Live& live : live_) {
-    live.connection->Close();
-  }
-  for (auto& [id, dial] : dials_) {
-    if (dial.connection) {
-      dial.connection->Close();
-    }
-  }
-}
+      dials_(worker, options_, peer_, *this),
+      live_(worker) {}
 
 void ClientChannel::Start() {
-  policy_.Want(worker_.Now());
+  dials_.policy().Want(worker_.Now());
   ScheduleStep();
   if (options_.idle_timeout > Duration::zero()) {
     sweep_ = worker_.RunAfter(kSweepEvery, [this] { SweepIdle(); });
@@ -42,36 +29,21 @@ void ClientChannel::Start() {
 
 void ClientChannel::Stop() {
   stopped_ = true;
-  step_.Cancel();
   sweep_.Cancel();
-  while (!dials_.empty()) {
-    DropDial(dials_.begin()->first);
-  }
-  for (Live& live : live_) {
-    live.retiring = true;
-  }
+  dials_.Clear();
+  live_.RetireAll();
   ScheduleStep();
 }
 
 uint64_t ClientChannel::Send(SharedRequest request, ExchangeCallback done, bool urgent) {
-  const uint64_t id = next_id_++;
-  requests_.emplace(id, Request{.request = std::move(request),
-                                .done = std::move(done),
-                                .connection = nullptr,
-                                .attempts = 0,
-                                .resent = false,
-                                .urgent = urgent,
-                                .doubted = false,
-                                .handed = {},
-                                .deadline = Timer()});
-  waiting_.push_back(id);
+  const uint64_t id = requests_.Add(std::move(request), std::move(done), urgent);
   if (urgent) {
-    policy_.WantNow(worker_.Now());
+    dials_.policy().WantNow(worker_.Now());
   } else {
-    policy_.Want(worker_.Now());
+    dials_.policy().Want(worker_.Now());
   }
   Assign();
-  if (!waiting_.empty()) {
+  if (requests_.waiting()) {
     ScheduleStep();
   }
   return id;
@@ -79,12 +51,12 @@ uint64_t ClientChannel::Send(SharedRequest request, ExchangeCallback done, bool 
 
 uint64_t ClientChannel::Ask(SharedRequest request, Duration timeout, ExchangeCallback done) {
   const uint64_t id = Send(std::move(request), std::move(done), true);
-  requests_.at(id).deadline = worker_.RunAfter(timeout, [this, id] { Expire(id); });
+  requests_.Find(id)->deadline = worker_.RunAfter(timeout, [this, id] { Expire(id); });
   return id;
 }
 
 void ClientChannel::Expire(uint64_t id) {
-  ExchangeCallback done = std::move(requests_.at(id).done);
+  ExchangeCallback done = std::move(requests_.Find(id)->done);
   Cancel(id);
   const std::string why =
       last_failure_.ok() ? "no answer in time" : "no answer in time; " + last_failure_.message();
@@ -92,223 +64,110 @@ void ClientChannel::Expire(uint64_t id) {
 }
 
 void ClientChannel::Cancel(uint64_t id) {
-  auto node = requests_.extract(id);
-  if (node.empty()) {
+  if (!requests_.Find(id)) {
     return;
   }
-  if (node.mapped().connection != nullptr) {
-    node.mapped().connection->Cancel(id);
-  } else {
-    std::erase(waiting_, id);
+  const RequestQueue::Request request = requests_.Remove(id);
+  if (request.state != RequestQueue::Request::State::kWaiting) {
+    request.connection->Cancel(id);
   }
-}
-
-ClientConnection* ClientChannel::PickConnection() {
-  // HTTP/2: the least busy, then in turn. HTTP/1.1: the last used, so that the others may end.
-  const auto better = [](const ClientConnection& a, const ClientConnection& b) {
-    if (!a.is_http2()) {
-      return a.last_used() > b.last_used();
-    }
-    return a.in_flight() != b.in_flight() ? a.in_flight() < b.in_flight()
-                                          : a.last_used() < b.last_used();
-  };
-  ClientConnection* best = nullptr;
-  for (Live& live : live_) {
-    ClientConnection& connection = *live.connection;
-    if (!live.retiring && !connection.doubtful() && connection.capacity() > 0 &&
-        (best == nullptr || better(connection, *best))) {
-      best = &connection;
-    }
-  }
-  return best;
-}
-
-bool ClientChannel::HasUsable() const {
-  return std::ranges::any_of(live_, [](const Live& live) {
-    return !live.retiring && !live.connection->doubtful() && live.connection->ready();
-  });
 }
 
 void ClientChannel::Assign() {
-  while (!waiting_.empty()) {
-    ClientConnection* connection = PickConnection();
+  while (requests_.waiting()) {
+    ClientConnection* connection = live_.Pick();
     if (connection == nullptr) {
       break;
     }
-    const uint64_t id = waiting_.front();
-    waiting_.pop_front();
-    Hand(id, requests_.at(id), *connection);
+    const RequestQueue::Request& request = requests_.Hand(*connection, worker_.Now());
+    peer_.OnSent(requests_.sent_count() <= 1, worker_.Now());
+    connection->Send(request.id, request.request, [this, id = request.id](ExchangeResult result) {
+      OnExchangeDone(id, std::move(result));
+    });
   }
-}
-
-void ClientChannel::Hand(uint64_t id, Request& request, ClientConnection& connection) {
-  request.connection = &connection;
-  request.handed = worker_.Now();
-  request.doubted = false;
-  if (handed_count() <= 1) {
-    busy_since_ = request.handed;
-  }
-  ++request.attempts;
-  connection.Send(id, request.request,
-                  [this, id](ExchangeResult result) { OnExchangeDone(id, std::move(result)); });
 }
 
 void ClientChannel::OnExchangeDone(uint64_t id, ExchangeResult result) {
-  auto it = requests_.find(id);
-  if (it == requests_.end()) {
+  RequestQueue::Request* request = requests_.Find(id);
+  if (!request) {
     return;
   }
-  Request& request = it->second;
   if (result.fate == Fate::kAnswered || result.head) {
-    OnAnswer(request);
+    peer_.OnAnswer(request->sent, request->doubted, worker_.Now());
   }
-  // Once the head of an answer has come, the peer has decided.
-  const bool again = !stopped_ && request.attempts < kMaxAttempts && !result.head &&
-                     (result.fate == Fate::kUnprocessed ||
-                      (!request.resent &&
-                       (result.fate == Fate::kStale || (judging_ && result.fate == Fate::kLost))));
-  if (again) {
-    if (result.fate != Fate::kUnprocessed) {
-      request.resent = true;
-      ++resent_count_;
-    }
-    request.connection = nullptr;
-    waiting_.push_back(id);
-    policy_.Want(worker_.Now());
+  if (!stopped_ && requests_.TryAgain(*request, result)) {
+    dials_.policy().Want(worker_.Now());
     ScheduleStep();
-    return;
+  } else {
+    requests_.Finish(id, std::move(result));
   }
-  result.resent = request.resent;
-  ExchangeCallback done = std::move(request.done);
-  requests_.erase(it);
-  done(std::move(result));
-}
-
-// A late answer on HTTP/2 says nothing about the next connection, whose SETTINGS wait for no
-// request; on HTTP/1.1 the greeting is such a request.
-void ClientChannel::OnAnswer(const Request& request) {
-  const TimePoint now = worker_.Now();
-  answers_.Add(now - request.handed, now, request.doubted);
-  gaps_.Add(now - std::max(last_answer_, busy_since_), now, request.doubted);
-  answered_ = true;
-  last_answer_ = now;
 }
 
 void ClientChannel::FailWaiting(const Status& status) {
-  std::deque<uint64_t> keep;
-  for (uint64_t id : std::exchange(waiting_, {})) {
-    auto it = requests_.find(id);
-    if (it == requests_.end()) {
-      continue;
-    }
-    if (options_.wait_for_ready && !it->second.urgent && !stopped_) {
-      keep.push_back(id);
-      continue;
-    }
-    ExchangeResult result{status, it->second.resent ? Fate::kLost : Fate::kUnprocessed, {}};
-    result.resent = it->second.resent;
-    ExchangeCallback done = std::move(it->second.done);
-    requests_.erase(it);
-    done(std::move(result));
-  }
-  waiting_.insert(waiting_.begin(), keep.begin(), keep.end());
-}
-
-ClientChannel::Live* ClientChannel::FindLive(const ClientConnection& connection) {
-  auto it = std::ranges::find_if(
-      live_, [&](const Live& live) { return live.connection.get() == &connection; });
-  return it == live_.end() ? nullptr : &*it;
-}
-
-void ClientChannel::Forget(ClientConnection& connection) {
-  auto it = std::ranges::find_if(
-      live_, [&](const Live& live) { return live.connection.get() == &connection; });
-  if (it != live_.end()) {
-    worker_.DeferDelete(std::move(it->connection));
-    live_.erase(it);
-  }
+  requests_.FailWaiting(status, options_.wait_for_ready && !stopped_);
 }
 
 void ClientChannel::OnConnectionIdle(ClientConnection& connection) {
-  const Live* live = FindLive(connection);
-  if (stopped_ || (live != nullptr && live->retiring && connection.in_flight() == 0)) {
+  const bool retiring = live_.Find(connection)->role == ConnectionSet::Live::Role::kRetiring;
+  if (stopped_ || (retiring && connection.in_flight() == 0)) {
     ScheduleStep();
-  } else if (live != nullptr) {
+  } else {
     Assign();
   }
 }
 
-void ClientChannel::CloseRetired() {
-  std::vector<ClientConnection*> idle;
-  for (Live& live : live_) {
-    if (live.retiring && live.connection->in_flight() == 0) {
-      idle.push_back(live.connection.get());
-    }
-  }
-  for (ClientConnection* connection : idle) {
-    connection->Close();
-    Forget(*connection);
-  }
+void ClientChannel::Question() {
+  peer_.Question();
+  dials_.policy().OnConnectionFailed(worker_.Now());
 }
 
-void ClientChannel::OnConnectionVerdict(ClientConnection& connection, Liveness::Action) {
-  if (stopped_ || FindLive(connection) == nullptr) {
+void ClientChannel::OnConnectionVerdict(ClientConnection& connection) {
+  if (stopped_) {
     return;
   }
   // A busy HTTP/1.1 peer answers one after the other: as long as answers come at their usual
   // distance, to ask it would only give it more to do.
   const Duration patience = options_.connection.suspect_after;
-  const TimePoint due = last_answer_ + std::max(patience, 2 * gaps_.Slowest(worker_.Now()));
-  if (!connection.is_http2() && answered_ && worker_.Now() < due &&
-      !connection.HasUnacknowledged()) {
-    connection.Acquit(due - patience);
+  const TimePoint quiet_until = peer_.QuietUntil(patience, worker_.Now());
+  LivenessWatch& watch = connection.watch();
+  if (!connection.is_http2() && worker_.Now() < quiet_until && !watch.HasUnacknowledged()) {
+    watch.Acquit(quiet_until - patience);
     return;
   }
-  // Only a new dial can tell whether the peer or the connection is gone.
-  verify_ = true;
-  policy_.OnConnectionFailed(worker_.Now());
+  Question();
   ScheduleStep();
 }
 
 void ClientChannel::OnConnectionRecovered(ClientConnection& connection) {
-  Live* live = FindLive(connection);
-  if (live == nullptr || live->retiring || stopped_) {
+  ConnectionSet::Live& live = *live_.Find(connection);
+  if (live.role == ConnectionSet::Live::Role::kRetiring || stopped_) {
     return;
   }
-  const bool back = std::exchange(live->abandoned, false);
-  const bool others_doubtful =
-      std::ranges::any_of(live_, [](const Live& l) { return l.connection->doubtful(); });
-  if (!others_doubtful && policy_.phase() != DialPolicy::Phase::kConnected) {
-    policy_.OnRecovered(worker_.Now());
+  using Claim = ConnectionSet::Live::Claim;
+  const Claim claim = std::exchange(live.claim, Claim::kOurs);
+  if (!live_.doubtful() && !connected()) {
+    dials_.policy().OnRecovered(worker_.Now());
   }
-  if (back && observer_ != nullptr) {
+  if (claim == Claim::kGivenAway && observer_ != nullptr) {
     observer_->OnConnected();
   }
   ScheduleStep();
 }
 
 void ClientChannel::OnConnectionGoodbye(ClientConnection& connection) {
-  if (Live* live = FindLive(connection)) {
-    live->retiring = true;
-    if (connection.is_http2() && !stopped_ && !HasUsable() &&
-        policy_.phase() == DialPolicy::Phase::kConnected) {
-      policy_.OnGoodbye(worker_.Now());
-    }
-    ScheduleStep();
+  live_.Find(connection)->role = ConnectionSet::Live::Role::kRetiring;
+  if (connection.is_http2() && !stopped_ && !live_.usable() && connected()) {
+    dials_.policy().OnGoodbye(worker_.Now());
   }
+  ScheduleStep();
 }
 
 void ClientChannel::OnConnectionDown(ClientConnection& connection, const Status& reason,
                                      bool graceful) {
-  Live* live = FindLive(connection);
-  if (live == nullptr) {
-    OnDialFailed(connection.tag, reason);
-    return;
-  }
   const bool http2 = connection.is_http2();
   // The policy has already been asked about a connection in doubt.
-  const bool known = connection.doubtful();
-  Forget(connection);
+  const bool known = connection.watch().doubtful();
+  live_.Remove(connection);
   if (stopped_) {
     return;
   }
@@ -318,20 +177,91 @@ void ClientChannel::OnConnectionDown(ClientConnection& connection, const Status&
       observer_->OnConnectionLost(reason);
     }
     if (!known) {
-      verify_ = true;
-      policy_.OnConnectionFailed(worker_.Now());
+      Question();
     }
-  } else if (!HasUsable() && policy_.phase() == DialPolicy::Phase::kConnected) {
+  } else if (!live_.usable() && connected()) {
     if (http2) {
-      policy_.OnGoodbye(worker_.Now());
+      dials_.policy().OnGoodbye(worker_.Now());
     } else {
-      policy_.OnIdle(worker_.Now());
-      if (!waiting_.empty()) {
-        policy_.Want(worker_.Now());
+      dials_.policy().OnIdle(worker_.Now());
+      if (requests_.waiting()) {
+        dials_.policy().Want(worker_.Now());
       }
     }
   }
   ScheduleStep();
+}
+
+void ClientChannel::OnDialAnswered(std::unique_ptr<ClientConnection> connection,
+                                   const SocketAddress& address, bool growth) {
+  connection->set_observer(this);
+  if (options_.spread) {
+    live_.RetireAt(address);  // one is enough; the fresh one has all its PINGs
+  }
+  live_.Add(std::move(connection), address);
+  if (!growth) {
+    last_failure_ = OkStatus();
+    if (observer_ != nullptr) {
+      observer_->OnConnected();
+    }
+    KillDead();
+    if (!live_.usable()) {
+      dials_.policy().OnGoodbye(worker_.Now());  // it said hello and goodbye in one breath
+    }
+  }
+  ScheduleStep();
+}
+
+void ClientChannel::KillDead() {
+  for (ClientConnection* connection : live_.Judge(worker_.Now())) {
+    if (live_.Find(*connection)->claim == ConnectionSet::Live::Claim::kOurs) {
+      requests_.Rescue(*connection);
+    }
+    connection->Kill(Unavailable("connection went silent; the peer answers a new one"));
+    live_.Remove(*connection);
+  }
+}
+
+void ClientChannel::OnDialFailed(const Status& status) {
+  last_failure_ = status;
+  peer_.Question();
+  if (observer_ != nullptr) {
+    observer_->OnDialFailed(status);
+  }
+}
+
+void ClientChannel::OnGrowthFailed() {
+  grow_not_before_ = worker_.Now() + options_.dial.rhythm;
+  // The connections that exist tell whether the peer is well; without any, the policy asks.
+  if (live_.size() == 0) {
+    Question();
+  }
+}
+
+void ClientChannel::GrowPool() {
+  if (!connected() || live_.serves_http2() || worker_.Now() < grow_not_before_) {
+    return;
+  }
+  size_t growing = dials_.size();
+  for (; growing < requests_.waiting_count() && live_.size() + growing < options_.max_connections;
+       ++growing) {
+    dials_.Grow();
+  }
+}
+
+// Connects to every address once the first one works.
+void ClientChannel::Spread() {
+  const Resolver::Addresses& known = dials_.known();
+  if (!options_.spread || known.size() < 2 || worker_.Now() < grow_not_before_ || !connected()) {
+    return;
+  }
+  for (size_t i = 0; i < std::min(known.size(), kMaxSpread); ++i) {
+    if (!live_.Serves(known[i]) && !dials_.Grows(known[i])) {
+      dials_.Grow(known[i]);
+      // An address that refuses or hangs up is not dialled in a tight loop.
+      grow_not_before_ = worker_.Now() + options_.dial.rhythm;
+    }
+  }
 }
 
 void ClientChannel::ScheduleStep() {
@@ -340,67 +270,35 @@ void ClientChannel::ScheduleStep() {
 
 void ClientChannel::Step() {
   if (stopped_) {
-    CloseRetired();
-    FailWaiting(Unavailable("the exporter is stopping"));
-    return;
+    live_.CloseRetired();
+    return FailWaiting(Unavailable("the exporter is stopping"));
   }
-  const DialPolicy::Actions actions = PollPolicy();
-  for (uint64_t id : actions.abandon) {
-    DropDial(id);
-  }
-  for (uint64_t id : actions.start) {
-    BeginDial(id);
-  }
+  const bool exhausted = dials_.Poll();
   Assign();
-  if (actions.exhausted) {
-    for (Live& live : live_) {
-      live.abandoned = live.abandoned || live.connection->doubtful();
-    }
-    for (auto& [id, request] : requests_) {
-      request.doubted = true;
-    }
+  if (exhausted) {
+    live_.GiveDoubtfulAway();
+    requests_.DoubtAll();
   }
-  const bool absent = policy_.phase() == DialPolicy::Phase::kPaused && !HasUsable();
-  if (actions.exhausted && absent) {
+  // Found absent: what came since need not wait for the next dial, except a probe.
+  const bool absent = dials_.policy().phase() == DialPolicy::Phase::kPaused && !live_.usable();
+  if (absent && (exhausted || (!requests_.urgent_waits() && !last_failure_.ok()))) {
     FailWaiting(last_failure_);
-  } else if (absent) {
-    // Found absent a moment ago: what came since need not wait for the next dial, except a probe.
-    const bool urgent =
-        std::ranges::any_of(waiting_, [this](uint64_t id) { return requests_.at(id).urgent; });
-    if (!urgent && !last_failure_.ok()) {
-      FailWaiting(last_failure_);
-    }
   }
-  CloseRetired();
+  live_.CloseRetired();
   GrowPool();
   Spread();
-  Arm();
-}
-
-void ClientChannel::Arm() {
   if (step_.armed()) {
     return;  // a callback has asked for another turn
   }
-  if (auto next = policy_.NextPoll(worker_.Now())) {
+  if (auto next = dials_.policy().NextPoll(worker_.Now())) {
     step_ = worker_.RunAt(*next, [this] { Step(); });
   }
 }
 
 void ClientChannel::SweepIdle() {
-  const TimePoint limit = worker_.Now() - options_.idle_timeout;
-  std::vector<ClientConnection*> idle;
-  for (Live& live : live_) {
-    const ClientConnection& connection = *live.connection;
-    if (!connection.is_http2() && connection.in_flight() == 0 && connection.last_used() < limit) {
-      idle.push_back(live.connection.get());
-    }
-  }
-  for (ClientConnection* connection : idle) {
-    connection->Close();
-    Forget(*connection);
-  }
-  if (!idle.empty() && live_.empty()) {
-    policy_.OnIdle(worker_.Now());
+  const bool closed = live_.CloseIdle(worker_.Now() - options_.idle_timeout);
+  if (closed && live_.size() == 0) {
+    dials_.policy().OnIdle(worker_.Now());
   }
   if (options_.spread) {
     ScheduleStep();

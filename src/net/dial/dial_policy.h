@@ -96,8 +96,6 @@ class DialPolicy {
   std::optional<TimePoint> NextPoll(TimePoint now) const;
 
   Phase phase() const { return phase_; }
-  // True if a request must wait for the running dials, false if the peer was just found absent.
-  bool expecting() const { return phase_ == Phase::kBurst; }
 
  private:
   struct Dial {

@@ -2,9 +2,8 @@
 
 #include "fmt/format.h"
 #include "net/http1/http1_parser.h"
-#include "net/loop/socket_stream.h"
+#include "net/loop/stream.h"
 #include "net/loop/worker.h"
-#include "net/tls/tls_stream.h"
 
 #include <utility>
 
@@ -16,7 +15,7 @@ class ProxyStream final : public Stream, private StreamHandler, private Http1Par
  public:
   ProxyStream(Worker& worker, const SocketAddress& proxy, const ProxyRoute& route,
               const StreamOptions& options)
-      : socket_(std::make_unique<SocketStream>(worker, proxy, options)),
+      : socket_(ConnectPlain(worker, proxy, options)),
         parser_(Http1Parser::Mode::kResponse, {.max_head_bytes = 16 * 1024}, this) {
     connect_ = fmt::format("CONNECT {0} HTTP/1.1\r\nhost: {0}\r\n", route.target);
     if (!route.authorization.empty()) {
@@ -49,18 +48,9 @@ class ProxyStream final : public Stream, private StreamHandler, private Http1Par
     deadline_.Cancel();
     socket_->Close();
   }
-  size_t pending_bytes() const override { return socket_->pending_bytes() + early_.size(); }
   bool above_high_watermark() const override { return socket_->above_high_watermark(); }
-  uint64_t queued_bytes() const override { return socket_->queued_bytes(); }
-  uint64_t AckedBytes() const override { return socket_->AckedBytes(); }
-  bool ReaderIsFull() override { return socket_->ReaderIsFull(); }
-  StreamProgress progress() const override { return socket_->progress(); }
-  Duration RoundTrip() const override { return socket_->RoundTrip(); }
-  const SocketAddress& local_address() const override { return socket_->local_address(); }
-  const SocketAddress& peer_address() const override { return socket_->peer_address(); }
-  bool is_tls() const override { return false; }
-  const std::string& alpn() const override { return socket_->alpn(); }
-  std::string peer_subject() const override { return {}; }
+  Socket& socket() override { return socket_->socket(); }
+  const TlsTerms* tls() const override { return nullptr; }
 
  private:
   void OnConnected() override { socket_->Write(Rope::CopyOf(connect_)); }
@@ -96,7 +86,7 @@ class ProxyStream final : public Stream, private StreamHandler, private Http1Par
     }
   }
 
-  std::unique_ptr<SocketStream> socket_;
+  std::unique_ptr<Stream> socket_;
   Http1Parser parser_;
   StreamHandler* handler_ = nullptr;
   std::string connect_;
@@ -145,11 +135,8 @@ std::unique_ptr<Stream> ConnectViaProxy(Worker& worker, const SocketAddress& pro
                                         const std::string& server_name,
                                         const StreamOptions& options) {
   auto tunnel = std::make_unique<ProxyStream>(worker, proxy, route, options);
-  if (tls == nullptr) {
-    return tunnel;
-  }
-  ssl_st* ssl = tls->NewSession(server_name);
-  return std::make_unique<TlsStream>(worker, std::move(tunnel), ssl, std::move(tls), options);
+  return tls ? TlsOver(worker, std::move(tunnel), std::move(tls), server_name, options)
+             : std::move(tunnel);
 }
 
 }  // namespace gapless::net

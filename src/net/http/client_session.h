@@ -54,6 +54,20 @@ struct ClientLimits {
 
 inline constexpr size_t kMaxDroppedBytes = size_t{16} * 1024 * 1024;
 
+// A request in flight, and its answer as far as it came. For sessions.
+struct ClientExchange {
+  uint64_t id;
+  SharedRequest request;
+  ExchangeCallback done;
+  HttpResponse response = {};
+  bool head = false;  // of the final answer, not of an interim one
+  size_t dropped_bytes = 0;
+
+  // RESOURCE_EXHAUSTED: far too much came.
+  Status TakeBody(ByteSpan bytes, const ClientLimits& limits);
+  ExchangeResult End(Status status, Fate fate);
+};
+
 class ClientSession {
  public:
   class Owner {

@@ -5,25 +5,44 @@
 namespace gapless::net {
 namespace {
 
-constexpr size_t kCopyBelow = 4 * 1024;
-// Larger bodies stay where they are: copying them costs more than the memory that they pin.
-constexpr size_t kCompactBelow = 64 * 1024;
-constexpr size_t kMaxHeldFactor = 4;
+constexpr auto kAskEvery = std::chrono::milliseconds(20);
 
 }  // namespace
 
-void AppendToBody(Rope& body, Slice bytes) {
-  body.Append(bytes.size() < kCopyBelow ? Slice::CopyOf(bytes.span()) : std::move(bytes));
+void ServerRequest::Dispatch(const ServerEnv& env, ResponseSink* sink) {
+  responder = std::make_shared<ResponderState>();
+  responder->sink = sink;
+  HttpCall call;
+  call.request = std::move(head);
+  call.request.body = RequestBodies::Complete(body);
+  call.responder = HttpResponder(responder);
+  call.peer = env.peer;
+  call.worker = &env.worker;
+  call.worker_index = env.worker_index;
+  env.handler.Handle(std::move(call));
 }
 
-Rope CompactBody(Rope body) {
-  if (body.size() >= kCompactBelow || body.held_bytes() <= kMaxHeldFactor * body.size()) {
-    return body;
+void ServerRequest::Abandon() {
+  if (responder && responder->sink) {
+    responder->sink = nullptr;
+    responder->charge = std::move(body.charge);
+    if (Task task = std::move(responder->on_cancel)) {
+      task();
+    }
   }
-  SlabRef slab(Slab::New(body.size()));
-  body.CopyTo(slab->data());
-  const std::byte* data = slab->data();
-  return Rope(Slice(std::move(slab), data, body.size()));
+}
+
+void ReadGate::Set(bool pause) {
+  if (pause && !paused_) {
+    stream_.PauseRead();
+    paused_at_ = worker_.Now();
+  } else if (!pause && paused_) {
+    stream_.ResumeRead();
+  }
+  paused_ = pause;
+  if (pause && !timer_.armed()) {
+    timer_ = worker_.RunAfter(kAskEvery, [this] { ask_(); });
+  }
 }
 
 }  // namespace gapless::net

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "net/http/http_handler.h"
+#include "net/http/request_bodies.h"
 #include "net/loop/stream.h"
 #include "net/loop/worker.h"
 
@@ -39,12 +40,35 @@ class ServerConnection {
   virtual void Drain() = 0;
 };
 
-// Appends a piece of a receive slab, or a copy if it is too small to be worth keeping the slab
-// alive.
-void AppendToBody(Rope& body, Slice bytes);
+// A request on a connection, from its first byte to the answer.
+struct ServerRequest {
+  HttpRequest head;
+  RequestBody body;
+  std::shared_ptr<ResponderState> responder;  // from Dispatch to the answer
 
-// A body whose slices keep far more memory alive than it has bytes becomes one copy; others stay as
-// they are.
-Rope CompactBody(Rope body);
+  // Gives it to the handler, whose answer goes to `sink`.
+  void Dispatch(const ServerEnv& env, ResponseSink* sink);
+  // The client has gone. Whoever works on an answer hears it, and still holds the body.
+  void Abandon();
+};
+
+// Whether a connection reads. While it does not, `ask` is called every 20 ms, to Set again.
+class ReadGate {
+ public:
+  ReadGate(Worker& worker, Stream& stream, Task ask)
+      : worker_(worker), stream_(stream), ask_(std::move(ask)) {}
+
+  void Set(bool pause);
+  // Zero: it reads.
+  Duration paused_for() const { return paused_ ? worker_.Now() - paused_at_ : Duration::zero(); }
+
+ private:
+  Worker& worker_;
+  Stream& stream_;
+  Task ask_;
+  bool paused_ = false;
+  TimePoint paused_at_;
+  Timer timer_;
+};
 
 }  // namespace gapless::net

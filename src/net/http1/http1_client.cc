@@ -3,7 +3,6 @@
 #include "fmt/format.h"
 #include "net/http1/http1_parser.h"
 
-#include <algorithm>
 #include <optional>
 
 namespace gapless::net {
@@ -63,27 +62,26 @@ class Http1ClientSession final : public ClientSession, private Http1Parser::Sink
   void Goodbye() override { goodbye_ = true; }
 
  private:
-  struct Exchange {
-    uint64_t id;
-    SharedRequest request;
-    ExchangeCallback done;
-    HttpResponse response;
-    size_t dropped_bytes = 0;
-  };
-
   Status OnHead(Http1Head head) override;
-  Status OnBody(Slice bytes) override;
+  Status OnBody(Slice bytes) override {
+    return current_ ? current_->TakeBody(bytes.span(), limits_) : OkStatus();
+  }
   void OnComplete() override;
-  void Finish(Status status, Fate fate);
+  void Finish(Status status, Fate fate) {
+    if (current_) {
+      ExchangeResult result = current_->End(std::move(status), fate);
+      finished_.emplace(std::move(current_->done), std::move(result));
+      current_.reset();
+    }
+  }
 
   const ClientLimits limits_;
   Owner* const owner_;
   Http1Parser parser_;
-  std::optional<Exchange> current_;
+  std::optional<ClientExchange> current_;
   std::optional<std::pair<ExchangeCallback, ExchangeResult>> finished_;
   bool answering_ = false;  // bytes of the current response have arrived
   bool interim_ = false;
-  bool final_head_ = false;
   bool keep_alive_ = true;
   bool goodbye_ = false;
   uint64_t completed_ = 0;
@@ -96,9 +94,8 @@ void Http1ClientSession::Send(uint64_t id, SharedRequest request, ExchangeCallba
   if (request->method == "HEAD") {
     parser_.ExpectNoBody();
   }
-  current_ = Exchange{id, std::move(request), std::move(done), {}};
+  current_ = ClientExchange{id, std::move(request), std::move(done)};
   answering_ = false;
-  final_head_ = false;
   owner_->Output(std::move(out));
 }
 
@@ -134,7 +131,7 @@ void Http1ClientSession::End() {
     return;
   }
   const Status end = parser_.Finish();
-  if (current_ && end.ok() && final_head_) {
+  if (current_ && end.ok() && current_->head) {
     OnComplete();
   }
   const bool stale = completed_ > 0 && !answering_;
@@ -146,30 +143,10 @@ void Http1ClientSession::End() {
 Status Http1ClientSession::OnHead(Http1Head head) {
   interim_ = head.status < 200;
   keep_alive_ = head.keep_alive && !head.until_close;
-  final_head_ = !interim_;
   if (current_ && !interim_) {
+    current_->head = true;
     current_->response.status = head.status;
     current_->response.headers = std::move(head.headers);
-  }
-  return OkStatus();
-}
-
-Status Http1ClientSession::OnBody(Slice bytes) {
-  if (!current_) {
-    return OkStatus();
-  }
-  Rope& body = current_->response.body;
-  const size_t kept = std::min(bytes.size(), limits_.max_response_bytes - body.size());
-  if (kept > 0) {
-    body.Append(Slice::CopyOf(bytes.span().first(kept)));
-  }
-  if (kept < bytes.size()) {
-    current_->response.cut = true;
-    current_->dropped_bytes += bytes.size() - kept;
-    if (current_->dropped_bytes > kMaxDroppedBytes) {
-      return ResourceExhausted(fmt::format("the response is larger than {} bytes",
-                                           limits_.max_response_bytes + kMaxDroppedBytes));
-    }
   }
   return OkStatus();
 }
@@ -183,20 +160,6 @@ void Http1ClientSession::OnComplete() {
     owner_->OnGoodbye();
   }
   Finish(OkStatus(), Fate::kAnswered);
-}
-
-void Http1ClientSession::Finish(Status status, Fate fate) {
-  if (!current_) {
-    return;
-  }
-  ExchangeResult result{std::move(status), fate, {}};
-  result.head = !result.status.ok() && final_head_;
-  if (result.status.ok() || result.head) {
-    result.response = std::move(current_->response);
-    result.response.cut = result.response.cut || result.head;
-  }
-  finished_.emplace(std::move(current_->done), std::move(result));
-  current_.reset();
 }
 
 }  // namespace

@@ -41,15 +41,9 @@ Status StreamReset(uint32_t error) {
       .FromPeer();
 }
 
-struct Exchange {
-  uint64_t id;
-  SharedRequest request;
+struct Exchange : ClientExchange {
   RopeCursor body;
-  ExchangeCallback done;
-  HttpResponse response;
-  bool final_head = false;  // the next HEADERS are trailers
   size_t header_bytes = 0;
-  size_t dropped_bytes = 0;  // of the body, above the limit
 };
 
 nghttp2_nv Pair(std::string_view name, std::string_view value) {
@@ -140,7 +134,14 @@ class Http2ClientSession final : public ClientSession {
   void Send(uint64_t id, SharedRequest request, ExchangeCallback done) override;
   void Cancel(uint64_t id) override;
 
-  void Deliver() override;
+  void Deliver() override {
+    // A callback may send the next request, whose failure lands here again.
+    while (!finished_.empty()) {
+      for (auto& [done, result] : std::exchange(finished_, {})) {
+        done(std::move(result));
+      }
+    }
+  }
   bool can_ping() const override { return true; }
   void Ping() override {
     nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
@@ -168,7 +169,14 @@ class Http2ClientSession final : public ClientSession {
   static int OnDataChunk(nghttp2_session*, uint8_t, int32_t stream, const uint8_t* data,
                          size_t size, void* user);
   static int OnStreamClose(nghttp2_session*, int32_t stream, uint32_t error, void* user);
-  static int OnFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int error, void* user);
+  static int OnFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int error, void* user) {
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+      Self(user).Finish(frame->hd.stream_id,
+                        Unavailable(fmt::format("HTTP/2: {}", nghttp2_strerror(error))),
+                        Fate::kUnprocessed);
+    }
+    return 0;
+  }
   static int OnSendData(nghttp2_session*, nghttp2_frame* frame, const uint8_t* head, size_t size,
                         nghttp2_data_source* source, void* user);
   static ssize_t OnReadBody(nghttp2_session*, int32_t stream, uint8_t*, size_t size,
@@ -181,7 +189,10 @@ class Http2ClientSession final : public ClientSession {
   // Ends the exchange; its callback runs in Deliver, outside nghttp2.
   void Finish(int32_t stream, Status status, Fate fate);
   void Complete(int32_t stream);
-  void Refuse(int32_t stream, std::string why);
+  void Refuse(int32_t stream, std::string why) {
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+    Finish(stream, ResourceExhausted(std::move(why)), Fate::kAnswered);
+  }
   void FlushControl() {
     if (!control_.empty()) {
       out_.Append(Slice::CopyOf(control_));
@@ -222,7 +233,7 @@ void Http2ClientSession::Send(uint64_t id, SharedRequest request, ExchangeCallba
   GAPLESS_CHECK(stream > 0);
   RopeCursor cursor(&request->body);
   exchanges_.emplace(stream, std::make_unique<Exchange>(
-                                 Exchange{id, std::move(request), cursor, std::move(done), {}}));
+                                 Exchange{{id, std::move(request), std::move(done)}, cursor}));
   streams_[id] = stream;
   Pump();
   if (stream >= kLastStream && !std::exchange(goodbye_, true)) {
@@ -278,12 +289,7 @@ void Http2ClientSession::Finish(int32_t stream, Status status, Fate fate) {
     return;
   }
   Exchange& exchange = *it->second;
-  ExchangeResult result{std::move(status), fate, {}};
-  result.head = !result.status.ok() && exchange.final_head;
-  if (result.status.ok() || result.head) {
-    result.response = std::move(exchange.response);
-    result.response.cut = result.response.cut || result.head;
-  }
+  ExchangeResult result = exchange.End(std::move(status), fate);
   finished_.emplace_back(std::move(exchange.done), std::move(result));
   streams_.erase(exchange.id);
   exchanges_.erase(it);
@@ -299,20 +305,6 @@ void Http2ClientSession::Complete(int32_t stream) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
   }
   Finish(stream, OkStatus(), Fate::kAnswered);
-}
-
-void Http2ClientSession::Refuse(int32_t stream, std::string why) {
-  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
-  Finish(stream, ResourceExhausted(std::move(why)), Fate::kAnswered);
-}
-
-void Http2ClientSession::Deliver() {
-  // A callback may send the next request, whose failure lands here again.
-  while (!finished_.empty()) {
-    for (auto& [done, result] : std::exchange(finished_, {})) {
-      done(std::move(result));
-    }
-  }
 }
 
 int Http2ClientSession::OnHeader(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name,
@@ -337,8 +329,7 @@ int Http2ClientSession::OnHeader(nghttp2_session*, const nghttp2_frame* frame, c
     response.headers = {};
     return 0;
   }
-  (exchange->final_head ? response.trailers : response.headers)
-      .Add(std::string(key), std::string(text));
+  (exchange->head ? response.trailers : response.headers).Add(std::string(key), std::string(text));
   return 0;
 }
 
@@ -364,7 +355,7 @@ int Http2ClientSession::OnFrame(nghttp2_session*, const nghttp2_frame* frame, vo
     case NGHTTP2_HEADERS:
       self.owner_->OnAnswerBytes();
       if (Exchange* exchange = self.Find(frame->hd.stream_id)) {
-        exchange->final_head = exchange->response.status >= 200;
+        exchange->head = exchange->response.status >= 200;
       }
       [[fallthrough]];
     case NGHTTP2_DATA:
@@ -386,19 +377,9 @@ int Http2ClientSession::OnDataChunk(nghttp2_session*, uint8_t, int32_t stream, c
   if (exchange == nullptr) {
     return 0;
   }
-  HttpResponse& response = exchange->response;
-  const size_t kept = std::min(size, self.limits_.max_response_bytes - response.body.size());
-  if (kept > 0) {
-    // Responses are small: a copy is cheaper than keeping a whole read buffer alive.
-    response.body.Append(Slice::CopyOf(ByteSpan(reinterpret_cast<const std::byte*>(data), kept)));
-  }
-  if (kept < size) {
-    response.cut = true;
-    exchange->dropped_bytes += size - kept;
-    if (exchange->dropped_bytes > kMaxDroppedBytes) {
-      self.Refuse(stream, fmt::format("the response is larger than {} bytes",
-                                      self.limits_.max_response_bytes + kMaxDroppedBytes));
-    }
+  const ByteSpan bytes(reinterpret_cast<const std::byte*>(data), size);
+  if (const Status status = exchange->TakeBody(bytes, self.limits_); !status.ok()) {
+    self.Refuse(stream, status.message());
   }
   return 0;
 }
@@ -410,16 +391,6 @@ int Http2ClientSession::OnStreamClose(nghttp2_session*, int32_t stream, uint32_t
                       Fate::kUnprocessed);
   } else {
     Self(user).Finish(stream, StreamReset(error), Fate::kAnswered);
-  }
-  return 0;
-}
-
-int Http2ClientSession::OnFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int error,
-                                       void* user) {
-  if (frame->hd.type == NGHTTP2_HEADERS) {
-    Self(user).Finish(frame->hd.stream_id,
-                      Unavailable(fmt::format("HTTP/2: {}", nghttp2_strerror(error))),
-                      Fate::kUnprocessed);
   }
   return 0;
 }

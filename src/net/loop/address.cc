@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <system_error>
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -175,6 +176,19 @@ std::string SocketAddress::ToString() const {
     return HostPort{HostString(), port()}.ToString();
   }
   return HostString();
+}
+
+SocketAddress AddressOf(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  if (ask(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+    return {};
+  }
+  return SocketAddress(reinterpret_cast<sockaddr*>(&storage), size);
+}
+
+std::string ErrorText(int error) {
+  return std::error_code(error, std::generic_category()).message();
 }
 
 }  // namespace gapless::net

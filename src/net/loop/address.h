@@ -58,4 +58,10 @@ class SocketAddress {
   socklen_t size_ = 0;
 };
 
+// What getsockname or getpeername says of a descriptor; empty if it fails.
+SocketAddress AddressOf(int fd, int (*ask)(int, sockaddr*, socklen_t*));
+
+// "Connection refused".
+std::string ErrorText(int error);
+
 }  // namespace gapless::net

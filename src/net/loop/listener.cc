@@ -21,10 +21,6 @@ constexpr int kAcceptsPerTurn = 64;
 // When descriptors or connections have run out: look again after this time.
 constexpr auto kPause = std::chrono::milliseconds(50);
 
-std::string ErrorText(int error) {
-  return std::error_code(error, std::generic_category()).message();
-}
-
 Result<int> FamilyOf(std::string_view transport) {
   if (transport.empty() || transport == "tcp") {
     return AF_UNSPEC;
@@ -120,15 +116,6 @@ std::string Prefix(std::string_view transport, std::string_view endpoint) {
   return fmt::format("listen {} {}", transport.empty() ? "tcp" : transport, endpoint);
 }
 
-std::optional<SocketAddress> LocalAddressOf(int fd) {
-  sockaddr_storage bound{};
-  socklen_t size = sizeof(bound);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
-    return std::nullopt;
-  }
-  return SocketAddress(reinterpret_cast<sockaddr*>(&bound), size);
-}
-
 }  // namespace
 
 ConnectionSlot::ConnectionSlot(std::shared_ptr<std::vector<std::atomic<uint32_t>>> counts,
@@ -162,7 +149,7 @@ Result<std::unique_ptr<Listener>> Listener::Open(std::vector<Worker*> workers,
   const bool any_host = family == AF_UNSPEC && endpoint.starts_with(':');
   Result<Fd> fd = BindAny(address, any_host, family, options.backlog);
   RETURN_IF_ERROR(fd.status().Annotate(Prefix(transport, endpoint)));
-  address = LocalAddressOf(fd->get()).value_or(address);
+  address = AddressOf(fd->get(), getsockname);
   std::unique_ptr<Listener> listener(
       new Listener(std::move(workers), *std::move(fd), address, options));
   struct stat info{};
@@ -187,7 +174,7 @@ Result<SocketAddress> Listener::Resolve(std::string_view transport, std::string_
 
 std::unique_ptr<Listener> Listener::Adopt(std::vector<Worker*> workers, Fd fd,
                                           const ListenerOptions& options) {
-  const SocketAddress address = LocalAddressOf(fd.get()).value_or(SocketAddress());
+  const SocketAddress address = AddressOf(fd.get(), getsockname);
   std::unique_ptr<Listener> listener(
       new Listener(std::move(workers), std::move(fd), address, options));
   listener->inherited_ = true;

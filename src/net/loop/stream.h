@@ -11,12 +11,10 @@
 #include "base/bytes.h"
 #include "base/loop.h"
 #include "base/status.h"
-#include "net/loop/address.h"
-#include "net/loop/fd.h"
+#include "net/loop/socket.h"
 
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace gapless::net {
@@ -37,7 +35,7 @@ class StreamHandler {
   // The same, seen while reading is paused: bytes that came before may still be unread, and OnEnd
   // follows when they have been read. At most once.
   virtual void OnHangup() {}
-  // pending_bytes() fell to the low watermark after it had been above the high one.
+  // The bytes that wait fell to the low watermark after they had been above the high one.
   virtual void OnWritable() {}
   // The stream is dead: connect failure, timeout, TLS failure, reset or write error; or both
   // directions have ended. Never OK.
@@ -59,10 +57,10 @@ struct StreamOptions {
   Duration tcp_user_timeout = {};
 };
 
-// How far a stream got on the network, below TLS and proxies.
-struct StreamProgress {
-  std::optional<TimePoint> connected;  // TCP
-  std::optional<TimePoint> heard;      // the last bytes received
+// What a TLS handshake settled.
+struct TlsTerms {
+  std::string alpn;          // the protocol chosen by ALPN; empty: none
+  std::string peer_subject;  // of the peer's verified certificate in RFC 2253 form; empty: none
 };
 
 class Stream {
@@ -83,32 +81,12 @@ class Stream {
   // Closes now, dropping what is queued. No callback follows. Idempotent.
   virtual void Close() = 0;
 
-  // Bytes queued and not yet taken by the kernel.
-  virtual size_t pending_bytes() const = 0;
+  // From when more than high_watermark_bytes wait for the kernel until OnWritable.
   virtual bool above_high_watermark() const = 0;
-  // Bytes that were ever queued to the socket, TLS overhead included: the position of what was
-  // written last.
-  virtual uint64_t queued_bytes() const = 0;
-  // How many of those the peer's kernel has acknowledged: asks the kernel (one system call). For
-  // unix sockets: has read.
-  virtual uint64_t AckedBytes() const = 0;
-  // True if the peer's kernel answers but takes no more, since its process does not read. From then
-  // on, until this says otherwise, tcp_user_timeout does not hold: the kernel's would count the
-  // probes that are answered as well.
-  virtual bool ReaderIsFull() = 0;
-  virtual StreamProgress progress() const = 0;
-  // The round trip that the kernel measured (one system call): of the network and the peer's
-  // kernel. Zero: unknown.
-  virtual Duration RoundTrip() const = 0;
-
-  // Valid from OnConnected on.
-  virtual const SocketAddress& local_address() const = 0;
-  virtual const SocketAddress& peer_address() const = 0;
-  virtual bool is_tls() const = 0;
-  // The protocol chosen by ALPN; empty: none.
-  virtual const std::string& alpn() const = 0;
-  // Subject of the peer's verified certificate in RFC 2253 form; empty: none.
-  virtual std::string peer_subject() const = 0;
+  // The socket below TLS and proxies.
+  virtual Socket& socket() = 0;
+  // Null: not TLS. Filled from OnConnected on.
+  virtual const TlsTerms* tls() const = 0;
 };
 
 // Client side. Never null; failures arrive as OnClosed.
@@ -118,6 +96,10 @@ std::unique_ptr<Stream> ConnectPlain(Worker& worker, const SocketAddress& addres
 std::unique_ptr<Stream> ConnectTls(Worker& worker, const SocketAddress& address,
                                    std::shared_ptr<TlsClientContext> tls,
                                    const std::string& server_name, const StreamOptions& options);
+// The same, over a stream that is connected otherwise.
+std::unique_ptr<Stream> TlsOver(Worker& worker, std::unique_ptr<Stream> below,
+                                std::shared_ptr<TlsClientContext> tls,
+                                const std::string& server_name, const StreamOptions& options);
 
 // Server side: adopts a connected socket.
 std::unique_ptr<Stream> AcceptPlain(Worker& worker, Fd fd, const StreamOptions& options);

@@ -38,15 +38,33 @@ class HttpServer::Session final : public StreamHandler {
   void Start() { stream_->Start(this); }
   void Drain();
   // Ends everything; no callback follows. The session is to be destroyed on a later turn.
-  void Silence();
+  void Silence() {
+    removed_ = true;
+    finishing_ = true;
+    stream_->Close();
+    timer_.Cancel();
+  }
 
  private:
   void OnConnected() override;
   void OnData(Slice bytes) override;
   void OnEnd() override;
-  void OnHangup() override;
-  void OnWritable() override;
-  void OnClosed(Status reason) override;
+  void OnHangup() override {
+    if (connection_ && !finishing_) {
+      connection_->OnHangup();
+    }
+  }
+  void OnWritable() override {
+    if (connection_ && !finishing_) {
+      connection_->OnWritable();
+    }
+  }
+  void OnClosed(Status) override {
+    if (!connected_) {
+      ++server_.stats_.handshake_failures;
+    }
+    Remove();
+  }
 
   void Choose();
   void Begin(bool http2);
@@ -80,8 +98,9 @@ void HttpServer::Session::OnConnected() {
   connected_ = true;
   ++server_.stats_.connections;
   timer_ = worker_.RunAfter(kFirstByteWait, [this] { Finish(); });
-  if (stream_->is_tls() && (stream_->alpn() == "h2" || server_.options_.http1)) {
-    Begin(stream_->alpn() == "h2");
+  const bool h2 = stream_->tls() && stream_->tls()->alpn == "h2";
+  if (h2 || (stream_->tls() && server_.options_.http1)) {
+    Begin(h2);
   } else if (server_.options_.http1) {
     const Http1ServerOptions& http1 = server_.options_.http1_options;
     const Duration idle =
@@ -113,7 +132,7 @@ void HttpServer::Session::Choose() {
     } else {
       Misdirected("HTTP/2 is not spoken here.");
     }
-  } else if (begin.starts_with(kTlsRecord) && !stream_->is_tls()) {
+  } else if (begin.starts_with(kTlsRecord) && !stream_->tls()) {
     Misdirected("This port takes plain connections, and the client began with TLS.");
   } else if (!kHttp2Preface.starts_with(begin)) {
     if (options.http1) {
@@ -140,10 +159,10 @@ void HttpServer::Session::Misdirected(std::string_view why) {
 
 void HttpServer::Session::Begin(bool http2) {
   auto peer = std::make_shared<PeerInfo>();
-  peer->remote = stream_->peer_address();
-  peer->local = stream_->local_address();
-  peer->tls = stream_->is_tls();
-  peer->subject = stream_->peer_subject();
+  peer->remote = stream_->socket().peer();
+  peer->local = stream_->socket().local();
+  peer->tls = stream_->tls() != nullptr;
+  peer->subject = peer->tls ? stream_->tls()->peer_subject : "";
   ServerEnv env{.worker = worker_,
                 .worker_index = index_,
                 .stream = *stream_,
@@ -173,25 +192,6 @@ void HttpServer::Session::OnEnd() {
   Finish();
 }
 
-void HttpServer::Session::OnHangup() {
-  if (connection_ && !finishing_) {
-    connection_->OnHangup();
-  }
-}
-
-void HttpServer::Session::OnWritable() {
-  if (connection_ && !finishing_) {
-    connection_->OnWritable();
-  }
-}
-
-void HttpServer::Session::OnClosed(Status) {
-  if (!connected_) {
-    ++server_.stats_.handshake_failures;
-  }
-  Remove();
-}
-
 void HttpServer::Session::Drain() {
   draining_ = true;
   if (connection_) {
@@ -211,13 +211,6 @@ void HttpServer::Session::Finish() {
   stream_->ResumeRead();
   stream_->ShutdownWrite();
   timer_ = worker_.RunAfter(kLinger, [this] { Remove(); });
-}
-
-void HttpServer::Session::Silence() {
-  removed_ = true;
-  finishing_ = true;
-  stream_->Close();
-  timer_.Cancel();
 }
 
 void HttpServer::Session::Remove() {

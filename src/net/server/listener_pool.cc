@@ -17,15 +17,6 @@ constexpr Duration kLastHandshakes = std::chrono::milliseconds(50);
 // The last clients of a socket that ends without the process are answered within this time.
 constexpr Duration kFarewellTime = std::chrono::seconds(2);
 
-SocketAddress AddressOf(const Fd& fd) {
-  sockaddr_storage bound{};
-  socklen_t size = sizeof(bound);
-  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
-    return {};
-  }
-  return SocketAddress(reinterpret_cast<sockaddr*>(&bound), size);
-}
-
 bool IsAnyHost(const SocketAddress& address) {
   return address.HostString() == "0.0.0.0" || address.HostString() == "::";
 }
@@ -188,13 +179,14 @@ void ListenerPool::Inherit(std::vector<Fd> sockets) {
 
 std::vector<SocketAddress> ListenerPool::inherited() const {
   std::vector<SocketAddress> addresses;
-  std::ranges::transform(inherited_, std::back_inserter(addresses), AddressOf);
+  std::ranges::transform(inherited_, std::back_inserter(addresses),
+                         [](const Fd& fd) { return AddressOf(fd.get(), getsockname); });
   return addresses;
 }
 
 Fd ListenerPool::TakeInherited(const SocketAddress& wanted) {
-  const auto found =
-      std::ranges::find_if(inherited_, [&](const Fd& fd) { return Covers(AddressOf(fd), wanted); });
+  const auto found = std::ranges::find_if(
+      inherited_, [&](const Fd& fd) { return Covers(AddressOf(fd.get(), getsockname), wanted); });
   if (found == inherited_.end()) {
     return Fd();
   }

@@ -58,8 +58,7 @@ std::string LastSslError() {
 Result<std::string> ReadFile(const std::string& path) {
   std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rbe"), std::fclose);
   if (!file) {
-    return InvalidArgument(fmt::format("open {}: {}", path,
-                                       std::error_code(errno, std::generic_category()).message()));
+    return InvalidArgument(fmt::format("open {}: {}", path, ErrorText(errno)));
   }
   std::string text;
   std::array<char, 4096> chunk;

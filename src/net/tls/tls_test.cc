@@ -66,8 +66,8 @@ class TlsTest : public testing::Test {
     server->Start(&outcome.server);
     EXPECT_TRUE(worker.RunUntil([&] { return outcome.client.done() && outcome.server.done(); },
                                 seconds(10)));
-    outcome.server_sees = server->peer_subject();
-    outcome.alpn = client->alpn();
+    outcome.server_sees = server->tls()->peer_subject;
+    outcome.alpn = client->tls()->alpn;
     unlink(path.c_str());
     return outcome;
   }

@@ -1,0 +1,193 @@
+// Http2Streams: the requests of one server's connection, by the number of their stream. Internal to
+// net.
+#pragma once
+
+#include "net/http/rope_cursor.h"
+#include "net/http/server_connection.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <nghttp2/nghttp2.h>
+
+namespace gapless::net {
+
+class Http2ServerConnection;
+
+// nghttp2 hands text out, and takes it, as bytes.
+inline std::string_view Http2Text(const uint8_t* data, size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+inline nghttp2_nv Http2Field(std::string_view name, std::string_view value) {
+  // nghttp2 does not write through these; NO_COPY is kept because the strings live with the stream.
+  return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
+          reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
+          NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+}
+
+inline std::vector<nghttp2_nv> Http2Fields(const HttpHeaders& headers) {
+  std::vector<nghttp2_nv> fields;
+  fields.reserve(headers.size() + 1);
+  for (const HttpHeader& header : headers) {
+    if (IsHeaderName(header.name) && IsHeaderValue(header.value)) {
+      fields.push_back(Http2Field(header.name, header.value));
+    }
+  }
+  return fields;
+}
+
+// An answer while nghttp2 sends it. Stays where it is from Submit to the end of its stream.
+class Http2Answer {
+ public:
+  // The body's frames are sent by the callback for NGHTTP2_DATA_FLAG_NO_COPY, with this as source.
+  void Submit(nghttp2_session* session, int32_t id, HttpResponse response) {
+    response_ = std::move(response);
+    status_ = std::to_string(response_.status);
+    body_.emplace(&response_.body);
+    std::vector<nghttp2_nv> fields = Http2Fields(response_.headers);
+    fields.insert(fields.begin(), Http2Field(":status", status_));
+    nghttp2_data_provider provider{};
+    provider.source.ptr = this;
+    provider.read_callback = Read;
+    const bool bare = response_.body.empty() && response_.trailers.empty();
+    nghttp2_submit_response(session, id, fields.data(), fields.size(), bare ? nullptr : &provider);
+  }
+  RopeCursor& body() { return *body_; }
+
+ private:
+  static ssize_t Read(nghttp2_session* session, int32_t id, uint8_t*, size_t size, uint32_t* flags,
+                      nghttp2_data_source* source, void*) {
+    const auto& answer = *static_cast<const Http2Answer*>(source->ptr);
+    const size_t take = std::min(size, answer.body_->left());
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (take == answer.body_->left()) {
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+      if (!answer.response_.trailers.empty()) {
+        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        const std::vector<nghttp2_nv> fields = Http2Fields(answer.response_.trailers);
+        nghttp2_submit_trailer(session, id, fields.data(), fields.size());
+      }
+    }
+    return static_cast<ssize_t>(take);
+  }
+
+  HttpResponse response_;
+  std::string status_;
+  std::optional<RopeCursor> body_;
+};
+
+// One request and its answer.
+struct Http2Stream final : ResponseSink {
+  Http2Stream(Http2ServerConnection& owner, int32_t stream_id) : connection(owner), id(stream_id) {}
+  void OnResponse(HttpResponse response) override;
+
+  void TakeHeader(std::string_view name, std::string_view value, size_t max_header_bytes) {
+    header_bytes += name.size() + value.size() + 32;
+    if (header_bytes > max_header_bytes) {
+      header_too_large = true;
+      return;
+    }
+    HttpRequest& head = request.head;
+    if (name == ":method") {
+      head.method = value;
+    } else if (name == ":path") {
+      head.target = value;
+    } else if (name == ":scheme") {
+      head.scheme = value;
+    } else if (name == ":authority") {
+      head.authority = value;
+    } else if (name == "host") {
+      if (head.authority.empty()) {
+        head.authority = value;
+      }
+    } else {
+      head.headers.Add(std::string(name), std::string(value));
+    }
+  }
+
+  Http2ServerConnection& connection;
+  const int32_t id;
+  ServerRequest request;
+  size_t header_bytes = 0;
+  bool header_too_large = false;
+  bool remote_ended = false;
+  bool responded = false;  // submitted to nghttp2; from then on the body is discarded
+  Http2Answer answer;
+};
+
+class Http2Streams {
+ public:
+  explicit Http2Streams(RequestBodies& bodies) : bodies_(bodies) {}
+  // Abandons all.
+  ~Http2Streams() {
+    while (!streams_.empty()) {
+      End(streams_.begin()->first);
+    }
+  }
+
+  Http2Stream& Begin(Http2ServerConnection& owner, int32_t id) {
+    auto stream = std::make_unique<Http2Stream>(owner, id);
+    stream->request.body = bodies_.Begin();
+    return *streams_.emplace(id, std::move(stream)).first->second;
+  }
+  void Dispatch(Http2Stream& stream, const ServerEnv& env) {
+    ++unanswered_;
+    stream.request.Dispatch(env, &stream);
+  }
+  // It is answered: what its body held is given back.
+  void OnAnswer(Http2Stream& stream) {
+    GAPLESS_CHECK(!stream.responded);
+    stream.responded = true;
+    unanswered_ -= stream.request.responder ? 1 : 0;
+    stream.request.body.charge.Release();
+  }
+  // True if none is left. Unknown numbers are ignored.
+  bool End(int32_t id) {
+    auto node = streams_.extract(id);
+    if (node.empty()) {
+      return false;
+    }
+    Http2Stream& stream = *node.mapped();
+    if (stream.request.responder && !stream.responded) {
+      --unanswered_;
+      stream.responded = true;
+      stream.request.Abandon();
+    }
+    return streams_.empty();
+  }
+
+  bool empty() const { return streams_.empty(); }
+  // Dispatched and not answered.
+  size_t unanswered() const { return unanswered_; }
+  // Calls `refuse` for every request whose body has stalled. Whether the bodies of others are still
+  // on their way.
+  bool CheckStalled(std::move_only_function<void(Http2Stream&)> refuse) {
+    bool waiting = false;
+    for (const auto& [id, stream] : streams_) {
+      if (!stream->remote_ended && !stream->responded) {
+        if (bodies_.Stalled(stream->request.body)) {
+          refuse(*stream);
+        } else {
+          waiting = true;
+        }
+      }
+    }
+    return waiting;
+  }
+
+ private:
+  RequestBodies& bodies_;
+  std::unordered_map<int32_t, std::unique_ptr<Http2Stream>> streams_;
+  size_t unanswered_ = 0;
+};
+
+}  // namespace gapless::net
