@@ -1,6 +1,6 @@
 #include "service/telemetry/metrics_push.h"
 
-#include "service/telemetry/otlp_metrics.h"
+#include "otlp/metrics_request.h"
 
 #include <utility>
 
@@ -102,8 +102,8 @@ void MetricsPush::Tick() {
 }
 
 void MetricsPush::Push(Duration timeout) {
-  const otlp::Batch batch = EncodeMetrics(options_.registry.Collect(), options_.resource,
-                                          options_.start, control_.WallNow());
+  const otlp::Batch batch = otlp::EncodeMetrics(options_.registry.Collect(), options_.resource,
+                                                options_.start, control_.WallNow());
   attempt_ = transport_->Attempt(
       batch, timeout, [this](const sending::AttemptResult& result) { OnResult(result); });
   deadline_ = control_.RunAfter(timeout, [this] {

@@ -1,5 +1,6 @@
 #include "service/telemetry/own_metrics.h"
 
+#include "base/together.h"
 #include "service/telemetry/metrics_server.h"
 
 #include <algorithm>
@@ -89,20 +90,12 @@ Status OwnMetrics::Configure(const MetricsConfig& config, const telemetry::Label
 }
 
 void OwnMetrics::Flush(Duration limit, std::move_only_function<void()> done) {
-  auto waiting = std::make_shared<size_t>(1);
-  auto finished = std::make_shared<std::move_only_function<void()>>(std::move(done));
-  const auto one_less = [waiting, finished] {
-    if (--*waiting == 0) {
-      (*finished)();
-    }
-  };
+  const auto one_less = Together(std::move(done));
   for (Reader& reader : readers_) {
     if (reader.push) {
-      ++*waiting;
       reader.push->Flush(limit, one_less);
     }
   }
-  one_less();
 }
 
 void OwnMetrics::StopAll() {

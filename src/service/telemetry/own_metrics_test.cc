@@ -5,8 +5,8 @@
 #include "net/dial/client_channel.h"
 #include "net/grpc/grpc_frame.h"
 #include "net/http/scripted_peer.h"
+#include "otlp/metrics_request.h"
 #include "otlp/scan.h"
-#include "service/telemetry/otlp_metrics.h"
 #include "telemetry/inventory.h"
 #include "telemetry/log_capture.h"
 

@@ -1,4 +1,4 @@
-#include "service/telemetry/otlp_metrics.h"
+#include "otlp/metrics_request.h"
 
 #include "otlp/scan.h"
 #include "wire/proto.h"
@@ -6,7 +6,7 @@
 #include <bit>
 #include <string>
 
-namespace gapless::service {
+namespace gapless::otlp {
 namespace {
 
 using telemetry::FamilyValue;
@@ -131,8 +131,8 @@ void WriteFamily(Writer& writer, const FamilyValue& family, WallTime start, Wall
 
 }  // namespace
 
-otlp::Batch EncodeMetrics(std::span<const FamilyValue> families, const telemetry::Labels& resource,
-                          WallTime start, WallTime now) {
+Batch EncodeMetrics(std::span<const FamilyValue> families, const telemetry::Labels& resource,
+                    WallTime start, WallTime now) {
   std::string text;
   Writer writer(&text);
   const size_t whole = writer.Begin(request::kResourceMetrics);
@@ -151,8 +151,8 @@ otlp::Batch EncodeMetrics(std::span<const FamilyValue> families, const telemetry
   writer.End(scoped);
   writer.End(whole);
   const Rope body = Rope::CopyOf(text);
-  const Result<uint64_t> lanes = otlp::LanesOf(body, otlp::Signal::kMetrics);
-  return {.signal = otlp::Signal::kMetrics,
+  const Result<uint64_t> lanes = LanesOf(body, Signal::kMetrics);
+  return {.signal = Signal::kMetrics,
           .items = static_cast<uint32_t>(points),
           .body = body,
           .raw_size = text.size(),
@@ -161,4 +161,4 @@ otlp::Batch EncodeMetrics(std::span<const FamilyValue> families, const telemetry
           .context = {}};
 }
 
-}  // namespace gapless::service
+}  // namespace gapless::otlp

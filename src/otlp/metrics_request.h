@@ -8,11 +8,11 @@
 
 #include <span>
 
-namespace gapless::service {
+namespace gapless::otlp {
 
 // Cumulative since `start`, read at `now`; one resource, one scope; the batch is a valid
 // ExportMetricsServiceRequest.
-otlp::Batch EncodeMetrics(std::span<const telemetry::FamilyValue> families,
-                          const telemetry::Labels& resource, WallTime start, WallTime now);
+Batch EncodeMetrics(std::span<const telemetry::FamilyValue> families,
+                    const telemetry::Labels& resource, WallTime start, WallTime now);
 
-}  // namespace gapless::service
+}  // namespace gapless::otlp
