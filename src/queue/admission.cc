@@ -6,6 +6,7 @@ namespace gapless::queue {
 namespace {
 
 constexpr uint64_t kUnit = 1'000'000;
+constexpr size_t kCountMax = 4096;
 
 }  // namespace
 
@@ -38,8 +39,31 @@ Admission::Verdict Admission::Judge(uint64_t items, uint64_t bytes) const {
   return used_ > limit - charge ? Verdict::kFull : Verdict::kAdmit;
 }
 
-void Admission::Remove(uint64_t items, uint64_t bytes) {
-  used_ -= std::min(used_, Charge(items, bytes));
+uint64_t Admission::ChargeAt(journal::Position position, uint64_t items, uint64_t bytes) const {
+  const bool uncounted = position >= uncounted_ && position < uncounted_end_;
+  return uncounted ? kUnit : Charge(items, bytes);
+}
+
+void Admission::Remove(uint64_t charge) { used_ -= std::min(used_, charge); }
+
+void Admission::Take(const journal::Amount& pending, journal::Position head) {
+  const bool parts = sizer_ == sending::Sizer::kRequests && merged_items_ > 0;
+  used_ += sizer_ == sending::Sizer::kRequests ? pending.requests * kUnit
+                                               : Charge(pending.items, pending.bytes);
+  uncounted_end_ = parts ? head : 0;
+}
+
+bool Admission::Count(const journal::Journal& journal) {
+  for (size_t i = 0; i < kCountMax && uncounted_ < uncounted_end_; ++i) {
+    const auto info = journal.NextPending(uncounted_);
+    if (!info || info->position >= uncounted_end_) {
+      uncounted_ = uncounted_end_;
+      break;
+    }
+    uncounted_ = info->position + 1;
+    used_ -= kUnit - Charge(info->items, info->bytes);
+  }
+  return uncounted_ >= uncounted_end_;
 }
 
 double Admission::SizeOf(uint64_t items, uint64_t bytes) const {

@@ -5,9 +5,11 @@
 // means as much time as it does upstream, where the queue holds merged batches.
 #pragma once
 
+#include "journal/journal.h"
 #include "sending/settings.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace gapless::queue {
 
@@ -21,8 +23,22 @@ class Admission {
     kNeverFits,  // larger than the whole queue
   };
   Verdict Judge(uint64_t items, uint64_t bytes) const;
+  // A record that is not pending yet.
   void Add(uint64_t items, uint64_t bytes) { used_ += Charge(items, bytes); }
-  void Remove(uint64_t items, uint64_t bytes);
+  void Remove(uint64_t items, uint64_t bytes) { Remove(Charge(items, bytes)); }
+  // The same of a record that is pending.
+  void Add(journal::Position position, uint64_t items, uint64_t bytes) {
+    used_ += ChargeAt(position, items, bytes);
+  }
+  void Remove(journal::Position position, uint64_t items, uint64_t bytes) {
+    Remove(ChargeAt(position, items, bytes));
+  }
+
+  // All that is pending, below `head`, is charged. Where a record counts as a part of a request it
+  // takes a whole one until Count has come to it.
+  void Take(const journal::Amount& pending, journal::Position head);
+  // Counts some of these, as many as take less than a millisecond or so. False: there are more.
+  bool Count(const journal::Journal& journal);
 
   // In the sizer's unit.
   double SizeOf(uint64_t items, uint64_t bytes) const;
@@ -33,11 +49,16 @@ class Admission {
  private:
   // Millionths of a unit, so that fractions of a request add up exactly.
   uint64_t Charge(uint64_t items, uint64_t bytes) const;
+  uint64_t ChargeAt(journal::Position position, uint64_t items, uint64_t bytes) const;
+  void Remove(uint64_t charge);
 
   sending::Sizer sizer_;
   uint64_t merged_items_;  // items that make one request when merging; 0: every record is one
   uint64_t capacity_;
   uint64_t used_ = 0;
+  // Positions that are not counted yet.
+  journal::Position uncounted_ = 0;
+  journal::Position uncounted_end_ = 0;
 };
 
 }  // namespace gapless::queue

@@ -1,6 +1,9 @@
 #include "queue/admission.h"
 
 #include "base/rng.h"
+#include "base/sim_loop.h"
+#include "journal/memory_journal.h"
+#include "tests/support/sim_items.h"
 
 #include <gtest/gtest.h>
 
@@ -32,6 +35,44 @@ TEST(AdmissionTest, EverySizerChargesItsUnit) {
     EXPECT_DOUBLE_EQ(admission.SizeOf(row.items, row.bytes), row.size);
     EXPECT_DOUBLE_EQ(admission.capacity(), 1'000'000);
   }
+}
+
+TEST(AdmissionTest, ManyRecordsThatCountAsPartsOfRequestsAreCountedSomeAtATime) {
+  constexpr uint64_t kMany = 10'000;
+  SimLoop loop;
+  journal::MemoryJournal journal({}, loop);
+  for (uint64_t i = 0; i < kMany; ++i) {
+    journal.Append(sim::NumberedBatch(i, 10), [](const auto&) {});
+  }
+  sending::QueueSettings settings = Settings(1'000'000, sending::Sizer::kRequests);
+  settings.batch = sending::BatchSettings{.min_size = 100, .metadata_keys = {}};
+  Admission admission(settings);
+  admission.Take(journal.stats().pending, journal.head());
+  EXPECT_DOUBLE_EQ(admission.size(), kMany);
+  EXPECT_FALSE(admission.Count(journal));
+  EXPECT_LT(admission.size(), kMany);
+  for (const journal::Position settled : {journal::Position{1}, journal::Position{kMany - 1}}) {
+    journal.Settle(settled, {.delivered = 10}, {});
+    admission.Remove(settled, 10, 1);
+  }
+  while (!admission.Count(journal)) {
+  }
+  EXPECT_DOUBLE_EQ(admission.size(), (kMany - 2) / 10.0);
+  admission.Remove(2, 10, 1);
+  EXPECT_DOUBLE_EQ(admission.size(), (kMany - 3) / 10.0);
+}
+
+TEST(AdmissionTest, WhatCountsByItselfIsCountedAtOnce) {
+  SimLoop loop;
+  journal::MemoryJournal journal({}, loop);
+  for (uint64_t i = 0; i < 10'000; ++i) {
+    journal.Append(sim::NumberedBatch(i, 3), [](const auto&) {});
+  }
+  Admission admission(Settings(1'000'000, sending::Sizer::kItems));
+  admission.Take(journal.stats().pending, journal.head());
+  EXPECT_DOUBLE_EQ(admission.size(), 30'000);
+  EXPECT_TRUE(admission.Count(journal));
+  EXPECT_DOUBLE_EQ(admission.size(), 30'000);
 }
 
 TEST(AdmissionTest, AdmitsUpToTheLimitExactly) {

@@ -10,6 +10,7 @@ namespace {
 constexpr uint32_t kBacklogShare = 4;
 // Records looked at for one unit; records of other metadata values are passed over.
 constexpr size_t kScanMax = 4096;
+constexpr size_t kLearnMax = 2048;
 
 }  // namespace
 
@@ -21,14 +22,21 @@ bool SameMetadata(const journal::RecordInfo& a, const journal::RecordInfo& b) {
   return (a.metadata ? *a.metadata : empty) == (b.metadata ? *b.metadata : empty);
 }
 
-void Backlog::Refresh() {
-  while (const auto info = journal_.NextPending(next_)) {
+bool Backlog::Refresh() {
+  knows_all_ = false;
+  for (size_t i = 0; i < kLearnMax; ++i) {
+    const auto info = journal_.NextPending(next_);
+    if (!info) {
+      knows_all_ = true;
+      break;
+    }
     unread_.Add(info->position);
     items_ += info->items;
     groups_.Add(MetadataGroups::KeyOf(info->metadata),
                 {.items = info->items, .bytes = info->bytes});
     next_ = info->position + 1;
   }
+  return !knows_all_;
 }
 
 void Backlog::SetOptions(Options options) {
@@ -265,7 +273,8 @@ void Backlog::SetByteCap(size_t bytes, WallTime until) {
 }
 
 bool Backlog::Remove(journal::Position position) {
-  Refresh();
+  while (position >= next_ && Refresh()) {
+  }
   if (!unread_.Contains(position)) {
     return false;
   }

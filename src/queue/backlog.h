@@ -39,11 +39,12 @@ class Backlog {
       : journal_(journal), options_(std::move(options)) {}
 
   void SetOptions(Options options);
-  // Learns the records that became readable since the last call.
-  void Refresh();
+  // Learns records that became readable since the last call, as many as take less than a
+  // millisecond or so. True: there are more.
+  bool Refresh();
   // What is here now is backlog; what comes from now on is live. Called when a level becomes usable
   // after an outage.
-  void MarkLive() { live_from_ = next_; }
+  void MarkLive() { live_from_ = knows_all_ ? next_ : journal_.head(); }
   struct Limits {
     bool flush = false;       // nothing waits for company
     sending::Lanes busy = 0;  // order `fifo`: in these nothing may go now
@@ -112,6 +113,7 @@ class Backlog {
   std::unordered_map<journal::Position, uint32_t>
       offsets_;                 // first item that no unit holds, where records were cut
   journal::Position next_ = 1;  // the first position not yet known
+  bool knows_all_ = true;
   journal::Position live_from_ = 1;
   uint64_t items_ = 0;
   MetadataGroups groups_;

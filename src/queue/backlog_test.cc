@@ -252,6 +252,27 @@ TEST_F(BacklogTest, ForgetsWhatTheJournalGaveUp) {
   EXPECT_EQ(Take(), Parts{Whole(2, 1)});
 }
 
+TEST_F(BacklogTest, ManyRecordsAreLearnedSomeAtATime) {
+  constexpr uint32_t kMany = 10'000;
+  Merge({.min_size = 0, .metadata_keys = {}}, Order::kLiveFirst);
+  for (uint32_t i = 0; i < kMany; ++i) {
+    Put(1);
+  }
+  EXPECT_TRUE(backlog_.Refresh());
+  EXPECT_LT(backlog_.records(), kMany);
+  EXPECT_EQ(backlog_.Take(loop_.WallNow(), {}).front().position, 1U) << "it may begin";
+  backlog_.MarkLive();
+  EXPECT_TRUE(backlog_.Remove(9'000));
+  while (backlog_.Refresh()) {
+  }
+  EXPECT_EQ(backlog_.records(), kMany - 2);
+  EXPECT_EQ(backlog_.items(), kMany - 2);
+  const journal::Position live = Put(1);
+  backlog_.Refresh();
+  EXPECT_EQ(backlog_.Take(loop_.WallNow(), {}).front().position, live)
+      << "what was not learned yet when the level came back is backlog, too";
+}
+
 TEST_F(BacklogTest, EveryItemIsTakenExactlyOnceAndNeverAboveTheCap) {
   const uint64_t seed = RandomSeed();
   SCOPED_TRACE(::testing::Message() << "seed " << seed);

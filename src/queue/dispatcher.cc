@@ -116,10 +116,13 @@ void Dispatcher::EndTurn() {
 
 void Dispatcher::Dispatch() {
   while (turns_.TakeDispatch()) {
-    source_.Refresh();
+    const bool more = source_.Refresh();
     DispatchWaiting();
     probes_.Dispatch();
     DispatchFresh();
+    if (more) {
+      flush_ = queue_.home.RunAfter(Duration::zero(), [this] { Run(); });
+    }
   }
   const routing::Router& router = failover_.router();
   backfills_.Pump([&](size_t level) {

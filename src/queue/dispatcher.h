@@ -116,7 +116,7 @@ class Dispatcher final : private FailoverController::Units, private UnitSettler:
   LiveProbes probes_;
   uint64_t handed_over_items_ = 0;
   uint64_t view_ = 0;  // of the levels, when parked units were looked at
-  Timer flush_;
+  Timer flush_;        // more to take, or to learn of
   Timer rest_;
 };
 

@@ -14,6 +14,9 @@ constexpr Duration kDurableGrace = std::chrono::seconds(2);
 // When a record that is just being tried is looked at again.
 constexpr Duration kExpireAgain = std::chrono::seconds(1);
 
+// Records that are given up in one turn.
+constexpr size_t kLoseMax = 4096;
+
 Status ShuttingDown() { return Unavailable("shutting down").WithRetryAfter(kClientRetryDelay); }
 
 // max_elapsed_time of the most patient sender; zero: one waits for ever.
@@ -153,11 +156,13 @@ void SendingQueue::OnAppended(Result<journal::Position> position, otlp::Batch ba
                               pipeline::Completion completion, uint64_t recounts) {
   const Turns::Turn turn(dispatcher_.turns());
   --appending_;
-  if (recounts != recounts_) {
-    admission_.Add(batch.items, batch.raw_size);  // Recount did not know of it
+  if (recounts != recounts_ && position.ok()) {
+    admission_.Add(*position, batch.items, batch.raw_size);  // Recount did not know of it
   }
   if (!position.ok()) {
-    admission_.Remove(batch.items, batch.raw_size);
+    if (recounts == recounts_) {
+      admission_.Remove(batch.items, batch.raw_size);
+    }
     stats_->EnqueueFailed(batch.items);
     completion(position.status());
     return;
@@ -186,9 +191,16 @@ void SendingQueue::StopBlocking() { blocked_.Refuse(ShuttingDown()); }
 void SendingQueue::Recount() {
   ++recounts_;
   admission_ = Admission(options_.queue);
-  for (auto info = journal_->NextPending(0); info;
-       info = journal_->NextPending(info->position + 1)) {
-    admission_.Add(info->items, info->bytes);
+  admission_.Take(journal_->stats().pending, journal_->head());
+  CountMore();
+}
+
+void SendingQueue::CountMore() {
+  if (!admission_.Count(*journal_)) {
+    count_ = home_.RunAfter(Duration::zero(), [this] {
+      CountMore();
+      AdmitBlocked();
+    });
   }
 }
 
@@ -268,9 +280,33 @@ void SendingQueue::CheckDrained() {
 
 void SendingQueue::Close() {
   life_ = QueueLife::kClosing;
+  count_.Cancel();
   publish_.Cancel();
   dispatcher_.End();
-  const journal::Amount left = journal_->tier() == "memory" ? LoseWhatIsLeft() : journal::Amount();
+  journal::Amount left;
+  if (journal_->tier() == "memory") {
+    left = journal_->stats().pending;
+    left.items = 0;
+  }
+  LoseWhatIsLeft(left);
+}
+
+// Pieces of a record may have arrived. What is in memory is lost, some records a turn.
+void SendingQueue::LoseWhatIsLeft(journal::Amount left) {
+  for (size_t i = 0; left.requests > 0 && i < kLoseMax; ++i) {
+    const auto info = journal_->NextPending(0);
+    if (!info) {
+      break;
+    }
+    left.items += dispatcher_.tracker().Lose(info->position);
+  }
+  if (left.requests > 0 && !empty()) {
+    end_ = home_.RunAfter(Duration::zero(), [this, left] { LoseWhatIsLeft(left); });
+    return;
+  }
+  if (left.items > 0) {
+    stats_->Dropped(journal::DropReason::kShutdown, left.items, OkStatus());
+  }
   stats_->Publish(status(), admission_, home_.WallNow());
   clients_.Abandon();
   journal_->Close(lifetime_.Guard([this, left] {
@@ -278,19 +314,6 @@ void SendingQueue::Close() {
       std::exchange(on_end_, nullptr)(left);
     }
   }));
-}
-
-// Pieces of a record may have arrived.
-journal::Amount SendingQueue::LoseWhatIsLeft() {
-  journal::Amount left = journal_->stats().pending;
-  left.items = 0;
-  for (auto info = journal_->NextPending(0); info; info = journal_->NextPending(0)) {
-    left.items += dispatcher_.tracker().Lose(info->position);
-  }
-  if (left.items > 0) {
-    stats_->Dropped(journal::DropReason::kShutdown, left.items, OkStatus());
-  }
-  return left;
 }
 
 void SendingQueue::SetOverride(size_t level, routing::Override word) {

@@ -89,6 +89,7 @@ class SendingQueue final : private Dispatcher::Owner {
   void OnExpired(journal::Position position);
   // What is pending now takes its place in the queue.
   void Recount();
+  void CountMore();
 
   // Dispatcher.
   void OnUnitEnded() override { AdmitBlocked(); }
@@ -98,7 +99,7 @@ class SendingQueue final : private Dispatcher::Owner {
   void OnReadable();
   void CheckDrained();
   void Close();
-  journal::Amount LoseWhatIsLeft();
+  void LoseWhatIsLeft(journal::Amount left);
 
   Loop& home_;
   std::unique_ptr<journal::Journal> journal_;
@@ -115,6 +116,7 @@ class SendingQueue final : private Dispatcher::Owner {
   uint64_t recounts_ = 0;
   size_t appending_ = 0;  // appends that the journal has not answered
   std::move_only_function<void(journal::Amount)> on_end_;
+  Timer count_;
   Timer publish_;
   Timer end_;
   Lifetime lifetime_;

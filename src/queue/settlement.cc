@@ -77,7 +77,7 @@ void SettlementTracker::Book(const UnitPart& part, Outcome outcome) {
 }
 
 void SettlementTracker::Finish(journal::Position position, Record record) {
-  admission_.Remove(record.items, record.bytes);
+  admission_.Remove(position, record.items, record.bytes);
   journal_.Settle(position, record.settlement, record.debt.owed);
   if (!record.debt.owed.empty()) {
     on_debt_(record.debt);
@@ -87,9 +87,9 @@ void SettlementTracker::Finish(journal::Position position, Record record) {
 
 void SettlementTracker::Forget(const UnitPart& part) {
   if (part.whole) {
-    admission_.Remove(part.count, part.bytes);
+    admission_.Remove(part.position, part.count, part.bytes);
   } else if (auto record = records_.extract(part.position)) {
-    admission_.Remove(record.mapped().items, record.mapped().bytes);
+    admission_.Remove(part.position, record.mapped().items, record.mapped().bytes);
   }
   clients_.Answer(part.position, DataLoss("the record is damaged"));
 }

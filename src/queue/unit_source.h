@@ -24,8 +24,8 @@ class UnitSource {
 
   // The options have changed.
   void Reconfigure() { backlog_.SetOptions(queue_.options.backlog()); }
-  // Learns the records that became readable since the last call.
-  void Refresh() { backlog_.Refresh(); }
+  // Learns records that became readable since the last call. True: there are more.
+  bool Refresh() { return backlog_.Refresh(); }
   bool empty() const { return backlog_.empty(); }
   // The next unit for the level; null: there is none, or it waits for company, unless `flush`.
   Unit* Take(size_t level, bool flush);
