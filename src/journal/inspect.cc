@@ -29,8 +29,10 @@ Result<std::unique_ptr<io::FileLock>> LockStopped(io::FileSystem& fs,
   return lock;
 }
 
-Result<Recovered> Walk(io::FileSystem& fs, const std::string& directory) {
-  return RecoverJournal({.directory = directory, .name = {}, .read_only = true, .log = {}}, fs);
+Result<Recovered> Walk(io::FileSystem& fs, const std::string& directory,
+                       const std::stop_token& stop = {}) {
+  return RecoverJournal(
+      {.directory = directory, .name = {}, .read_only = true, .stop = stop, .log = {}}, fs);
 }
 
 struct Opened {
@@ -85,9 +87,10 @@ JournalSummary Summarize(const std::string& directory, const Recovered& recovere
 }
 
 // Also of a journal that is in use: what its files say at this moment.
-JournalSummary Glance(io::FileSystem& fs, const std::string& directory) {
+JournalSummary Glance(io::FileSystem& fs, const std::string& directory,
+                      const std::stop_token& stop) {
   const auto lock = LockStopped(fs, directory);
-  const Result<Recovered> recovered = Walk(fs, directory);
+  const Result<Recovered> recovered = Walk(fs, directory, stop);
   JournalSummary summary;
   if (recovered.ok()) {
     summary = Summarize(directory, *recovered);
@@ -132,11 +135,12 @@ Result<std::vector<std::string>> FindJournals(io::FileSystem& fs, const std::str
   return journals;
 }
 
-Result<std::vector<JournalSummary>> ListJournals(io::FileSystem& fs, const std::string& directory) {
+Result<std::vector<JournalSummary>> ListJournals(io::FileSystem& fs, const std::string& directory,
+                                                 const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::vector<std::string> journals, FindJournals(fs, directory));
   std::vector<JournalSummary> summaries;
   for (const std::string& journal : journals) {
-    summaries.push_back(Glance(fs, journal));
+    summaries.push_back(Glance(fs, journal, stop));
   }
   return summaries;
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -52,8 +53,10 @@ struct JournalSummary {
 // Errors: NOT_FOUND for no such directory.
 Result<std::vector<std::string>> FindJournals(io::FileSystem& fs, const std::string& directory);
 
-// What is in each of them, also of those that a process has open.
-Result<std::vector<JournalSummary>> ListJournals(io::FileSystem& fs, const std::string& directory);
+// What is in each of them, also of those that a process has open. With `stop` the rest is as if it
+// could not be read.
+Result<std::vector<JournalSummary>> ListJournals(io::FileSystem& fs, const std::string& directory,
+                                                 const std::stop_token& stop = {});
 
 Result<JournalSummary> InspectJournal(io::FileSystem& fs, const std::string& directory);
 

@@ -29,7 +29,8 @@ void CountRetained(Recovered& found) {
 
 }  // namespace
 
-Result<RecoveredJournal> RecoverSegmentJournal(SegmentJournalOptions options, io::FileSystem& fs) {
+Result<RecoveredJournal> RecoverSegmentJournal(SegmentJournalOptions options, io::FileSystem& fs,
+                                               std::stop_token stop) {
   RETURN_IF_ERROR(fs.MakeDirectory(options.directory, 0700));
   ASSIGN_OR_RETURN(std::unique_ptr<io::FileLock> lock,
                    fs.Lock(io::JoinPath(options.directory, "lock"), options.lock_timeout,
@@ -38,6 +39,7 @@ Result<RecoveredJournal> RecoverSegmentJournal(SegmentJournalOptions options, io
                                  .name = options.name,
                                  .new_journal_id = options.seed != 0 ? options.seed : RandomSeed(),
                                  .segments_at_once = options.recover_at_once,
+                                 .stop = std::move(stop),
                                  .log = options.log};
   ASSIGN_OR_RETURN(Recovered found, RecoverJournal(recovery, fs));
   CountRetained(found);

@@ -12,6 +12,7 @@
 #include "journal/segment_recovery.h"
 
 #include <memory>
+#include <stop_token>
 
 namespace gapless::journal {
 
@@ -24,7 +25,8 @@ struct RecoveredJournal {
 };
 
 // Errors: FAILED_PRECONDITION (locked, not a journal, newer format), PERMISSION_DENIED, disk
-// errors.
-Result<RecoveredJournal> RecoverSegmentJournal(SegmentJournalOptions options, io::FileSystem& fs);
+// errors; CANCELLED once `stop` was asked for.
+Result<RecoveredJournal> RecoverSegmentJournal(SegmentJournalOptions options, io::FileSystem& fs,
+                                               std::stop_token stop = {});
 
 }  // namespace gapless::journal

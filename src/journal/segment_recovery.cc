@@ -211,6 +211,9 @@ Status Recovery::ScanSegments() {
   std::deque<std::future<Result<std::vector<ScanItem>>>> scans;
   auto next = segments().begin();
   for (size_t started = 0; auto& [sequence, segment] : segments()) {
+    if (options_.stop.stop_requested()) {
+      return Cancelled("the journal is not needed any more");
+    }
     for (; scans.size() < std::max<size_t>(threads.size(), 1) && next != segments().end(); ++next) {
       std::packaged_task scan([&scanned = next->second] { return ScanSegment(scanned); });
       scans.push_back(scan.get_future());

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,8 @@ struct RecoveryOptions {
   // Segments that are scanned at once, each by a thread of its own; 1: by the caller, so that the
   // disk sees one order of calls.
   size_t segments_at_once = 4;
+  // Asked for: CANCELLED, after the segments that are being scanned.
+  std::stop_token stop = {};
   telemetry::Logger log;
 };
 

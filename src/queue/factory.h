@@ -10,10 +10,12 @@
 #include "sending/exporter.h"
 #include "sending/settings.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -61,21 +63,24 @@ struct LeftJournal {
   journal::Amount needed;  // pending and owed
 };
 
+// A journal that was recovered and belongs to no loop yet. To call once, on its home loop; dropped,
+// the journal stays on its disk as it was.
+using RecoveredJournal = std::move_only_function<std::unique_ptr<journal::Journal>(Loop& home)>;
+
 // Opens the journals of one storage extension. Lives as long as the extension's configuration.
+// Thread-safe.
 class JournalStorage {
  public:
   virtual ~JournalStorage() = default;
-  // `name`: "exporter_otlp_primary_traces" and the like. `home`: the journal's loop; called on its
-  // thread.
-  virtual Result<std::unique_ptr<journal::Journal>> Open(std::string_view name, Loop& home) = 0;
-  // Where the journal of this name is, or would be: two of one place are one journal. Thread-safe.
+  // `name`: "exporter_otlp_primary_traces" and the like. Blocks, for about a second per GB that is
+  // pending. CANCELLED once `stop` was asked for.
+  virtual Result<RecoveredJournal> Recover(std::string_view name, std::stop_token stop) = 0;
+  // Where the journal of this name is, or would be: two of one place are one journal.
   virtual std::string PlaceOf(std::string_view name) const = 0;
   // What a former configuration left behind: neither open nor one of the names in `claimed`. Reads
-  // record headers, so it blocks.
-  virtual std::vector<LeftJournal> Left(const std::set<std::string>& claimed) {
-    static_cast<void>(claimed);
-    return {};
-  }
+  // record headers, so it blocks; with `stop` it gives what was found by then.
+  virtual std::vector<LeftJournal> Left(const std::set<std::string>& claimed,
+                                        std::stop_token stop) = 0;
 };
 
 struct StorageFactory {

@@ -233,10 +233,10 @@ void SendingQueue::Reconfigure(SendingQueueOptions options) {
   OnReadable();
 }
 
-void SendingQueue::Retire(std::move_only_function<void()> done) {
+void SendingQueue::Retire(std::move_only_function<void()> drained) {
   const Turns::Turn turn(dispatcher_.turns());
   life_ = QueueLife::kRetired;
-  on_end_ = [done = std::move(done)](journal::Amount) mutable { done(); };
+  on_end_ = [drained = std::move(drained)](journal::Amount) mutable { drained(); };
   dispatcher_.settler().Finish();
   dispatcher_.Run();
 }
@@ -255,27 +255,17 @@ void SendingQueue::Shutdown(TimePoint deadline,
 }
 
 void SendingQueue::CheckDrained() {
-  bool drained = false;
-  switch (life_) {
-    case QueueLife::kServing:
-    case QueueLife::kClosing:
-      return;
-    case QueueLife::kRetired:
-      // What is being written will be acknowledged, so it must be delivered.
-      drained = appending_ == 0 && empty() && !dispatcher_.backfills().Owing();
-      break;
-    case QueueLife::kLeaving:
-      drained = journal_->tier() == "memory" ? empty() : !dispatcher_.IsSending();
-      break;
-  }
-  if (!drained) {
-    return;
-  }
   if (life_ == QueueLife::kRetired) {
-    journal_->SetRetention({});  // nobody asks for it any more
+    // What is being written will be acknowledged, so it must be delivered.
+    if (on_end_ && appending_ == 0 && empty() && !dispatcher_.backfills().Owing()) {
+      journal_->SetRetention({});  // nobody asks for it any more
+      std::exchange(on_end_, nullptr)({});
+    }
+  } else if (life_ == QueueLife::kLeaving &&
+             (journal_->tier() == "memory" ? empty() : !dispatcher_.IsSending())) {
+    life_ = QueueLife::kClosing;
+    end_ = home_.RunAfter(Duration::zero(), [this] { Close(); });
   }
-  life_ = QueueLife::kClosing;
-  end_ = home_.RunAfter(Duration::zero(), [this] { Close(); });
 }
 
 void SendingQueue::Close() {

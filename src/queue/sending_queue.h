@@ -45,12 +45,10 @@ class SendingQueue final : private Dispatcher::Owner {
   // New settings and levels. Units on levels that are gone are taken back; levels that stay keep
   // their state.
   void Reconfigure(SendingQueueOptions options);
-  // The component left the configuration: takes nothing any more and goes on delivering until the
-  // journal is empty and nothing is owed; then closes it and calls `done`. A Reconfigure before
-  // that brings it back.
-  void Retire(std::move_only_function<void()> done);
-  // False once its journal is being closed.
-  bool CanComeBack() const { return life_ != QueueLife::kClosing; }
+  // The component left the configuration: takes nothing any more, goes on delivering, and calls
+  // `drained` once the journal is empty and nothing is owed. It is for the owner to bring it back
+  // by a Reconfigure, before or after, or to end it by Shutdown.
+  void Retire(std::move_only_function<void()> drained);
   // Takes nothing any more, delivers until the journal is empty or `deadline` passed, then closes
   // the journal. `done` hears what was left in memory: counted as dropped{shutdown}. A durable
   // journal waits only for what is in flight.

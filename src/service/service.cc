@@ -19,9 +19,6 @@ constexpr Duration kLastPushTime = std::chrono::seconds(1);
 constexpr Duration kCloseTime = std::chrono::seconds(2);
 // Clients that come at the very end are answered within this time.
 constexpr Duration kFarewellTime = std::chrono::milliseconds(1500);
-// A journal that is being closed is waited for.
-constexpr Duration kClosingPatience = std::chrono::seconds(5);
-constexpr Duration kClosingLook = std::chrono::milliseconds(10);
 
 // A random UUID, version 4.
 std::string NewInstanceId() {
@@ -63,37 +60,47 @@ Service::Service(ServiceOptions options)
 Service::~Service() {
   health_timer_.Cancel();
   memory_timer_.Cancel();
-  reload_timer_.Cancel();
   collector_.reset();
 }
 
-Status Service::Start() {
+void Service::Start(std::move_only_function<void(const Status&)> done) {
   auto loaded = Load(options_.resolve, options_.sources, options_.factories);
   if (!loaded.ok()) {
     core_->FlushToStderr();
-    return loaded.status();
   }
-  telemetry_ = loaded->config.telemetry;
+  if (Status status = loaded.ok() ? Begin(*loaded) : loaded.status(); !status.ok()) {
+    done(status);
+    return;
+  }
+  collector_ = std::make_unique<Collector>(GraphContext{.factories = options_.factories,
+                                                        .workers = options_.workers,
+                                                        .log = log_,
+                                                        .metrics = registry_});
+  busy_ = true;
+  collector_->Apply(std::move(loaded->config), std::move(loaded->plan),
+                    [this, admin = loaded->config.admin, files = loaded->files,
+                     done = std::move(done)](const Result<ReloadReport>& report) mutable {
+                      if (!report.ok()) {
+                        done(report.status().Annotate("cannot start pipelines"));
+                        return;
+                      }
+                      SetUpAdmin(admin);
+                      TellFiles(files);
+                      WatchHealth();
+                      WatchMemory();
+                      log_.Info("Everything is ready. Begin running and processing data.");
+                      done(OkStatus());
+                      BeginReload();
+                    });
+}
+
+Status Service::Begin(const Loaded& loaded) {
+  telemetry_ = loaded.config.telemetry;
   RETURN_IF_ERROR(SetUpLogs(telemetry_));
   log_.Info(fmt::format("Starting {}...", options_.command),
             {{"Version", options_.version}, {"NumCPU", options_.workers.size()}});
-  LogWarnings(*loaded);
-  RETURN_IF_ERROR(metrics_.Configure(telemetry_.metrics, ResourceOf(telemetry_)));
-  collector_ = std::make_unique<Collector>(Collector::Options{.factories = options_.factories,
-                                                              .workers = options_.workers,
-                                                              .log = log_,
-                                                              .metrics = registry_});
-  const AdminConfig admin = loaded->config.admin;
-  if (Status status = collector_->Start(std::move(loaded->config), std::move(loaded->plan));
-      !status.ok()) {
-    return status.Annotate("cannot start pipelines");
-  }
-  SetUpAdmin(admin);
-  TellFiles(loaded->files);
-  WatchHealth();
-  WatchMemory();
-  log_.Info("Everything is ready. Begin running and processing data.");
-  return OkStatus();
+  LogWarnings(loaded);
+  return metrics_.Configure(telemetry_.metrics, ResourceOf(telemetry_));
 }
 
 Status Service::SetUpLogs(const TelemetryConfig& config) {
@@ -170,21 +177,26 @@ void Service::TellFiles(const std::vector<std::string>& files) {
   }
 }
 
+// A wish that comes while one is being fulfilled may mean files that were read already.
 void Service::Reload(ReloadDone done) {
   if (stopping_ || !collector_) {
     done(Unavailable("the process is leaving"));
     return;
   }
-  // A wish that comes while one is being fulfilled may mean files that were read already.
-  const bool busy = !reloads_.empty();
-  (busy ? later_reloads_ : reloads_).push_back(std::move(done));
-  if (!busy) {
+  later_reloads_.push_back(std::move(done));
+  if (!busy_) {
     BeginReload();
   }
 }
 
+// Of what was wished meanwhile, if anything was.
 void Service::BeginReload() {
-  Task begin = [this] { TryReload(options_.workers.front()->Now() + kClosingPatience); };
+  reloads_ = std::exchange(later_reloads_, {});
+  busy_ = !reloads_.empty();
+  if (!busy_) {
+    return;
+  }
+  Task begin = [this] { ReloadNow(); };
   if (options_.before_reload) {
     options_.before_reload(std::move(begin));
   } else {
@@ -192,70 +204,72 @@ void Service::BeginReload() {
   }
 }
 
-void Service::TryReload(TimePoint patience) {
+void Service::ReloadNow() {
   if (stopping_) {
     return;
   }
-  net::Worker& control = *options_.workers.front();
-  if (collector_->IsClosing() && control.Now() < patience) {
-    reload_timer_ = control.RunAfter(kClosingLook, [this, patience] { TryReload(patience); });
-    return;
-  }
-  const Result<ReloadReport> report = ReloadNow();
-  for (ReloadDone& done : std::exchange(reloads_, std::exchange(later_reloads_, {}))) {
-    done(report);
-  }
-  if (!reloads_.empty()) {
-    BeginReload();
-  }
-}
-
-Result<ReloadReport> Service::ReloadNow() {
   const TimePoint begin = MonotonicNow();
   log_.Info("Reading the configuration again");
   auto loaded = Load(options_.resolve, options_.sources, options_.factories);
   if (!loaded.ok()) {
     log_.Error("Reload refused: the new configuration is bad, nothing has changed",
                {{"error", loaded.status().message()}});
-    return loaded.status();
+    EndReload(loaded.status());
+    return;
   }
   LogWarnings(*loaded);
-  auto report = Apply(std::move(*loaded));
-  if (!report.ok()) {
-    log_.Error("Reload failed: the former configuration runs on",
-               {{"error", report.status().message()}});
-    return report.status();
-  }
-  report->took = MonotonicNow() - begin;
+  Apply(std::move(*loaded), [this, begin](Result<ReloadReport> report) {
+    if (report.ok()) {
+      report->took = MonotonicNow() - begin;
+      LogReport(*report);
+    } else {
+      log_.Error("Reload failed: the former configuration runs on",
+                 {{"error", report.status().message()}});
+    }
+    EndReload(report);
+  });
+}
+
+void Service::LogReport(const ReloadReport& report) const {
   const auto list = [](const std::vector<std::string>& names) {
     return fmt::format("{}", fmt::join(names, ", "));
   };
-  log_.Warn("Config updated, reload complete", {{"kept", list(report->kept)},
-                                                {"changed", list(report->changed)},
-                                                {"restarted", list(report->restarted)},
-                                                {"started", list(report->started)},
-                                                {"stopped", list(report->stopped)},
-                                                {"took", report->took}});
-  return report;
+  log_.Warn("Config updated, reload complete", {{"kept", list(report.kept)},
+                                                {"changed", list(report.changed)},
+                                                {"restarted", list(report.restarted)},
+                                                {"started", list(report.started)},
+                                                {"stopped", list(report.stopped)},
+                                                {"took", report.took}});
 }
 
-Result<ReloadReport> Service::Apply(Loaded loaded) {
+void Service::EndReload(const Result<ReloadReport>& report) {
+  for (ReloadDone& done : std::exchange(reloads_, {})) {
+    done(report);
+  }
+  BeginReload();
+}
+
+void Service::Apply(Loaded loaded, Collector::Done done) {
   const TelemetryConfig former = telemetry_;
-  RETURN_IF_ERROR(SetUpTelemetry(loaded.config.telemetry));
-  std::vector<std::string> warnings;
-  for (const config::Issue& warning : loaded.warnings) {
-    warnings.push_back(warning.ToString());
+  if (Status status = SetUpTelemetry(loaded.config.telemetry); !status.ok()) {
+    done(std::move(status));
+    return;
   }
-  const AdminConfig admin = loaded.config.admin;
-  auto report = collector_->Reload(std::move(loaded.config), std::move(loaded.plan));
-  if (!report.ok()) {
-    SetUpTelemetry(former).ok();  // it ran a moment ago
-    return report.status();
-  }
-  SetUpAdmin(admin);
-  TellFiles(loaded.files);
-  report->warnings = std::move(warnings);
-  return report;
+  collector_->Apply(
+      std::move(loaded.config), std::move(loaded.plan),
+      [this, former, admin = loaded.config.admin, files = loaded.files, warnings = loaded.warnings,
+       done = std::move(done)](Result<ReloadReport> report) mutable {
+        if (report.ok()) {
+          SetUpAdmin(admin);
+          TellFiles(files);
+          for (const config::Issue& warning : warnings) {
+            report->warnings.push_back(warning.ToString());
+          }
+        } else {
+          SetUpTelemetry(former).ok();  // it ran a moment ago
+        }
+        done(std::move(report));
+      });
 }
 
 void Service::WatchHealth() {
@@ -292,7 +306,6 @@ void Service::Shutdown(Duration timeout, std::move_only_function<void(uint64_t)>
   log_.Info("Starting shutdown...");
   stopping_ = true;
   health_timer_.Cancel();
-  reload_timer_.Cancel();
   for (auto* reloads : {&reloads_, &later_reloads_}) {
     for (ReloadDone& reload : std::exchange(*reloads, {})) {
       reload(Unavailable("the process is leaving"));

@@ -40,16 +40,17 @@ class Service final : private AdminActions {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  Status Start();
+  // `done` is called at once, or when the journals are recovered; not once Shutdown has begun.
+  void Start(std::move_only_function<void(const Status&)> done);
   // Reads the configuration again. A bad one changes nothing and is logged as an error; the status
-  // says why. `done` is called at once, or soon, when a journal must be closed first.
+  // says why. `done` is called at once, or when the journals that it needs are closed by others and
+  // recovered; until then the former configuration runs.
   using ReloadDone = std::move_only_function<void(const Result<ReloadReport>&)>;
   void Reload(ReloadDone done) override;
   // `done` hears how many items were left in memory that no destination took.
   void Shutdown(Duration timeout, std::move_only_function<void(uint64_t items_left)> done);
 
   const telemetry::Logger& log() const { return log_; }
-  const Collector& collector() const { return *collector_; }
 
  private:
   // Our own logs and metrics as configured; on an error they stay as they were.
@@ -58,11 +59,13 @@ class Service final : private AdminActions {
   telemetry::Labels ResourceOf(const TelemetryConfig& config) const;
   void SetUpAdmin(const AdminConfig& config);
   void TellFiles(const std::vector<std::string>& files);
+  Status Begin(const Loaded& loaded);
   void BeginReload();
-  void TryReload(TimePoint patience);
-  Result<ReloadReport> ReloadNow();
-  Result<ReloadReport> Apply(Loaded loaded);
+  void ReloadNow();
+  void Apply(Loaded loaded, Collector::Done done);
+  void EndReload(const Result<ReloadReport>& report);
   void LogWarnings(const Loaded& loaded) const;
+  void LogReport(const ReloadReport& report) const;
   void WatchHealth();
   void WatchMemory();
 
@@ -85,8 +88,8 @@ class Service final : private AdminActions {
   std::string admin_endpoint_;
   std::vector<ReloadDone> reloads_;        // wishes that the reload under way fulfils
   std::vector<ReloadDone> later_reloads_;  // those that the next one will
+  bool busy_ = false;                      // it starts, or a reload goes on
   bool stopping_ = false;
-  Timer reload_timer_;
   Timer health_timer_;
   Timer memory_timer_;
 };

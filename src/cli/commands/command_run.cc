@@ -43,6 +43,7 @@ class Process {
 
  private:
   void StartWorkers();
+  void OnStarted(const Status& status);
   void OnSignal(int number);
   void Watch(const std::vector<std::string>& files);
   void Bring(Task then);
@@ -93,17 +94,7 @@ int Process::Run() {
     return Fail(pid_file.status());
   }
   signals_.Start(control, [this](int number) { OnSignal(number); });
-  control.Post([this] {
-    if (Status status = service_->Start(); !status.ok()) {
-      exit_status_ = Fail(status);
-      workers_.front()->Stop();
-      return;
-    }
-    for (const net::SocketAddress& unused : net::ListenerPool::Process().inherited()) {
-      service_->log().Warn("No component of the configuration listens on an inherited socket",
-                           {{"endpoint", unused.ToString()}});
-    }
-  });
+  control.Post([this] { service_->Start([this](const Status& status) { OnStarted(status); }); });
   control.Run();
   for (size_t i = 1; i < workers_.size(); ++i) {
     workers_[i]->Stop();
@@ -111,6 +102,18 @@ int Process::Run() {
   }
   service_.reset();
   return exit_status_;
+}
+
+void Process::OnStarted(const Status& status) {
+  if (!status.ok()) {
+    exit_status_ = Fail(status);
+    workers_.front()->Stop();
+    return;
+  }
+  for (const net::SocketAddress& unused : net::ListenerPool::Process().inherited()) {
+    service_->log().Warn("No component of the configuration listens on an inherited socket",
+                         {{"endpoint", unused.ToString()}});
+  }
 }
 
 void Process::OnSignal(int number) {

@@ -98,25 +98,24 @@ class FileStorageDiskTest : public testing::Test {
 TEST_F(FileStorageDiskTest, AJournalPerNameAndSignalThatASecondOwnerCannotHave) {
   SimLoop loop;
   FileStorage storage({.directory = directory_, .timeout = Duration(0)}, io::PosixFileSystem(), {});
-  auto traces = storage.Open("exporter_otlp_a_traces", loop);
-  ASSERT_TRUE(traces.ok()) << traces.status().ToString();
-  auto logs = storage.Open("exporter_otlp_a_logs", loop);
-  ASSERT_TRUE(logs.ok());
-  EXPECT_EQ((*traces)->tier(), "storage (survives power loss)");
+  auto recovered = storage.Recover("exporter_otlp_a_traces", {});
+  ASSERT_TRUE(recovered.ok()) << recovered.status().ToString();
+  std::unique_ptr<journal::Journal> traces = (*recovered)(loop);
+  EXPECT_TRUE(storage.Recover("exporter_otlp_a_logs", {}).ok());
+  EXPECT_EQ(traces->tier(), "storage (survives power loss)");
   EXPECT_TRUE(std::filesystem::exists(directory_ + "/exporter_otlp_a_traces/JOURNAL"));
-  const auto second = storage.Open("exporter_otlp_a_traces", loop);
+  const auto second = storage.Recover("exporter_otlp_a_traces", {});
   EXPECT_EQ(second.status().code(), Code::kFailedPrecondition);
-  traces = Internal("closed");
-  EXPECT_TRUE(storage.Open("exporter_otlp_a_traces", loop).ok());
+  traces.reset();
+  EXPECT_TRUE(storage.Recover("exporter_otlp_a_traces", {}).ok());
 }
 
 TEST_F(FileStorageDiskTest, MakesTheDirectoryWhenAskedTo) {
-  SimLoop loop;
   FileStorage storage({.directory = directory_ + "/a/b", .create_directory = true},
                       io::PosixFileSystem(), {});
-  EXPECT_TRUE(storage.Open("exporter_otlp_a_traces", loop).ok());
+  EXPECT_TRUE(storage.Recover("exporter_otlp_a_traces", {}).ok());
   FileStorage missing({.directory = directory_ + "/c"}, io::PosixFileSystem(), {});
-  EXPECT_EQ(missing.Open("exporter_otlp_a_traces", loop).status().code(), Code::kNotFound);
+  EXPECT_EQ(missing.Recover("exporter_otlp_a_traces", {}).status().code(), Code::kNotFound);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "config/permissions.h"
 #include "io/machine.h"
 #include "journal/inspect.h"
+#include "journal/segment_journal.h"
 
 #include <algorithm>
 #include <utility>
@@ -97,7 +98,7 @@ Status FileStorage::Prepare() {
   return OkStatus();
 }
 
-Result<std::unique_ptr<journal::Journal>> FileStorage::Open(std::string_view name, Loop& home) {
+Result<queue::RecoveredJournal> FileStorage::Recover(std::string_view name, std::stop_token stop) {
   journal::SegmentJournalOptions options;
   {
     const MutexLock lock(mu_);
@@ -120,14 +121,17 @@ Result<std::unique_ptr<journal::Journal>> FileStorage::Open(std::string_view nam
   options.pack = config_.compression == Compression::kZstd;
   options.lock_timeout = config_.timeout;
   options.log = log_;
-  auto opened = journal::SegmentJournal::Open(std::move(options), fs_, home);
-  if (!opened.ok()) {
-    return Advise(opened.status()).Annotate(fmt::format("journal {}", name));
+  auto recovered = journal::RecoverSegmentJournal(std::move(options), fs_, std::move(stop));
+  if (!recovered.ok()) {
+    return Advise(recovered.status()).Annotate(fmt::format("journal {}", name));
   }
-  return std::unique_ptr<journal::Journal>(std::move(*opened));
+  return queue::RecoveredJournal([found = *std::move(recovered)](Loop& home) mutable {
+    return std::make_unique<journal::SegmentJournal>(std::move(found), home);
+  });
 }
 
-std::vector<queue::LeftJournal> FileStorage::Left(const std::set<std::string>& claimed) {
+std::vector<queue::LeftJournal> FileStorage::Left(const std::set<std::string>& claimed,
+                                                  std::stop_token stop) {
   std::set<std::string> known;
   for (const std::string& name : claimed) {
     known.insert(PlaceOf(name));
@@ -138,7 +142,10 @@ std::vector<queue::LeftJournal> FileStorage::Left(const std::set<std::string>& c
     if (known.contains((*paths)[i])) {
       continue;
     }
-    const auto found = journal::ListJournals(fs_, (*paths)[i]);
+    const auto found = journal::ListJournals(fs_, (*paths)[i], stop);
+    if (stop.stop_requested()) {
+      break;
+    }
     const journal::JournalSummary summary =
         found.ok() && !found->empty() ? found->front() : journal::JournalSummary();
     if (!summary.status.ok()) {

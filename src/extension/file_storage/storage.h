@@ -26,11 +26,11 @@ class FileStorage final : public queue::JournalStorage {
   // `fs` outlives the storage and its journals.
   FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log);
 
-  // Thread-safe. Blocks for the recovery of that journal.
-  Result<std::unique_ptr<journal::Journal>> Open(std::string_view name, Loop& home) override;
+  Result<queue::RecoveredJournal> Recover(std::string_view name, std::stop_token stop) override;
   std::string PlaceOf(std::string_view name) const override;
-  // Thread-safe. What cannot be read is logged.
-  std::vector<queue::LeftJournal> Left(const std::set<std::string>& claimed) override;
+  // What cannot be read is logged.
+  std::vector<queue::LeftJournal> Left(const std::set<std::string>& claimed,
+                                       std::stop_token stop) override;
 
  private:
   // Makes the directory if need be, and what its journals share; at the first use.

@@ -14,7 +14,7 @@
 
 #include "net/http/http_handler.h"
 #include "pipeline/status.h"
-#include "service/graph/collector.h"
+#include "service/graph/context.h"
 #include "service/graph/operator.h"
 
 #include <functional>

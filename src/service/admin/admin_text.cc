@@ -37,13 +37,34 @@ void Real(JsonWriter& json, std::string_view key, double value) {
   json.Double(value);
 }
 
-void List(JsonWriter& json, std::string_view key, const std::vector<std::string>& values) {
+template <typename T, typename Write>
+void List(JsonWriter& json, std::string_view key, const std::vector<T>& values, Write write) {
   json.Key(key);
   json.BeginArray();
-  for (const std::string& value : values) {
-    json.String(value);
+  for (const T& value : values) {
+    write(value);
   }
   json.EndArray();
+}
+
+void List(JsonWriter& json, std::string_view key, const std::vector<std::string>& values) {
+  List(json, key, values, [&](const std::string& value) { json.String(value); });
+}
+
+template <typename Write>
+void Object(JsonWriter& json, Write write) {
+  json.BeginObject();
+  write();
+  json.EndObject();
+}
+
+// An answer: one object on a line.
+template <typename Write>
+std::string Document(Write write) {
+  std::string text;
+  JsonWriter json(&text);
+  Object(json, [&] { write(json); });
+  return text + "\n";
 }
 
 void WriteLevel(JsonWriter& json, size_t index, const LevelStatus& level) {
@@ -70,12 +91,9 @@ void WriteQueue(JsonWriter& json, const QueueStatus& queue, WallTime now) {
   json.Int(queue.active ? static_cast<int64_t>(*queue.active) : -1);
   Text(json, "active", queue.active ? queue.levels[*queue.active].name : "");
   Real(json, "active_since_seconds", Seconds(queue.active_since));
-  json.Key("levels");
-  json.BeginArray();
-  for (size_t i = 0; i < queue.levels.size(); ++i) {
-    WriteLevel(json, i, queue.levels[i]);
-  }
-  json.EndArray();
+  List(json, "levels", queue.levels, [&, index = size_t{0}](const LevelStatus& level) mutable {
+    WriteLevel(json, index++, level);
+  });
   json.Key("backlog");
   json.BeginObject();
   Number(json, "items", queue.pending.items);
@@ -99,48 +117,32 @@ bool Shown(const QueueStatus& queue, std::string_view connector) {
 }  // namespace
 
 std::string StatusJson(const pipeline::ServiceStatus& status) {
-  std::string text;
-  JsonWriter json(&text);
-  json.BeginObject();
-  Number(json, "workers", status.workers);
-  Number(json, "memory_used_bytes", status.memory_used);
-  Number(json, "memory_limit_bytes", status.memory_limit);
-  List(json, "extensions", status.extensions);
-  json.Key("pipelines");
-  json.BeginArray();
-  for (const pipeline::PipelineStatus& pipeline : status.pipelines) {
-    json.BeginObject();
-    Text(json, "id", pipeline.id);
-    List(json, "receivers", pipeline.receivers);
-    List(json, "processors", pipeline.processors);
-    List(json, "exporters", pipeline.exporters);
-    json.EndObject();
-  }
-  json.EndArray();
-  json.Key("queues");
-  json.BeginArray();
-  for (const QueueStatus& queue : status.queues) {
-    WriteQueue(json, queue, status.taken);
-  }
-  json.EndArray();
-  json.EndObject();
-  return text + "\n";
+  return Document([&](JsonWriter& json) {
+    Number(json, "workers", status.workers);
+    Number(json, "memory_used_bytes", status.memory_used);
+    Number(json, "memory_limit_bytes", status.memory_limit);
+    List(json, "extensions", status.extensions);
+    List(json, "pipelines", status.pipelines, [&](const pipeline::PipelineStatus& pipeline) {
+      Object(json, [&] {
+        Text(json, "id", pipeline.id);
+        List(json, "receivers", pipeline.receivers);
+        List(json, "processors", pipeline.processors);
+        List(json, "exporters", pipeline.exporters);
+      });
+    });
+    List(json, "queues", status.queues,
+         [&](const QueueStatus& queue) { WriteQueue(json, queue, status.taken); });
+  });
 }
 
 std::string FailoverJson(const pipeline::ServiceStatus& status, std::string_view connector) {
-  std::string text;
-  JsonWriter json(&text);
-  json.BeginObject();
-  json.Key("connectors");
-  json.BeginArray();
-  for (const QueueStatus& queue : status.queues) {
-    if (Shown(queue, connector)) {
-      WriteQueue(json, queue, status.taken);
-    }
-  }
-  json.EndArray();
-  json.EndObject();
-  return text + "\n";
+  return Document([&](JsonWriter& json) {
+    List(json, "connectors", status.queues, [&](const QueueStatus& queue) {
+      if (Shown(queue, connector)) {
+        WriteQueue(json, queue, status.taken);
+      }
+    });
+  });
 }
 
 std::string FailoverText(const pipeline::ServiceStatus& status, std::string_view connector) {
@@ -171,19 +173,16 @@ std::string FailoverText(const pipeline::ServiceStatus& status, std::string_view
 }
 
 std::string ReloadJson(const ReloadReport& report) {
-  std::string text;
-  JsonWriter json(&text);
-  json.BeginObject();
-  Text(json, "status", "reloaded");
-  List(json, "kept", report.kept);
-  List(json, "changed", report.changed);
-  List(json, "restarted", report.restarted);
-  List(json, "started", report.started);
-  List(json, "stopped", report.stopped);
-  List(json, "warnings", report.warnings);
-  Real(json, "took_ms", Seconds(report.took) * 1000);
-  json.EndObject();
-  return text + "\n";
+  return Document([&](JsonWriter& json) {
+    Text(json, "status", "reloaded");
+    List(json, "kept", report.kept);
+    List(json, "changed", report.changed);
+    List(json, "restarted", report.restarted);
+    List(json, "started", report.started);
+    List(json, "stopped", report.stopped);
+    List(json, "warnings", report.warnings);
+    Real(json, "took_ms", Seconds(report.took) * 1000);
+  });
 }
 
 std::string ReloadText(const ReloadReport& report) {
@@ -200,23 +199,17 @@ std::string ReloadText(const ReloadReport& report) {
 }
 
 std::string AnswerJson(const OperatorAnswer& answer) {
-  std::string text;
-  JsonWriter json(&text);
-  json.BeginObject();
-  json.Key("levels");
-  json.BeginArray();
-  for (const OperatorAnswer::Level& level : answer.levels) {
-    json.BeginObject();
-    Text(json, "signal", otlp::Names(level.signal).name);
-    Number(json, "level", level.index);
-    Text(json, "name", level.name);
-    Text(json, "result", level.result);
-    Text(json, "error", level.error);
-    json.EndObject();
-  }
-  json.EndArray();
-  json.EndObject();
-  return text + "\n";
+  return Document([&](JsonWriter& json) {
+    List(json, "levels", answer.levels, [&](const OperatorAnswer::Level& level) {
+      Object(json, [&] {
+        Text(json, "signal", otlp::Names(level.signal).name);
+        Number(json, "level", level.index);
+        Text(json, "name", level.name);
+        Text(json, "result", level.result);
+        Text(json, "error", level.error);
+      });
+    });
+  });
 }
 
 std::string AnswerText(const OperatorAnswer& answer) {
@@ -229,26 +222,20 @@ std::string AnswerText(const OperatorAnswer& answer) {
 }
 
 std::string ReplayJson(const ReplayAnswer& answer) {
-  std::string text;
-  JsonWriter json(&text);
-  json.BeginObject();
-  Real(json, "asked_seconds", Seconds(answer.asked));
-  json.Key("queues");
-  json.BeginArray();
-  for (const ReplayAnswer::Queue& queue : answer.queues) {
-    json.BeginObject();
-    Text(json, "queue", queue.owner);
-    Text(json, "signal", otlp::Names(queue.signal).name);
-    Text(json, "to", queue.level);
-    Number(json, "requests", queue.amount.requests);
-    Number(json, "items", queue.amount.items);
-    Number(json, "bytes", queue.amount.bytes);
-    Real(json, "reach_seconds", Seconds(queue.reach.value_or(Duration::zero())));
-    json.EndObject();
-  }
-  json.EndArray();
-  json.EndObject();
-  return text + "\n";
+  return Document([&](JsonWriter& json) {
+    Real(json, "asked_seconds", Seconds(answer.asked));
+    List(json, "queues", answer.queues, [&](const ReplayAnswer::Queue& queue) {
+      Object(json, [&] {
+        Text(json, "queue", queue.owner);
+        Text(json, "signal", otlp::Names(queue.signal).name);
+        Text(json, "to", queue.level);
+        Number(json, "requests", queue.amount.requests);
+        Number(json, "items", queue.amount.items);
+        Number(json, "bytes", queue.amount.bytes);
+        Real(json, "reach_seconds", Seconds(queue.reach.value_or(Duration::zero())));
+      });
+    });
+  });
 }
 
 std::string ReplayText(const ReplayAnswer& answer) {
@@ -277,13 +264,10 @@ std::string ErrorJson(const Status& error) {
     }
     rest.remove_prefix(std::min(rest.size(), end + 1));
   }
-  std::string text;
-  JsonWriter json(&text);
-  json.BeginObject();
-  Text(json, "error", error.message());
-  List(json, "errors", lines);
-  json.EndObject();
-  return text + "\n";
+  return Document([&](JsonWriter& json) {
+    Text(json, "error", error.message());
+    List(json, "errors", lines);
+  });
 }
 
 }  // namespace gapless::service

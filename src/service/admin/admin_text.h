@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pipeline/status.h"
-#include "service/graph/collector.h"
+#include "service/graph/context.h"
 #include "service/graph/operator.h"
 
 #include <string>

@@ -286,19 +286,8 @@ bool PipelineDef::Exports(const ComponentId& component) const {
 }
 
 const ComponentDefs& Config::Section(Kind kind) const {
-  switch (kind) {
-    case Kind::kReceiver:
-      return receivers;
-    case Kind::kProcessor:
-      return processors;
-    case Kind::kExporter:
-      return exporters;
-    case Kind::kConnector:
-      return connectors;
-    case Kind::kExtension:
-      return extensions;
-  }
-  return extensions;
+  const ComponentDefs* sections[] = {&receivers, &processors, &exporters, &connectors, &extensions};
+  return *sections[static_cast<size_t>(kind)];
 }
 
 ComponentDefs& Config::Section(Kind kind) {

@@ -15,67 +15,32 @@ const F* FindIn(const std::vector<F>& factories, std::string_view type) {
   return it == factories.end() ? nullptr : &*it;
 }
 
-template <typename F>
-void Collect(const std::vector<F>& factories, std::vector<const pipeline::TypeInfo*>& out) {
-  for (const F& factory : factories) {
-    out.push_back(&factory.info);
-  }
-}
-
 }  // namespace
 
-std::string_view NameOf(Kind kind) {
-  switch (kind) {
-    case Kind::kReceiver:
-      return "receiver";
-    case Kind::kProcessor:
-      return "processor";
-    case Kind::kExporter:
-      return "exporter";
-    case Kind::kConnector:
-      return "connector";
-    case Kind::kExtension:
-      return "extension";
-  }
-  return "component";
+std::string_view SectionOf(Kind kind) {
+  constexpr std::string_view kSections[] = {"receivers", "processors", "exporters", "connectors",
+                                            "extensions"};
+  return kSections[static_cast<size_t>(kind)];
 }
 
-std::string_view SectionOf(Kind kind) {
-  switch (kind) {
-    case Kind::kReceiver:
-      return "receivers";
-    case Kind::kProcessor:
-      return "processors";
-    case Kind::kExporter:
-      return "exporters";
-    case Kind::kConnector:
-      return "connectors";
-    case Kind::kExtension:
-      return "extensions";
-  }
-  return "components";
+std::string_view NameOf(Kind kind) {
+  const std::string_view section = SectionOf(kind);
+  return section.substr(0, section.size() - 1);
 }
 
 std::vector<const pipeline::TypeInfo*> Factories::All(Kind kind) const {
   std::vector<const pipeline::TypeInfo*> all;
-  switch (kind) {
-    case Kind::kReceiver:
-      Collect(receivers, all);
-      break;
-    case Kind::kProcessor:
-      Collect(processors, all);
-      break;
-    case Kind::kExporter:
-      Collect(exporters, all);
-      break;
-    case Kind::kConnector:
-      Collect(connectors, all);
-      break;
-    case Kind::kExtension:
-      Collect(extensions, all);
-      Collect(storages, all);
-      break;
-  }
+  const auto add = [&](Kind of, const auto& factories) {
+    for (size_t i = 0; of == kind && i < factories.size(); ++i) {
+      all.push_back(&factories[i].info);
+    }
+  };
+  add(Kind::kReceiver, receivers);
+  add(Kind::kProcessor, processors);
+  add(Kind::kExporter, exporters);
+  add(Kind::kConnector, connectors);
+  add(Kind::kExtension, extensions);
+  add(Kind::kExtension, storages);
   return all;
 }
 

@@ -1,227 +1,206 @@
-// Start, end and reload as a whole; the parts: collector_parts.cc.
 #include "service/graph/collector.h"
 
-#include "io/machine.h"
-#include "io/posix_file_system.h"
+#include "base/clock.h"
+#include "base/together.h"
 #include "service/graph/status.h"
-
-#include <algorithm>
-
-#include <fmt/format.h>
 
 namespace gapless::service {
 
-Collector::Collector(Options options)
-    : options_(std::move(options)),
-      memory_(std::make_shared<journal::Budget>(
-          journal::Budget::DefaultMemoryLimit(io::MachineMemoryLimit(io::PosixFileSystem())))) {}
+Collector::Collector(GraphContext context)
+    : context_(std::move(context)), queues_(context_, components_.processors(), senders_, [this] {
+        ForgetMetrics(target_.plan);
+        Prepare();
+      }) {}
 
-Collector::~Collector() {
-  receivers_.clear();
-  queues_.clear();
-  retired_.clear();
-  leaving_.clear();
-  for (auto* senders : {&senders_, &old_senders_}) {
-    for (auto& [key, running] : *senders) {
-      RunOn(HomeOf(key.signal), [&running] { running = RunningSender(); });
+void Collector::Apply(Config config, Plan plan, Done done) {
+  done_ = std::move(done);
+  next_ = std::make_unique<Target>(
+      Target{.config = std::move(config),
+             .plan = std::move(plan),
+             .journals = std::make_unique<Journals>(context_, [this] { Prepare(); })});
+  const Status status =
+      next_->journals->MakeStorages(next_->config, next_->plan, target_.journals.get());
+  status.ok() ? Prepare() : Finish(status);
+}
+
+// Called again when something has come that it waits for, until nothing is missing.
+void Collector::Prepare() {
+  if (!next_ || ending_) {
+    return;
+  }
+  Journals& journals = *next_->journals;
+  Status status;
+  bool waiting = false;
+  for (const QueuePlan& plan : next_->plan.queues) {
+    if (!Journals::IsDurable(plan)) {
+      continue;
+    }
+    const auto where = queues_.WhereIs(plan, journals.PlaceOf(plan));
+    waiting = waiting || where == QueueSet::Where::kClosing;
+    if (where == QueueSet::Where::kNowhere) {
+      journals.Recover(plan);
+      status = status.ok() ? journals.Recovered(plan) : status;
     }
   }
-}
-
-pipeline::Settings Collector::SettingsFor(Kind kind, const ComponentId& id,
-                                          std::string_view signal) const {
-  telemetry::Logger log = options_.log.With(
-      {{"otelcol.component.id", id.ToString()}, {"otelcol.component.kind", NameOf(kind)}});
-  if (!signal.empty()) {
-    log = log.With({{"otelcol.signal", signal}});
+  left_journals_.Prepare(next_->plan, journals);
+  if (!waiting && !journals.disk().busy()) {
+    Finish(std::move(status));
   }
-  return {.id = id, .log = log, .metrics = options_.metrics, .workers = options_.workers};
 }
 
-// Everything that delivers one signal lives on one worker: queues, senders and their connections
-// share nothing.
-net::Worker& Collector::HomeOf(otlp::Signal signal) const {
-  return *options_.workers[static_cast<size_t>(signal) % options_.workers.size()];
-}
-
-Status Collector::Start(Config config, Plan plan) {
+void Collector::Finish(Status status) {
+  std::unique_ptr<Target> next = std::move(next_);
+  const bool starting = target_.journals == nullptr;
   ReloadReport report;
-  RETURN_IF_ERROR(Apply(std::move(config), std::move(plan), report));
-  TakeCareOfLeftJournals();
-  LogPlan({});
-  PublishStatus();
-  health_.SetReady(true, options_.workers.front()->WallNow());
-  return OkStatus();
-}
-
-Result<ReloadReport> Collector::Reload(Config config, Plan plan) {
-  ReloadReport report;
-  Config former = config_;
-  Plan former_plan = plan_;
-  Status status = Apply(std::move(config), std::move(plan), report);
   if (status.ok()) {
-    TakeCareOfLeftJournals();
-    LogPlan(former_plan);
-  } else {
-    ReloadReport back;
-    Status restored = Apply(std::move(former), std::move(former_plan), back);
-    if (!restored.ok()) {
-      options_.log.Error("The former configuration could not be brought back as a whole",
-                         {{"error", restored.message()}});
+    status = Bring(*next, report);
+    if (status.ok()) {
+      std::swap(target_, *next);
+      left_journals_.TakeCare({target_.config, target_.plan, *target_.journals, report}, queues_);
+      LogPlan(next->plan);
+    } else if (ReloadReport back; !starting) {
+      if (const Status restored = Bring(target_, back); !restored.ok()) {
+        context_.log.Error("The former configuration could not be brought back as a whole",
+                           {{"error", restored.message()}});
+      }
     }
+    queues_.RetireLeaving();
   }
   PublishStatus();
-  if (!status.ok()) {
-    return status;
+  if (starting && status.ok()) {
+    health_.SetReady(true, context_.control().WallNow());
   }
-  return report;
+  context_.control().DeferDelete(std::move(next));  // its journals may have called this
+  std::exchange(done_, nullptr)(status.ok() ? Result<ReloadReport>(std::move(report)) : status);
 }
 
 // Consumers before producers: when a receiver sends, everything behind it stands. What left or
 // changed gives its ports back before others want them.
-Status Collector::Apply(Config config, Plan plan, ReloadReport& report) {
-  config_ = std::move(config);
-  plan_ = std::move(plan);
-  StopExtensions(report);
-  RETURN_IF_ERROR(StartExtensions(report));
-  RETURN_IF_ERROR(StartStorages());
-  RETURN_IF_ERROR(StartExporters(report));
-  RETURN_IF_ERROR(StartProcessors(report));
-  RETURN_IF_ERROR(StartSenders());
-  RETURN_IF_ERROR(StartQueues(report));
-  ConnectReceivers();
-  RetireUnused(report);
-  StopReceivers(report);
-  RETURN_IF_ERROR(StartReceivers(report));
-  StopUnused(report);
+Status Collector::Bring(const Target& target, ReloadReport& report) {
+  const Change change{target.config, target.plan, *target.journals, report};
+  const std::pair<std::string_view, std::function<Status()>> steps[] = {
+      {"extensions", [&] { return components_.BringExtensions(change); }},
+      {"exporters", [&] { return components_.StartExporters(change); }},
+      {"processors", [&] { return components_.StartProcessors(change); }},
+      {"senders", [&] { return senders_.Start(change.plan, components_.exporters()); }},
+      {"queues", [&] { return queues_.Bring(change); }},
+      {"receivers", [&] { return receivers_.Bring(change, components_.processors(), queues_); }},
+      {"unused parts",
+       [&] {
+         senders_.ReleaseFormer();
+         components_.StopUnused(change);
+         ForgetMetrics(change.plan);
+         return OkStatus();
+       }},
+  };
+  for (const auto& [name, run] : steps) {
+    const TimePoint begin = MonotonicNow();
+    RETURN_IF_ERROR(run());
+    context_.log.Debug("Brought to the configuration",
+                       {{"step", name}, {"took", MonotonicNow() - begin}});
+  }
   return OkStatus();
 }
 
 // What the plan does that is not written in the configuration, and what an OK promises; after a
 // reload only what is new.
 void Collector::LogPlan(const Plan& former) const {
-  for (const std::string& note : plan_.notes) {
+  for (const std::string& note : target_.plan.notes) {
     if (std::ranges::find(former.notes, note) == former.notes.end()) {
-      options_.log.Info(note);
+      context_.log.Info(note);
     }
   }
-  for (const auto& [key, host] : queues_) {
+  for (const auto& [key, host] : queues_.active()) {
     const auto before = std::ranges::find(former.queues, key, &QueuePlan::key);
     if (before != former.queues.end() && before->queue == host->plan().queue) {
       continue;
     }
-    options_.log.Info("Queue",
-                      {{"owner", key.owner.ToString()},
-                       {"signal", otlp::Names(key.signal).name},
-                       {"tier", host->tier()},
-                       {"queue_size", host->plan().queue.queue_size},
-                       {"answers_when", host->plan().queue.enabled ? "stored" : "delivered"}});
+    context_.log.Info("Queue", {{"owner", key.owner.ToString()},
+                                {"signal", otlp::Names(key.signal).name},
+                                {"tier", host->tier()},
+                                {"queue_size", host->plan().queue.queue_size},
+                                {"answers_when", host->plan().decides() ? "delivered" : "stored"}});
   }
+}
+
+// Series of components that left, once nothing of them runs any more.
+void Collector::ForgetMetrics(const Plan& plan) {
+  std::set<std::pair<std::string_view, std::string>> present;
+  for (const ReceiverPlan& receiver : plan.receivers) {
+    present.emplace("receiver", receiver.receiver.ToString());
+  }
+  for (const auto& [processor, part] : components_.processors().parts()) {
+    present.emplace("processor", processor.id.ToString());
+  }
+  for (const auto& [sender, patience] : plan.senders) {
+    present.emplace("exporter", sender.exporter.ToString());
+  }
+  for (const auto& host : queues_.all()) {
+    for (const std::string_view label : {"exporter", "journal", "connector"}) {
+      present.emplace(label, host->plan().key.owner.ToString());
+    }
+    for (const LevelPlan& level : host->plan().levels) {
+      for (const PathPlan& path : level.paths) {
+        present.emplace("exporter", path.exporter.ToString());
+      }
+    }
+  }
+  for (const auto& [label, id] : measured_) {
+    if (!present.contains({label, id})) {
+      context_.metrics.Remove(label, id);
+    }
+  }
+  measured_ = std::move(present);
 }
 
 void Collector::Shutdown(TimePoint deadline, std::move_only_function<void(journal::Amount)> done) {
   health_.SetReady(false, {});
-  alive_.reset();
-  deadline_ = deadline;
-  on_shutdown_ = std::move(done);
+  ending_ = true;
+  if (next_) {
+    next_->journals->disk().Cancel();
+  }
   // Receivers wait for the answers to their requests, also of queues that left the configuration.
-  for (const auto& host : AllQueues()) {
-    host->With([](queue::SendingQueue& queue) { queue.StopBlocking(); });
-  }
-  waiting_ = 1;
-  for (auto& [id, receiver] : receivers_) {
-    ++waiting_;
-    receiver.component->Shutdown(deadline, [this] {
-      if (--waiting_ == 0) {
-        ShutdownQueues();
-      }
-    });
-  }
-  if (--waiting_ == 0) {
-    ShutdownQueues();
-  }
+  queues_.StopBlocking();
+  receivers_.Shutdown(
+      deadline, Together(lifetime_.Guard([this, deadline, done = std::move(done)]() mutable {
+        queues_.Shutdown(deadline, [this, deadline,
+                                    done = std::move(done)](journal::Amount left) mutable {
+          components_.Shutdown(
+              deadline,
+              Together(lifetime_.Guard([left, done = std::move(done)]() mutable { done(left); })));
+        });
+      })));
 }
 
-std::vector<std::shared_ptr<QueueHost>> Collector::AllQueues() const {
-  std::vector<std::shared_ptr<QueueHost>> hosts = retired_;
-  for (const auto& [key, host] : queues_) {
-    hosts.push_back(host);
-  }
-  return hosts;
-}
-
-void Collector::ShutdownQueues() {
-  const std::vector<std::shared_ptr<QueueHost>> hosts = AllQueues();
-  waiting_ = hosts.size() + 1;
-  for (const auto& host : hosts) {
-    host->Shutdown(*options_.workers.front(), deadline_, [this](journal::Amount left) {
-      left_ += left;
-      if (--waiting_ == 0) {
-        ShutdownRest();
-      }
-    });
-  }
-  if (--waiting_ == 0) {
-    ShutdownRest();
-  }
-}
-
-void Collector::ShutdownRest() {
-  std::vector<pipeline::Component*> components;
-  for (auto& [id, running] : exporters_) {
-    components.push_back(running.component.get());
-  }
-  for (auto& [plan, running] : processors_) {
-    components.push_back(running.component.get());
-  }
-  for (auto& [id, running] : extensions_) {
-    components.push_back(running.component.get());
-  }
-  const auto finished = [this] {
-    if (--waiting_ == 0) {
-      std::exchange(on_shutdown_, nullptr)(left_);
-    }
-  };
-  waiting_ = components.size() + 1;
-  for (pipeline::Component* component : components) {
-    component->Shutdown(deadline_, finished);
-  }
-  finished();
+void Collector::Operate(const OperatorWish& wish,
+                        std::move_only_function<void(const Result<OperatorAnswer>&)> done) {
+  service::Operate(
+      context_, queues_, senders_, wish,
+      lifetime_.Guard([this, done = std::move(done)](const Result<OperatorAnswer>& answer) mutable {
+        PublishStatus();
+        done(answer);
+      }));
 }
 
 void Collector::PublishStatus() {
-  pipeline::ServiceStatus status{.taken = options_.workers.front()->WallNow(),
-                                 .workers = options_.workers.size(),
-                                 .memory_used = memory_->used(),
-                                 .memory_limit = memory_->limit(),
-                                 .pipelines = DescribePipelines(config_),
-                                 .extensions = {},
-                                 .queues = {}};
-  for (const Reference& extension : config_.service_extensions) {
-    status.extensions.push_back(extension.id.ToString());
+  if (ending_) {
+    return;
   }
-  const auto describe = [&](const QueueHost& host, bool leaving) {
-    const queue::QueueStatus queue = host.status();
-    if (!queue.levels.empty()) {
-      status.queues.push_back(DescribeQueue(host.plan(), queue, host.tier()));
+  pipeline::ServiceStatus status{.taken = context_.control().WallNow(),
+                                 .workers = context_.workers.size(),
+                                 .memory_used = queues_.memory().used(),
+                                 .memory_limit = queues_.memory().limit(),
+                                 .pipelines = DescribePipelines(target_.config),
+                                 .extensions = IdsOf(target_.config.service_extensions),
+                                 .queues = {}};
+  for (const auto& host : queues_.all()) {
+    if (!host->closing()) {
+      const bool leaving = status.queues.size() >= queues_.active().size();
+      status.queues.push_back(DescribeQueue(host->plan(), host->status(), host->tier()));
       status.queues.back().leaving = leaving;
     }
-  };
-  for (const auto& [key, host] : queues_) {
-    describe(*host, false);
-  }
-  for (const auto& host : retired_) {
-    describe(*host, true);
   }
   health_.SetStatus(std::move(status));
-}
-
-std::vector<queue::QueueStatus> Collector::status() const {
-  std::vector<queue::QueueStatus> all;
-  for (const auto& [key, host] : queues_) {
-    all.push_back(host->status());
-  }
-  return all;
 }
 
 }  // namespace gapless::service

@@ -11,6 +11,7 @@
 namespace gapless::service {
 namespace {
 
+using fake::TheDisk;
 using fake::TheWorld;
 using std::chrono::seconds;
 using testing::ElementsAre;
@@ -34,6 +35,18 @@ service:
     traces/b: {receivers: [failover], exporters: [fake/b]}
 )";
 
+// The plain one, and a queue on a disk beside it.
+constexpr std::string_view kBeside = R"(
+receivers: {fake: {port: "1"}, fake/b: {port: "2"}}
+exporters: {fake/a: {}, fake/b: {durable: true}}
+extensions: {fake: {}}
+service:
+  extensions: [fake]
+  pipelines:
+    traces: {receivers: [fake], exporters: [fake/a]}
+    traces/b: {receivers: [fake/b], exporters: [fake/b]}
+)";
+
 std::string Replaced(std::string_view text, std::string_view what, std::string_view with) {
   std::string out(text);
   for (size_t at = out.find(what); at != std::string::npos; at = out.find(what, at + with.size())) {
@@ -46,7 +59,8 @@ class CollectorTest : public testing::Test {
  protected:
   void SetUp() override {
     fake::Reset();
-    collector_ = std::make_unique<Collector>(Collector::Options{
+    TheDisk().Set(/*is_slow=*/false);
+    collector_ = std::make_unique<Collector>(GraphContext{
         .factories = factories_, .workers = workers_, .log = log_.logger(), .metrics = registry_});
   }
   void TearDown() override {
@@ -65,14 +79,23 @@ class CollectorTest : public testing::Test {
     return loaded.ok() ? *std::move(loaded) : Loaded();
   }
   void Start(std::string_view yaml) {
-    Loaded loaded = LoadText(yaml);
-    const Status status = collector_->Start(std::move(loaded.config), std::move(loaded.plan));
-    ASSERT_TRUE(status.ok()) << status.ToString();
+    const auto report = Reload(yaml);
+    ASSERT_TRUE(report.ok()) << report.status().ToString();
     TheWorld().events.clear();
   }
-  Result<ReloadReport> Reload(std::string_view yaml) {
+  void BeginReload(std::string_view yaml) {
     Loaded loaded = LoadText(yaml);
-    return collector_->Reload(std::move(loaded.config), std::move(loaded.plan));
+    report_.reset();
+    collector_->Apply(std::move(loaded.config), std::move(loaded.plan),
+                      [this](Result<ReloadReport> done) { report_ = std::move(done); });
+  }
+  Result<ReloadReport> EndOfReload() {
+    EXPECT_TRUE(Until([this] { return report_.has_value(); }));
+    return report_.value_or(Internal("it does not end"));
+  }
+  Result<ReloadReport> Reload(std::string_view yaml) {
+    BeginReload(yaml);
+    return EndOfReload();
   }
   // Sends one item through a receiver and gives the answer.
   Status Send(const std::string& receiver = "fake") {
@@ -88,6 +111,10 @@ class CollectorTest : public testing::Test {
                     pipeline::Completion([&answer](Status status) { answer = std::move(status); }));
     EXPECT_TRUE(worker_.RunUntil([&answer] { return answer.has_value(); }, seconds(5)));
     return answer.value_or(Internal("no answer"));
+  }
+  pipeline::QueueStatus Queue() {
+    collector_->PublishStatus();
+    return collector_->status_source().status()->queues.front();
   }
   bool Until(std::move_only_function<bool()> condition) {
     return worker_.RunUntil(std::move(condition), seconds(5));
@@ -120,8 +147,9 @@ class CollectorTest : public testing::Test {
                                 .exporters = {fake::ExporterFactory()},
                                 .connectors = {connector::failover::Factory()},
                                 .extensions = {},
-                                .storages = {}};
+                                .storages = {fake::StorageFactory()}};
   std::unique_ptr<Collector> collector_;
+  std::optional<Result<ReloadReport>> report_;
 };
 
 TEST_F(CollectorTest, WhatDidNotChangeIsKept) {
@@ -175,7 +203,7 @@ TEST_F(CollectorTest, APortThatIsTakenBringsTheFormerConfigurationBack) {
   EXPECT_THAT(TheWorld().events, ElementsAre("stop fake", "start fake"));
   EXPECT_TRUE(TheWorld().ports.contains("1"));
   EXPECT_TRUE(Send().ok());
-  EXPECT_EQ(collector_->status()[0].active, 1U) << "the failover state is lost";
+  EXPECT_EQ(Queue().active, 1U) << "the failover state is lost";
   const auto again = Reload(kFailover);
   ASSERT_TRUE(again.ok());
   EXPECT_THAT(again->restarted, IsEmpty()) << "not everything was brought back";
@@ -189,7 +217,7 @@ TEST_F(CollectorTest, DataAndFailoverStateOfAChangedQueueStay) {
       Reload(Replaced(kFailover, "[[fake/a], [fake/b]]}", "[[fake/a], [fake/b]], hold: 7s}"));
   ASSERT_TRUE(report.ok());
   EXPECT_THAT(report->changed, ElementsAre("queue failover (traces)"));
-  EXPECT_EQ(collector_->status()[0].ledger.pending.items, 1U);
+  EXPECT_EQ(Queue().pending_items, 1U);
   TheWorld().peer_up = true;
   EXPECT_TRUE(Until([] { return TheWorld().delivered_items == 1; }));
 }
@@ -202,7 +230,7 @@ TEST_F(CollectorTest, AChangedExporterGetsNewConnectionsAndKeepsItsQueue) {
   ASSERT_TRUE(report.ok());
   EXPECT_THAT(report->restarted, ElementsAre("exporter fake/a"));
   EXPECT_THAT(report->changed, ElementsAre("queue fake/a (traces)"));
-  EXPECT_EQ(collector_->status()[0].ledger.pending.items, 1U);
+  EXPECT_EQ(Queue().pending_items, 1U);
 }
 
 TEST_F(CollectorTest, SeriesOfWhatLeftGoOnceItsQueueIsEmpty) {
@@ -227,7 +255,7 @@ TEST_F(CollectorTest, AQueueThatComesBackIsAdoptedWithItsData) {
   ASSERT_TRUE(Send().ok());
   ASSERT_TRUE(Reload(Replaced(kPlain, "fake/a", "fake/b")).ok());
   ASSERT_TRUE(Reload(kPlain).ok());
-  EXPECT_EQ(collector_->status()[0].ledger.pending.items, 1U);
+  EXPECT_EQ(Queue().pending_items, 1U);
   TheWorld().peer_up = true;
   EXPECT_TRUE(Until([] { return TheWorld().delivered_items == 1; }));
 }
@@ -259,7 +287,7 @@ TEST_F(CollectorTest, OperatorsWordsReachTheLevelsThatTheyName) {
     EXPECT_TRUE(Until([&answer] { return answer.has_value(); }));
     return *answer;
   };
-  const auto active = [this] { return collector_->status()[0].active; };
+  const auto active = [this] { return Queue().active; };
   EXPECT_TRUE(operate(OperatorVerb::kDrain, "fake/a").ok());
   EXPECT_EQ(active(), 1U);
   EXPECT_TRUE(operate(OperatorVerb::kSwitch, "0").ok());
@@ -278,6 +306,82 @@ TEST_F(CollectorTest, OperatorsWordsReachTheLevelsThatTheyName) {
   const auto unknown = operate(OperatorVerb::kAuto, std::nullopt, "failovr");
   EXPECT_EQ(unknown.status().code(), Code::kNotFound);
   EXPECT_TRUE(unknown.status().message().contains("failover")) << unknown.status().message();
+}
+
+TEST_F(CollectorTest, WhileAReloadRecoversAJournalEverythingElseGoesOn) {
+  Start(kPlain);
+  TheDisk().Set(/*is_slow=*/true);
+  BeginReload(kBeside);
+  ASSERT_TRUE(Until([] { return TheDisk().Recovering() == 1; }));
+  EXPECT_TRUE(Send().ok());
+  EXPECT_TRUE(Until([] { return TheWorld().delivered_items == 1; }));
+  collector_->PublishStatus();
+  EXPECT_EQ(collector_->status_source().status()->queues.size(), 1U);
+  EXPECT_FALSE(report_.has_value());
+  EXPECT_THAT(TheWorld().events, IsEmpty()) << "the former configuration runs until all is there";
+  TheDisk().Set(/*is_slow=*/false);
+  const auto report = EndOfReload();
+  ASSERT_TRUE(report.ok()) << report.status().ToString();
+  EXPECT_THAT(report->kept, testing::Contains("queue fake/a (traces)"));
+  EXPECT_THAT(report->started, testing::Contains("queue fake/b (traces)"));
+  EXPECT_TRUE(Send("fake/b").ok());
+}
+
+TEST_F(CollectorTest, TheEndDoesNotWaitForAJournalThatIsBeingRecovered) {
+  Start(kPlain);
+  TheDisk().Set(/*is_slow=*/true);
+  BeginReload(kBeside);
+  ASSERT_TRUE(Until([] { return TheDisk().Recovering() == 1; }));
+  bool ended = false;
+  collector_->Shutdown(worker_.Now() + seconds(5), [&ended](journal::Amount) { ended = true; });
+  EXPECT_TRUE(Until([&ended] { return ended; }));
+  collector_.reset();
+  EXPECT_EQ(TheDisk().Recovering(), 0U);
+  EXPECT_FALSE(report_.has_value());
+}
+
+TEST_F(CollectorTest, AStartEndsWhileItsJournalsAreBeingRecovered) {
+  TheDisk().Set(/*is_slow=*/true);
+  BeginReload(kBeside);
+  ASSERT_TRUE(Until([] { return TheDisk().Recovering() == 1; }));
+  EXPECT_FALSE(collector_->status_source().ready());
+  bool ended = false;
+  collector_->Shutdown(worker_.Now() + seconds(5), [&ended](journal::Amount) { ended = true; });
+  EXPECT_TRUE(Until([&ended] { return ended; }));
+}
+
+TEST_F(CollectorTest, AJournalThatCannotBeOpenedChangesNothing) {
+  Start(kPlain);
+  TheDisk().Set(/*is_slow=*/false, Status(Code::kPermissionDenied, "the disk is read-only"));
+  const auto report = Reload(kBeside);
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.status().message(),
+            "failed to start \"fake/b\" exporter: the disk is read-only");
+  EXPECT_THAT(TheWorld().events, IsEmpty());
+  EXPECT_TRUE(Send().ok());
+  TheDisk().Set(/*is_slow=*/false);
+  EXPECT_TRUE(Reload(kBeside).ok());
+}
+
+TEST_F(CollectorTest, AQueueThatComesBackWhileItsJournalIsClosedWaitsForThat) {
+  Start(kBeside);
+  ASSERT_TRUE(Reload(kPlain).ok());
+  EXPECT_TRUE(Until([this] {
+    collector_->PublishStatus();
+    return collector_->status_source().status()->queues.size() == 1;
+  }));
+  const auto report = Reload(kBeside);
+  ASSERT_TRUE(report.ok()) << report.status().ToString();
+  EXPECT_THAT(report->started, testing::Contains("queue fake/b (traces)"));
+}
+
+TEST_F(CollectorTest, AQueueThatIsAdoptedAgainAndAgainIsNotClosed) {
+  Start(kBeside);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(Reload(kPlain).ok());
+    ASSERT_TRUE(Reload(kBeside).ok());
+    ASSERT_TRUE(Send("fake/b").ok());
+  }
 }
 
 }  // namespace

@@ -1,13 +1,18 @@
-// Components for tests of the collector: a receiver that claims a port of a pretended machine and
-// an exporter whose peer is a list, with a record of what happened to them.
+// Components for tests of the collector: a receiver that claims a port of a pretended machine, an
+// exporter whose peer is a list, with a record of what happened to them, and a storage whose disk
+// takes as long as the test wants.
 #pragma once
 
 #include "config/fields.h"
+#include "journal/budget.h"
+#include "journal/memory_journal.h"
 #include "pipeline/factory.h"
 #include "queue/factory.h"
 
+#include <condition_variable>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,6 +32,63 @@ inline World& TheWorld() {
   return world;
 }
 inline void Reset() { TheWorld() = World(); }
+
+// The disk of one test's storages. Service threads use it, too.
+struct Disk {
+  std::mutex mu;
+  std::condition_variable_any changed;
+  bool slow = false;  // recoveries wait for the end of this
+  Status failure;     // of recoveries
+  size_t recovering = 0;
+  std::map<std::string, std::weak_ptr<journal::Budget>> open;  // journals, by name
+
+  void Set(bool is_slow, Status is_failure = OkStatus()) {
+    const std::lock_guard lock(mu);
+    slow = is_slow;
+    failure = std::move(is_failure);
+    changed.notify_all();
+  }
+  size_t Recovering() {
+    const std::lock_guard lock(mu);
+    return recovering;
+  }
+};
+inline Disk& TheDisk() {
+  static Disk disk;
+  return disk;
+}
+
+// A journal of it cannot be opened twice at a time, and is empty when it is opened.
+class Storage final : public queue::JournalStorage {
+ public:
+  Result<queue::RecoveredJournal> Recover(std::string_view name, std::stop_token stop) override {
+    Disk& disk = TheDisk();
+    std::unique_lock lock(disk.mu);
+    ++disk.recovering;
+    const bool go = disk.changed.wait(lock, stop, [&] { return !disk.slow; });
+    --disk.recovering;
+    auto& open = disk.open[std::string(name)];
+    if (!go || !disk.failure.ok() || !open.expired()) {
+      return !go ? Cancelled("") : (open.expired() ? disk.failure : FailedPrecondition("in use"));
+    }
+    auto budget = std::make_shared<journal::Budget>(1 << 20);
+    open = budget;
+    return queue::RecoveredJournal([budget](Loop& home) {
+      return std::make_unique<journal::MemoryJournal>(journal::MemoryOptions{.budget = budget},
+                                                      home);
+    });
+  }
+  std::string PlaceOf(std::string_view name) const override { return "disk/" + std::string(name); }
+  std::vector<queue::LeftJournal> Left(const std::set<std::string>&, std::stop_token) override {
+    return {};
+  }
+};
+
+struct StorageConfig {};
+inline const config::Table<StorageConfig>& StorageTable() {
+  static const config::Table<StorageConfig> table = {};
+  return table;
+}
 
 struct ReceiverConfig {
   std::string port = "1";
@@ -68,10 +130,12 @@ class Receiver final : public pipeline::Component {
 
 struct ExporterConfig {
   std::string endpoint;
+  bool durable = false;
 };
 inline const config::Table<ExporterConfig>& ExporterTable() {
   static const config::Table<ExporterConfig> table = {
-      config::Field("endpoint", &ExporterConfig::endpoint, "Means nothing.")};
+      config::Field("endpoint", &ExporterConfig::endpoint, "Means nothing."),
+      config::Field("durable", &ExporterConfig::durable, "Its queue has the storage `fake`.")};
   return table;
 }
 
@@ -133,11 +197,20 @@ inline queue::ExporterFactory ExporterFactory() {
           .create = [](pipeline::Settings, pipeline::ComponentConfigPtr)
               -> std::unique_ptr<sending::Exporter> { return std::make_unique<Exporter>(); },
           .delivery =
-              [](const pipeline::ComponentConfig&) {
+              [](const pipeline::ComponentConfig& config) {
                 sending::DeliverySettings settings;
+                if (pipeline::ValueOf<ExporterConfig>(config).durable) {
+                  settings.queue.storage = ComponentId{.type = "fake", .name = ""};
+                }
                 settings.retry.initial_interval = std::chrono::milliseconds(10);
                 return settings;
               }};
+}
+
+inline queue::StorageFactory StorageFactory() {
+  return {.info = {.type = "fake", .config = pipeline::SpecOf<StorageConfig, StorageTable>()},
+          .create = [](pipeline::Settings, pipeline::ComponentConfigPtr)
+              -> std::unique_ptr<queue::JournalStorage> { return std::make_unique<Storage>(); }};
 }
 
 }  // namespace gapless::service::fake

@@ -13,7 +13,10 @@ class Health final : public pipeline::StatusSource {
  public:
   Health() { SetStatus({}); }
 
-  void SetReady(bool ready, WallTime now);
+  void SetReady(bool ready, WallTime now) {
+    up_since_ = ready ? now.time_since_epoch().count() : up_since_.load();
+    ready_ = ready;
+  }
   void SetStatus(pipeline::ServiceStatus status) {
     status_.Set(std::make_shared<const pipeline::ServiceStatus>(std::move(status)));
   }

@@ -2,8 +2,6 @@
 
 #include "pipeline/home_consumer.h"
 
-#include <future>
-
 namespace gapless::service {
 
 // Lives as long as a batch may still be on its way to the queue; afterwards it refuses.
@@ -20,74 +18,40 @@ class QueueHost::Entry final : public pipeline::Consumer {
   std::unique_ptr<queue::SendingQueue> queue;
 };
 
-void RunOn(net::Worker& worker, std::move_only_function<void()> task) {
-  if (worker.InThread()) {
-    task();
-    return;
-  }
-  std::promise<void> done;
-  worker.Post([&] {
-    task();
-    done.set_value();
-  });
-  done.get_future().wait();
-}
-
-QueueHost::QueueHost(net::Worker& home, QueuePlan plan, std::string place)
+QueueHost::QueueHost(net::Worker& home, QueuePlan plan, std::string place,
+                     std::move_only_function<std::unique_ptr<queue::SendingQueue>()> make)
     : home_(home),
       plan_(std::move(plan)),
       place_(std::move(place)),
       entry_(std::make_shared<Entry>()),
-      consumer_(std::make_shared<pipeline::HomeConsumer>(home, entry_)) {}
+      consumer_(std::make_shared<pipeline::HomeConsumer>(home, entry_)) {
+  RunOn(home_, [&] { entry_->queue = make(); });
+}
 
 QueueHost::~QueueHost() {
   RunOn(home_, [this] { entry_->queue.reset(); });
 }
 
-Status QueueHost::Create(
-    std::move_only_function<Result<std::unique_ptr<queue::SendingQueue>>()> make) {
-  Status status;
-  RunOn(home_, [&] {
-    auto queue = make();
-    if (queue.ok()) {
-      entry_->queue = std::move(queue).value();
-    } else {
-      status = queue.status();
-    }
-  });
-  return status;
+void QueueHost::Reconfigure(QueuePlan plan, queue::SendingQueueOptions options) {
+  retirement_.Renew();
+  plan_ = std::move(plan);
+  With([&](queue::SendingQueue& queue) { queue.Reconfigure(std::move(options)); });
 }
 
-bool QueueHost::Reconfigure(QueuePlan plan, queue::SendingQueueOptions options) {
-  bool open = false;
-  RunOn(home_, [&] {
-    open = entry_->queue->CanComeBack();
-    if (open) {
-      entry_->queue->Reconfigure(std::move(options));
-    }
-  });
-  if (open) {
-    plan_ = std::move(plan);
-  }
-  return open;
-}
-
-void QueueHost::Retire(net::Worker& control, std::move_only_function<void()> done) {
-  RunOn(home_, [&] {
-    entry_->queue->Retire([&control, done = std::move(done)]() mutable {
-      control.Post([done = std::move(done)]() mutable { done(); });
-    });
-  });
+void QueueHost::Retire(net::Worker& control, std::move_only_function<void()> drained) {
+  Task tell = [&control, drained = retirement_.Guard(std::move(drained))]() mutable {
+    control.Post(std::move(drained));
+  };
+  With([&](queue::SendingQueue& queue) { queue.Retire(std::move(tell)); });
 }
 
 void QueueHost::Shutdown(net::Worker& control, TimePoint deadline,
                          std::move_only_function<void(journal::Amount)> done) {
-  RunOn(home_, [&] {
-    entry_->queue->Shutdown(
-        deadline, [&control, done = std::move(done)](journal::Amount left) mutable {
-          control.Post([done = std::move(done), left]() mutable { done(left); });
-        });
-  });
+  closing_ = true;
+  auto tell = [&control, done = std::move(done)](journal::Amount left) mutable {
+    control.Post([done = std::move(done), left]() mutable { done(left); });
+  };
+  With([&](queue::SendingQueue& queue) { queue.Shutdown(deadline, std::move(tell)); });
 }
 
 void QueueHost::With(std::move_only_function<void(queue::SendingQueue&)> task) const {
@@ -96,17 +60,13 @@ void QueueHost::With(std::move_only_function<void(queue::SendingQueue&)> task) c
 
 queue::QueueStatus QueueHost::status() const {
   queue::QueueStatus status;
-  RunOn(home_, [&] {
-    if (entry_->queue->CanComeBack()) {
-      status = entry_->queue->status();
-    }
-  });
+  With([&](const queue::SendingQueue& queue) { status = queue.status(); });
   return status;
 }
 
 std::string QueueHost::tier() const {
   std::string tier;
-  RunOn(home_, [&] { tier = entry_->queue->journal().tier(); });
+  With([&](const queue::SendingQueue& queue) { tier = queue.journal().tier(); });
   return tier;
 }
 

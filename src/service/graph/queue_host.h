@@ -1,7 +1,8 @@
 // QueueHost: one sending queue with its home worker, and the door to it from every other worker.
 #pragma once
 
-#include "net/loop/worker.h"
+#include "base/lifetime.h"
+#include "net/loop/run_on.h"
 #include "pipeline/consumer.h"
 #include "queue/sending_queue.h"
 #include "service/plan/planner.h"
@@ -11,29 +12,26 @@
 
 namespace gapless::service {
 
-// Runs `task` on `worker` and waits for it. Called on the control worker only: data workers never
-// wait for it.
-void RunOn(net::Worker& worker, std::move_only_function<void()> task);
-
 // Made, changed and destroyed on the control worker; the queue itself lives on `home`.
 class QueueHost {
  public:
-  // `place`: of its journal; queues of one place and key are one queue.
-  QueueHost(net::Worker& home, QueuePlan plan, std::string place);
+  // `place`: of its journal; queues of one place and key are one queue. `make` runs on the home
+  // worker.
+  QueueHost(net::Worker& home, QueuePlan plan, std::string place,
+            std::move_only_function<std::unique_ptr<queue::SendingQueue>()> make);
   ~QueueHost();
   QueueHost(const QueueHost&) = delete;
   QueueHost& operator=(const QueueHost&) = delete;
 
-  // `make` runs on the home worker.
-  Status Create(std::move_only_function<Result<std::unique_ptr<queue::SendingQueue>>()> make);
-  // Also brings a retired queue back; false if its journal is being closed already.
-  bool Reconfigure(QueuePlan plan, queue::SendingQueueOptions options);
-  // Takes nothing any more and calls `done` on the control worker once its journal is empty and
-  // closed.
-  void Retire(net::Worker& control, std::move_only_function<void()> done);
-  // `done` hears on the control worker what was left in memory.
+  // Also brings a retired queue back. Not once it is closing.
+  void Reconfigure(QueuePlan plan, queue::SendingQueueOptions options);
+  // Takes nothing any more and calls `drained` on the control worker once its journal is empty,
+  // unless a Reconfigure comes first.
+  void Retire(net::Worker& control, std::move_only_function<void()> drained);
+  // `done` hears on the control worker what was left in memory. Once.
   void Shutdown(net::Worker& control, TimePoint deadline,
                 std::move_only_function<void(journal::Amount)> done);
+  bool closing() const { return closing_; }
 
   // Thread-safe; hops to the home worker.
   const std::shared_ptr<pipeline::Consumer>& consumer() const { return consumer_; }
@@ -42,7 +40,7 @@ class QueueHost {
   net::Worker& home() const { return home_; }
   // Runs `task` on the home worker and waits for it.
   void With(std::move_only_function<void(queue::SendingQueue&)> task) const;
-  // Read on the home worker; without levels once the journal is being closed.
+  // Read on the home worker.
   queue::QueueStatus status() const;
   std::string tier() const;
 
@@ -54,6 +52,8 @@ class QueueHost {
   const std::string place_;
   std::shared_ptr<Entry> entry_;
   std::shared_ptr<pipeline::Consumer> consumer_;
+  bool closing_ = false;
+  Lifetime retirement_;
 };
 
 }  // namespace gapless::service

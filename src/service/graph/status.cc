@@ -3,18 +3,14 @@
 #include <utility>
 
 namespace gapless::service {
-namespace {
 
 std::vector<std::string> IdsOf(const std::vector<Reference>& references) {
   std::vector<std::string> ids;
-  ids.reserve(references.size());
   for (const Reference& reference : references) {
     ids.push_back(reference.id.ToString());
   }
   return ids;
 }
-
-}  // namespace
 
 pipeline::QueueStatus DescribeQueue(const QueuePlan& plan, const queue::QueueStatus& status,
                                     std::string tier) {

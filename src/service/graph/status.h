@@ -14,6 +14,7 @@ namespace gapless::service {
 pipeline::QueueStatus DescribeQueue(const QueuePlan& plan, const queue::QueueStatus& status,
                                     std::string tier);
 
+std::vector<std::string> IdsOf(const std::vector<Reference>& references);
 std::vector<pipeline::PipelineStatus> DescribePipelines(const Config& config);
 
 }  // namespace gapless::service

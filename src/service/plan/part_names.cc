@@ -12,8 +12,12 @@ std::string Called(const QueueKey& key) {
   return fmt::format("queue {} ({})", key.owner.ToString(), otlp::Names(key.signal).name);
 }
 
-std::string Called(const ProcessorPlan& plan) {
-  return fmt::format("processor {} in {}", plan.id.ToString(), plan.pipeline.ToString());
+std::string Called(Kind kind, const ProcessorPlan& plan) {
+  return fmt::format("{} {} in {}", NameOf(kind), plan.id.ToString(), plan.pipeline.ToString());
+}
+
+Status FailedToStart(Kind kind, const ComponentId& id, const Status& status) {
+  return status.Annotate(fmt::format("failed to start \"{}\" {}", id.ToString(), NameOf(kind)));
 }
 
 std::string JournalName(const QueuePlan& plan) {

@@ -1,6 +1,6 @@
 // What an operator wishes to be sent again.
 #include "config/nearest.h"
-#include "service/graph/collector.h"
+#include "service/graph/commands.h"
 
 #include <algorithm>
 #include <set>
@@ -26,10 +26,11 @@ std::optional<size_t> LevelOf(const QueuePlan& plan, const std::string& name) {
 
 }  // namespace
 
-Result<ReplayAnswer> Collector::Replay(const ReplayWish& wish) {
+Result<ReplayAnswer> Replay(const GraphContext& context, const QueueSet& queues,
+                            const ReplayWish& wish) {
   ReplayAnswer answer{.asked = wish.since, .queues = {}};
   std::set<std::string> known;
-  for (const auto& [key, host] : queues_) {
+  for (const auto& [key, host] : queues.active()) {
     for (const LevelPlan& level : host->plan().levels) {
       known.insert(level.name);
     }
@@ -48,13 +49,13 @@ Result<ReplayAnswer> Collector::Replay(const ReplayWish& wish) {
       }
       queue.amount = sending.Replay(*level, now - wish.since);
     });
-    options_.log.Unsampled().Info("replay: what was delivered is sent again",
-                                  {{"queue", queue.owner},
-                                   {"signal", otlp::Names(queue.signal).name},
-                                   {"destination", queue.level},
-                                   {"since", wish.since},
-                                   {"requests", queue.amount.requests},
-                                   {"items", queue.amount.items}});
+    context.log.Unsampled().Info("replay: what was delivered is sent again",
+                                 {{"queue", queue.owner},
+                                  {"signal", otlp::Names(queue.signal).name},
+                                  {"destination", queue.level},
+                                  {"since", wish.since},
+                                  {"requests", queue.amount.requests},
+                                  {"items", queue.amount.items}});
   }
   if (answer.queues.empty()) {
     return NotFound(fmt::format("nothing is sent to \"{}\"; there are: {}{}", wish.to,
