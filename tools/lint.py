@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import lint_rules as rules 
+from cpp_classes import classes
 from cpp_outline import functions, strip 
 
 FOLDERS = ("src", "tests", "bench", "fuzz", "tools", "cmake", "docs", ".ci", "packaging")
@@ -184,10 +185,10 @@ def check_sizes(tree):
         if Path(name).suffix not in CPP | {".py"}:
             continue
         lines = text.splitlines()
-        if len(lines) > rules.FILE_LINES_MAX:
-            yield name, 1, f"{len(lines)} lines, at most {rules.FILE_LINES_MAX}: split it"
-        elif len(lines) > rules.FILE_LINES_WARN:
-            print(f"{name}: warning: {len(lines)} lines, more than {rules.FILE_LINES_WARN}")
+        of_product = name.startswith("src/") and not is_test(name)
+        lines_max = rules.PRODUCT_LINES_MAX if of_product else rules.FILE_LINES_MAX
+        if len(lines) > lines_max:
+            yield name, 1, f"{len(lines)} lines, at most {lines_max}: split it"
         for number, line in enumerate(lines, 1):
             if len(line) > rules.COLUMNS:
                 yield name, number, f"{len(line)} columns, at most {rules.COLUMNS}"
@@ -196,6 +197,29 @@ def check_sizes(tree):
             if last - first + 1 > rules.FUNCTION_LINES_MAX:
                 lines_max = rules.FUNCTION_LINES_MAX
                 yield name, first, f"{label} has {last - first + 1} lines, at most {lines_max}"
+
+
+def check_classes(tree):
+    """A class of the product has one duty: few methods, few members, at most two .cc files."""
+    product = {name: (room_of(name)[0], text) for name, text in tree.cpp().items()
+               if room_of(name) and not is_test(name)}
+    sources = {}  # of each class: the .cc files with functions of it
+    for name, (room, text) in product.items():
+        for label, _, _ in functions(text) if name.endswith(".cc") else ():
+            if "::" in label:
+                sources.setdefault((room, label.split("::")[-2]), set()).add(name)
+    for name, (room, text) in product.items():
+        for found in classes(text):
+            small = found.members <= rules.VALUE_MEMBERS_MAX
+            limits = (
+                (found.methods, rules.VALUE_METHODS_MAX if small else rules.CLASS_METHODS_MAX,
+                 "methods"),
+                (found.members, rules.CLASS_MEMBERS_MAX, "data members"),
+                (len(sources.get((room, found.name), ())), rules.CLASS_FILES_MAX, ".cc files"),
+            )
+            for count, most, what in limits:
+                if count > most:
+                    yield name, found.line, f"{found.name} has {count} {what}, at most {most}"
 
 
 def python_functions(name, text):
@@ -261,7 +285,8 @@ def check_format(tree):
 
 CHECKS = (
     check_floors, check_subfloors, check_libraries, check_own_header_first, check_bans,
-    check_sizes, check_headers, check_readmes, check_links, check_texts, check_format,
+    check_sizes, check_classes, check_headers, check_readmes, check_links, check_texts,
+    check_format,
 ) 
 
 

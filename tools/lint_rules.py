@@ -95,6 +95,12 @@ MACHINE_PATHS = re.compile(r"(?<![\w.$}])/(?:wo" r"rk|ro" r"ot|fa" r"rm|Us" r"er
 UNNUMBERED = re.compile(r"\bTO" r"DO\b(?!\(#\d+\))|\bFIX" r"ME\b|\bX" r"XX\b")
 
 COLUMNS = 100
-FILE_LINES_MAX = 800
-FILE_LINES_WARN = 500
+PRODUCT_LINES_MAX = 500
+FILE_LINES_MAX = 800  # tests
 FUNCTION_LINES_MAX = 70
+# Of a class of the product. A value type has few members and may have more methods.
+CLASS_METHODS_MAX = 30
+CLASS_MEMBERS_MAX = 18
+CLASS_FILES_MAX = 2
+VALUE_MEMBERS_MAX = 6
+VALUE_METHODS_MAX = 40

@@ -57,11 +57,17 @@ BAD = {
     "volatile": ("src/net/x.cc", "volatile int x;\n", "use std::atomic"),
     "dynamic_cast": ("src/net/x.cc", "auto* p = dynamic_cast<A*>(q);\n", "use a virtual"),
     "a wide line": ("src/net/x.cc", "// " + "x" * 98 + "\n", "101 columns"),
-    "a long file": ("src/net/x.cc", "int x;\n" * 801, "801 lines"),
+    "a long file": ("src/net/x.cc", "int x;\n" * 501, "501 lines"),
     "a long function": ("src/net/x.cc", "void A::F() {\n" + LONG_BODY + "\n}\n", "A::F has 72"),
     "a long method": ("src/net/x.cc", "class A {\n int F() const {\n" + LONG_BODY + "\n}\n};\n",
                       "F has 72"),
     "a long test": ("src/net/x_test.cc", "TEST(A, B) {\n" + LONG_BODY + "\n}\n", "TEST(A, B) has"),
+    "a class of many methods":
+        ("src/net/x.h", "#pragma once\nclass A {\n" + "  void F(int a = 1) { g(); }\n" * 31 +
+         "  int b_ = 0;\n" * 7 + "};\n", "A has 31 methods, at most 30"),
+    "a class of many members":
+        ("src/net/x.h", "#pragma once\nstruct A {\n" + "  std::vector<int> b{};\n" * 19 + "};\n",
+         "A has 19 data members"),
     "a to-do": ("src/net/x.cc", "// TO" "DO: later\n", "number of its issue"),
     "a machine's path": ("docs/x.md", "see /ro" "ot/x\n", "a path of one machine"),
     "a dead link": ("docs/x.md", "see [there](../src/gone.h)\n", "../src/gone.h is not there"),
@@ -82,6 +88,13 @@ GOOD = {
     "a numbered to-do": ("src/net/y.cc", "// TO" "DO(#7): faster\n"),
     "literals as namespace": ("src/net/y.cc", "using namespace std::chrono_literals;\n"),
     "seventy lines": ("src/net/y.cc", "void F() {\n" + "  f();\n" * 68 + "}\n"),
+    "a value type":
+        ("src/net/y.h",
+         "#pragma once\nclass A {\n" + "  int F() const;\n" * 40 + "  int b_;\n};\n"),
+    "what is no method":
+        ("src/net/y.h",
+         "#pragma once\nclass A {\n" + "  A(int) = delete;\n  using B = C(int);\n" * 31 +
+         "  std::function<void()> f_;\n};\n"),
     "a long table": ("src/net/y.cc", "constexpr int kTable[] = {\n" + "  1,\n" * 100 + "};\n"),
 }
 
@@ -113,6 +126,14 @@ class LintTest(unittest.TestCase):
         })
         self.assertEqual(len(found), 1, found)
         self.assertIn('must be "net/y.h"', found[0])
+
+    def test_a_class_has_two_source_files(self):
+        parts = {f"src/net/y_{part}.cc": "void Y::F() {\n}\n" for part in ("a", "b")}
+        header = {"src/net/y.h": "#pragma once\nclass Y {\n  void F();\n};\n"}
+        self.assertEqual(findings(header | parts), [])
+        found = findings(header | parts | {"src/net/y_c.cc": "void Y::F() {\n}\n"})
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("Y has 3 .cc files", found[0])
 
 
 class OutlineTest(unittest.TestCase):
