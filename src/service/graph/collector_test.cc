@@ -217,7 +217,7 @@ TEST_F(CollectorTest, DataAndFailoverStateOfAChangedQueueStay) {
       Reload(Replaced(kFailover, "[[fake/a], [fake/b]]}", "[[fake/a], [fake/b]], hold: 7s}"));
   ASSERT_TRUE(report.ok());
   EXPECT_THAT(report->changed, ElementsAre("queue failover (traces)"));
-  EXPECT_EQ(Queue().pending_items, 1U);
+  EXPECT_EQ(Queue().pending.items, 1U);
   TheWorld().peer_up = true;
   EXPECT_TRUE(Until([] { return TheWorld().delivered_items == 1; }));
 }
@@ -230,7 +230,7 @@ TEST_F(CollectorTest, AChangedExporterGetsNewConnectionsAndKeepsItsQueue) {
   ASSERT_TRUE(report.ok());
   EXPECT_THAT(report->restarted, ElementsAre("exporter fake/a"));
   EXPECT_THAT(report->changed, ElementsAre("queue fake/a (traces)"));
-  EXPECT_EQ(Queue().pending_items, 1U);
+  EXPECT_EQ(Queue().pending.items, 1U);
 }
 
 TEST_F(CollectorTest, SeriesOfWhatLeftGoOnceItsQueueIsEmpty) {
@@ -255,7 +255,7 @@ TEST_F(CollectorTest, AQueueThatComesBackIsAdoptedWithItsData) {
   ASSERT_TRUE(Send().ok());
   ASSERT_TRUE(Reload(Replaced(kPlain, "fake/a", "fake/b")).ok());
   ASSERT_TRUE(Reload(kPlain).ok());
-  EXPECT_EQ(Queue().pending_items, 1U);
+  EXPECT_EQ(Queue().pending.items, 1U);
   TheWorld().peer_up = true;
   EXPECT_TRUE(Until([] { return TheWorld().delivered_items == 1; }));
 }
