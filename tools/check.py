@@ -255,6 +255,8 @@ def run_all(report, args):
     if not report.add("build dev", build("dev")):
         return
     report.add("ctest dev", ctest("dev", []))
+    if args.long:
+        report.add("planted bugs", planted)
     if report.add("venv", make_venv):
         e2e_parts(report, "dev", "", "long or not long" if args.long else "not long")
 
@@ -271,6 +273,17 @@ def run_sanitizers(report, _args):
 def run_sim(report, args):
     """One seed of the simulator again."""
     run_binary(report, "sim_test", ["--seed", str(args.sim)])
+
+
+def run_sim_hours(report, args):
+    """So many simulated hours over random seeds; fails where something was never reached."""
+    run_binary(report, "sim_test", ["--gtest_filter=*ManyHours*", "--hours", str(args.sim_hours)])
+
+
+def planted(part):
+    """Bugs that the simulator must find."""
+    status = run([sys.executable, ROOT / "tests" / "sim" / "planted" / "run.py"])
+    part.failed, part.passed = int(status != 0), int(status == 0)
 
 
 def run_interop(report, _args):
@@ -379,6 +392,8 @@ def parse():
     parser.add_argument("filter", nargs="?",
                         help="test binaries by name, ROOM:CASE for cases of one, else e2e tests")
     parser.add_argument("--sim", type=int, metavar="SEED", help="the simulator with this seed")
+    parser.add_argument("--sim-hours", type=float, metavar="HOURS",
+                        help="the simulator over random seeds for so many simulated hours")
     parser.add_argument("--sanitize", action="store_true", help="under ASan+UBSan, then TSan")
     parser.add_argument("--interop", action="store_true", help="Node SDK, telemetrygen, Collector")
     parser.add_argument("--backends", action="store_true", help="real backends, built with go")
@@ -386,7 +401,8 @@ def parse():
     parser.add_argument("--clients", action="store_true", help="SDKs of Go, JS, Java and Rust")
     parser.add_argument("--peer", action="store_true",
                         help="--backends, --clients: with a stock Collector, too")
-    parser.add_argument("--long", action="store_true", help="also the full-length e2e tests")
+    parser.add_argument("--long", action="store_true",
+                        help="also the full-length e2e tests, and planted bugs")
     parser.add_argument("--fuzz", type=int, metavar="SECONDS", help="every fuzz target so long")
     parser.add_argument("--tidy", action="store_true", help="clang-tidy-19 on changed files")
     parser.add_argument("--format", action="store_true", help="clang-format-19 over all files")
@@ -400,6 +416,7 @@ def main():
         (args.tidy, run_tidy),
         (args.sanitize, run_sanitizers),
         (args.sim is not None, run_sim),
+        (args.sim_hours is not None, run_sim_hours),
         (args.interop, run_interop),
         (args.backends, run_backends),
         (args.clients, run_clients),

@@ -1,5 +1,7 @@
-// What happens to the backends of a life: faults begin, and each ends after a while.
+// What happens to the backends of a life and to its machine: faults begin, and each ends after a
+// while.
 #include "tests/sim/backend_life.h"
+#include "tests/sim/between.h"
 
 #include <algorithm>
 
@@ -10,10 +12,8 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-Duration Between(Rng& rng, Duration low, Duration high) {
-  return low +
-         Duration(static_cast<int64_t>(rng.Below(static_cast<uint64_t>((high - low).count()) + 1)));
-}
+// The product gives a disk half a minute to read something back.
+constexpr Duration kDiskTroubleMax = seconds(20);
 
 }  // namespace
 
@@ -27,12 +27,15 @@ std::vector<std::string_view> BackendLife::Kinds() const {
     }
   }
   for (const NamedFeature& circumstance : kCircumstances) {
-    if (circumstance.on == &Features::reloads) {
+    if (circumstance.on == &Features::crashes) {
       break;  // what follows does not happen to backends
     }
     if (features_.*circumstance.on) {
       kinds.push_back(circumstance.name);
     }
+  }
+  if (features_.slow_disk || features_.full_disk || features_.disk_errors) {
+    kinds.push_back("disk");
   }
   return kinds;
 }
@@ -43,21 +46,27 @@ void BackendLife::BeginFault() {
     return;
   }
   // Long and rare: half of the faults, or the others hide it.
-  const std::string_view kind =
-      features_.read_only && rng_.Chance(0.5) ? "read_only" : kinds[rng_.Below(kinds.size())];
+  const std::string_view kind = features_.read_only && fault_rng_.Chance(0.5)
+                                    ? "read_only"
+                                    : kinds[fault_rng_.Below(kinds.size())];
   if (kind == "bad_items") {
     PoisonItem();
     return;
   }
-  const PeerGroup& peers = levels_[rng_.Below(levels_.size())].peers;
-  SimPeer& peer = *peers[rng_.Below(peers.size())];
+  if (kind == "disk") {
+    BeginDiskTrouble();
+    return;
+  }
+  const PeerGroup& peers = levels_[fault_rng_.Below(levels_.size())].peers;
+  SimPeer& peer = *peers[fault_rng_.Below(peers.size())];
   if (std::ranges::find(faults_, &peer, &Fault::peer) != faults_.end() ||
       peer.backend.state == SimBackend::State::kWrongPath) {
     return;  // one at a time
   }
-  const Duration lasts = kind == "read_only" ? Between(rng_, seconds(10), minutes(5))
-                         : rng_.Chance(0.5)  ? Between(rng_, milliseconds(100), seconds(5))
-                                             : Between(rng_, seconds(5), seconds(60));
+  const Duration lasts = kind == "read_only" ? Between(fault_rng_, seconds(10), minutes(5))
+                         : fault_rng_.Chance(0.5)
+                             ? Between(fault_rng_, milliseconds(100), seconds(5))
+                             : Between(fault_rng_, seconds(5), seconds(60));
   Tell("fault: " + peer.name() + " " + std::string(kind) + " for " +
        std::to_string(lasts / milliseconds(1)) + " ms");
   faults_.push_back({.peer = &peer, .until = loop_.Now() + lasts});
@@ -75,25 +84,27 @@ void BackendLife::BeginFaultOf(SimPeer& peer, std::string_view kind) {
   } else if (kind == "unavailable") {
     peer.mode = Mode::kUnavailable;
   } else if (kind == "faulty") {
-    if (rng_.Chance(0.5)) {
-      peer.failure_rate = rng_.Uniform() * 0.5;
+    if (fault_rng_.Chance(0.5)) {
+      peer.failure_rate = fault_rng_.Uniform() * 0.5;
     } else {
       peer.mode = Mode::kFaulty;
     }
+  } else if (kind == "denies") {
+    peer.mode = Mode::kDenied;
   } else if (kind == "hangs") {
-    peer.mode = rng_.Chance(0.5) ? Mode::kHangs : Mode::kTakesAndHangs;
+    peer.mode = fault_rng_.Chance(0.5) ? Mode::kHangs : Mode::kTakesAndHangs;
   } else if (kind == "takes_and_fails") {
     peer.mode = Mode::kTakesAndFails;
   } else if (kind == "throttles") {
     peer.mode = Mode::kThrottled;
-    peer.throttle_delay = Between(rng_, milliseconds(100), seconds(30));
+    peer.throttle_delay = Between(fault_rng_, milliseconds(100), seconds(30));
   } else if (kind == "size_limit") {
-    peer.max_bytes = 300 + rng_.Below(3000);
+    peer.max_bytes = 300 + fault_rng_.Below(3000);
   } else if (kind == "slow") {
-    peer.latency = Between(rng_, milliseconds(100), seconds(8));
+    peer.latency = Between(fault_rng_, milliseconds(100), seconds(8));
   } else if (kind == "read_only") {
     peer.backend.state =
-        rng_.Chance(0.6) ? SimBackend::State::kReadOnly429 : SimBackend::State::kReadOnly503;
+        fault_rng_.Chance(0.6) ? SimBackend::State::kReadOnly429 : SimBackend::State::kReadOnly503;
   } else if (kind == "forgets") {
     Crash(peer);
   }
@@ -111,7 +122,7 @@ void BackendLife::Mend(SimPeer& peer) {
   peer.mode = SimPeer::Mode::kOk;
   peer.failure_rate = 0;
   peer.max_bytes = SIZE_MAX;
-  peer.latency = Between(rng_, milliseconds(1), milliseconds(50));
+  peer.latency = Between(fault_rng_, milliseconds(1), milliseconds(50));
   if (peer.backend.state != SimBackend::State::kWrongPath) {
     peer.backend.state = SimBackend::State::kWell;
   }
@@ -128,6 +139,44 @@ void BackendLife::EndFaults(TimePoint now) {
   if (repair_at_ && *repair_at_ <= now) {
     Repair();
   }
+  if (disk_until_ && *disk_until_ <= now) {
+    Tell("the disk is well again");
+    disk_until_.reset();
+    disk_.Mend();
+  }
+}
+
+// One at a time.
+void BackendLife::BeginDiskTrouble() {
+  if (disk_until_) {
+    return;
+  }
+  disk_until_ = loop_.Now() + Between(fault_rng_, milliseconds(100), kDiskTroubleMax);
+  std::vector<bool Features::*> kinds;
+  for (const auto kind : {&Features::slow_disk, &Features::full_disk, &Features::disk_errors}) {
+    if (features_.*kind) {
+      kinds.push_back(kind);
+    }
+  }
+  const auto kind = kinds[fault_rng_.Below(kinds.size())];
+  if (kind == &Features::slow_disk) {
+    const Duration each = Between(fault_rng_, milliseconds(10), seconds(2));
+    Tell("fault: the disk takes " + std::to_string(each / milliseconds(1)) + " ms");
+    disk_.BeSlow(each);
+  } else if (kind == &Features::full_disk) {
+    const uint64_t left = fault_rng_.Below(128 * 1024);
+    Tell("fault: the disk has " + std::to_string(left) + " bytes left");
+    disk_.BeFull(left);
+  } else if (fault_rng_.Chance(0.4)) {
+    const uint64_t call = 1 + fault_rng_.Below(20);
+    Tell("fault: disk call " + std::to_string(call) + " from now fails");
+    disk_.FailCall(call, fault_rng_.Chance(0.7) ? Unavailable("Input/output error")
+                                                : ResourceExhausted("No space left on device"));
+  } else {
+    const bool writes = fault_rng_.Chance(0.5);
+    Tell(writes ? "fault: writes fail" : "fault: reads fail");
+    writes ? disk_.FailWrites() : disk_.FailReads();
+  }
 }
 
 // Somebody corrects the path.
@@ -143,12 +192,12 @@ void BackendLife::Repair() {
 
 // An item of the near future that some or all backends call invalid, with all that comes with it.
 void BackendLife::PoisonItem() {
-  const uint64_t number = next_item_ + rng_.Below(100);
-  const bool everywhere = rng_.Chance(0.5);
+  const uint64_t number = next_item_ + fault_rng_.Below(100);
+  const bool everywhere = fault_rng_.Chance(0.5);
   for (const Level& level : levels_) {
     for (const auto& peer : level.peers) {
       peer->backend.invalid.insert(number);
-      if (everywhere || rng_.Chance(0.3)) {
+      if (everywhere || fault_rng_.Chance(0.3)) {
         peer->poison.insert(number);
       }
     }
@@ -160,9 +209,14 @@ void BackendLife::PoisonItem() {
 void BackendLife::Heal() {
   Tell("all faults end");
   EndFaults(TimePoint::max());
-  if (repair_at_) {
-    Repair();
+  if (return_at_) {
+    Return();
   }
+  level_watch_.Excuse(loop_.Now());
+  for (size_t i = 0; overridden_ && i < levels_.size(); ++i) {
+    queue_->SetOverride(i, routing::Override::kAuto);
+  }
+  overridden_ = false;
 }
 
 }  // namespace gapless::sim

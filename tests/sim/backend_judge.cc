@@ -1,6 +1,7 @@
 // What must be true of a life: something is always delivered while a backend takes data, everything
 // is in the end, in order, and at the rate that the backend allows.
 #include "tests/sim/backend_life.h"
+#include "tests/sim/coverage.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -26,6 +27,8 @@ constexpr double kUseMin = 0.8;
 // Some levels are proved by data alone, so a little of it still comes for a while.
 constexpr Duration kTrickleTime = minutes(2);
 constexpr double kTrickleChance = 0.2;  // in each second
+// Files beside the segments: checkpoints, what is saved of damaged places.
+constexpr uint64_t kDiskBeside = 512 * 1024;
 
 double SecondsOf(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -36,17 +39,18 @@ void BackendLife::Complain(const std::string& text) {
   complaints_.push_back(text + " (" + Describe() + ")");
 }
 
-void BackendLife::Tell(const std::string& text) {
-  if (!trace_) {
-    return;
+void BackendLife::Tell(const std::string& text) const {
+  if (trace_) {
+    std::printf("%10.3f %s\n", SecondsOf(loop_.Now() - start_), text.c_str());
   }
-  const std::string log = log_.text();
-  for (size_t at = std::exchange(log_told_, log.size()); at < log.size();) {
-    const size_t end = std::min(log.find('\n', at), log.size());
-    std::printf("           | %s\n", log.substr(at, end - at).c_str());
-    at = end + 1;
+}
+
+void BackendLife::OnLog(std::string_view line) {
+  Tell("| " + std::string(line));
+  level_watch_.OnLog(line, loop_.Now());
+  if (const std::string_view goal = Coverage::GoalOfLog(line); !goal.empty()) {
+    logged_.insert(goal);
   }
-  std::printf("%10.3f %s\n", SecondsOf(loop_.Now() - start_), text.c_str());
 }
 
 std::string BackendLife::Describe() const {
@@ -63,12 +67,21 @@ std::string BackendLife::Describe() const {
   return text;
 }
 
+std::vector<PeerGroup> BackendLife::Groups() const {
+  std::vector<PeerGroup> groups;
+  for (const Level& level : levels_) {
+    groups.push_back(level.peers);
+  }
+  for (const Level& level : gone_) {
+    groups.push_back(level.peers);
+  }
+  return groups;
+}
+
 uint64_t BackendLife::TakenBy(const PeerGroup& peers) const {
   uint64_t taken = 0;
   for (const auto& peer : peers) {
-    for (const uint64_t size : peer->unit_sizes) {
-      taken += size;
-    }
+    taken += peer->taken_items;
   }
   return taken;
 }
@@ -82,20 +95,60 @@ uint64_t BackendLife::TakenItems() const {
 }
 
 bool BackendLife::SomebodyWilling() const {
-  return std::ranges::any_of(levels_, [](const Level& level) {
-    return std::ranges::all_of(level.peers, [](const auto& peer) { return peer->Willing(); });
+  return std::ranges::any_of(levels_, [this](const Level& level) {
+    return std::ranges::all_of(level.peers, [this](const auto& peer) {
+      return peer->Willing() && peer->latency < settings_.timeout / 2;
+    });
   });
 }
 
 void BackendLife::Advance(Duration duration) {
   loop_.AdvanceBy(duration);
-  WatchProgress();
+  if (queue_ && !disk_.dead()) {
+    WatchAlways();
+  } else {
+    progress_at_ = loop_.Now();
+  }
 }
 
-void BackendLife::WatchProgress() {
+void BackendLife::WatchAlways() {
+  const queue::QueueStatus status = queue_->status();
+  if (!status.ledger.Balanced()) {
+    Complain("the ledger's equation does not hold");
+  }
+  level_watch_.Look(status);
+  for (const std::string& wrong : level_watch_.TakeComplaints()) {
+    Complain(wrong);
+  }
+  WatchLimits(status);
+  WatchProgress(status.journal.pending.requests == 0);
+}
+
+void BackendLife::WatchLimits(const queue::QueueStatus& status) {
+  if (status.journal.memory_bytes > memory_limit_) {
+    Complain(fmt::format("the journal holds {} bytes of memory, it may hold {}",
+                         status.journal.memory_bytes, memory_limit_));
+  }
+  // For a while there is one segment more: records that are moved make room.
+  const uint64_t most = storage_.max_size + storage_.segment_size + kDiskBeside;
+  if (storage_.max_size > 0 && disk_.used() > most) {
+    Complain(fmt::format("the journal takes {} bytes of the disk, max_size is {}", disk_.used(),
+                         storage_.max_size));
+  }
+  for (const Level& level : levels_) {
+    for (const auto& sender : level.senders) {
+      if (sender->stats().in_flight > settings_.queue.num_consumers) {
+        Complain(fmt::format("{} attempts at once at {}, num_consumers is {}",
+                             sender->stats().in_flight, level.name, settings_.queue.num_consumers));
+      }
+    }
+  }
+}
+
+void BackendLife::WatchProgress(bool empty) {
   const uint64_t taken = TakenItems();
-  const bool waiting = queue_ && !queue_->empty() && SomebodyWilling();
-  if (!waiting || taken > taken_) {
+  const bool waiting = !empty && SomebodyWilling() && !overridden_ && !disk_.hinders_reads();
+  if (!waiting || taken != taken_) {
     progress_at_ = loop_.Now();
   }
   taken_ = taken;
@@ -105,29 +158,24 @@ void BackendLife::WatchProgress() {
   }
 }
 
-// A process ends: what it admitted, and what the next one cannot know of it.
-void BackendLife::CloseAccount() {
-  possible_duplicates_ += queue_->status().possible_duplicates;
-  uint64_t copies = 0;
-  for (const Level& level : levels_) {
-    std::map<uint64_t, int> held;  // all paths of a level get everything
-    for (const auto& peer : level.peers) {
-      for (const auto& [number, times] : peer->received) {
-        held[number] = std::max(held[number], times);
-      }
-    }
-    for (const auto& [number, times] : held) {
-      copies += static_cast<uint64_t>(times);
-    }
-  }
-  const uint64_t known =
-      disk_->ledger().delivered.items + possible_duplicates_ + excused_duplicates_;
-  excused_duplicates_ += copies - std::min(copies, known);
+// Data has come within the last retry_interval, in its first half: a level that waits for a trial
+// had it.
+bool BackendLife::DataAloneTells(std::string_view name) const {
+  const TimePoint from = loop_.Now() - router_.retry_interval;
+  const auto first = std::ranges::lower_bound(accepted_, from);
+  const bool data = first != accepted_.end() && *first < from + router_.retry_interval / 2;
+  const auto level = std::ranges::find(levels_, name, &Level::name);
+  return data && ack_ == queue::Ack::kStored && level != levels_.end() &&
+         std::ranges::all_of(level->peers, [](const auto& peer) {
+           return peer->link() == SimPeer::Link::kUp && peer->mode == SimPeer::Mode::kOk &&
+                  peer->backend.state == SimBackend::State::kReadOnly503;
+         });
 }
 
 bool BackendLife::Settled() const {
-  return queue_->empty() && queue_->status().journal.owed.items == 0 &&
-         queue_->status().active == 0U;
+  const queue::QueueStatus status = queue_->status();
+  return status.journal.pending.requests == 0 && status.journal.owed.items == 0 &&
+         status.active == 0U;
 }
 
 void BackendLife::Drain() {
@@ -165,8 +213,8 @@ void BackendLife::Drain() {
 }
 
 void BackendLife::Trickle() {
-  Client& client = clients_[rng_.Below(clients_.size())];
-  if (!client.waiting && rng_.Chance(kTrickleChance)) {
+  Client& client = clients_[load_rng_.Below(clients_.size())];
+  if (!client.waiting && load_rng_.Chance(kTrickleChance)) {
     Load(client);
   }
 }
@@ -199,6 +247,52 @@ void BackendLife::JudgeOrder() {
   }
 }
 
+uint64_t BackendLife::GivenUp(std::string_view reason) {
+  double items = 0;
+  for (const telemetry::FamilyValue& family : registry_.Collect()) {
+    for (const telemetry::SeriesValue& series : family.series) {
+      const bool same = std::ranges::any_of(
+          series.labels, [&](const auto& label) { return label.second == reason; });
+      items += family.def->name.ends_with("backfill_given_up_items") && same ? series.value : 0;
+    }
+  }
+  return static_cast<uint64_t>(items);
+}
+
+// Who has what.
+void BackendLife::JudgeCopies(const std::vector<PeerGroup>& groups,
+                              const queue::QueueStatus& status) {
+  uint64_t repeats = 0;
+  for (const PeerGroup& group : groups) {
+    for (const auto& peer : group) {
+      repeats += peer->backend.refused_repeats().size();
+    }
+  }
+  oracle_.TakenForInvalid(repeats);
+  const uint64_t admitted = lives_ > 1 ? UINT64_MAX / 2 : possible_duplicates_;
+  for (const std::string& text : oracle_.Judge(groups, status.ledger, admitted).complaints) {
+    Complain(text);
+  }
+  for (const std::string& text : oracle_.JudgeLoss(groups)) {
+    Complain(text);
+  }
+  if (deliveries_.unexplained() > possible_duplicates_) {
+    Complain(fmt::format("{} copies that nobody can explain, the queue admits {}:{}",
+                         deliveries_.unexplained(), possible_duplicates_, deliveries_.examples()));
+  }
+  if (!features_.level_changes && GivenUp("level_gone") > 0) {
+    Complain(fmt::format("{} items are not owed to a level any more, though it stays",
+                         GivenUp("level_gone")));
+  }
+  if (features_.backfill && !lost_power_) {
+    const uint64_t excused =
+        status.journal.debts_given_up.items + status.ledger.dropped_total().items;
+    for (const std::string& text : oracle_.JudgeFirstLevel(groups.front(), excused)) {
+      Complain(text);
+    }
+  }
+}
+
 void BackendLife::Judge() {
   bool ended = false;
   queue_->Shutdown(loop_.Now() + seconds(20), [&ended](journal::Amount) { ended = true; });
@@ -206,37 +300,13 @@ void BackendLife::Judge() {
   if (!ended) {
     Complain("shutdown has not ended");
   }
-  possible_duplicates_ += queue_->status().possible_duplicates;
-  if (features_.order) {
+  const queue::QueueStatus status = queue_->status();
+  possible_duplicates_ += status.possible_duplicates;
+  if (features_.order && !lost_power_) {  // what was settled may have come back from a disk
     JudgeOrder();
   }
-  if (!queue_->empty()) {
-    return;  // said before
-  }
-  if (!disk_->ledger().Balanced()) {
-    Complain("the ledger's equation does not hold");
-  }
-  const uint64_t admitted = features_.backfill && lives_ > 1
-                                ? UINT64_MAX / 2
-                                : possible_duplicates_ + excused_duplicates_;
-  std::vector<PeerGroup> groups;
-  uint64_t repeats = 0;
-  for (const Level& level : levels_) {
-    groups.push_back(level.peers);
-    for (const auto& peer : level.peers) {
-      repeats += peer->backend.refused_repeats().size();
-    }
-  }
-  oracle_.TakenForInvalid(repeats);
-  for (const std::string& text : oracle_.Judge(groups, disk_->ledger(), admitted).complaints) {
-    Complain(text);
-  }
-  if (features_.backfill) {
-    const uint64_t excused =
-        disk_->stats().debts_given_up.items + disk_->ledger().dropped_total().items;
-    for (const std::string& text : oracle_.JudgeFirstLevel(groups.front(), excused)) {
-      Complain(text);
-    }
+  if (queue_->empty()) {  // else it was said before
+    JudgeCopies(Groups(), status);
   }
 }
 

@@ -1,8 +1,9 @@
-// How a life is built, its load, and what the operator does.
+// How a life is built, and its load.
 #include "tests/sim/backend_life.h"
 
+#include "tests/sim/between.h"
+
 #include <algorithm>
-#include <cstdio>
 
 namespace gapless::sim {
 namespace {
@@ -15,26 +16,32 @@ constexpr Duration kStep = milliseconds(100);
 constexpr uint32_t kItemsMax = 12;        // of an ordinary request …
 constexpr uint32_t kLargeItemsMax = 200;  // … and of one in twenty
 
-Duration Between(Rng& rng, Duration low, Duration high) {
-  return low +
-         Duration(static_cast<int64_t>(rng.Below(static_cast<uint64_t>((high - low).count()) + 1)));
-}
-
 }  // namespace
 
-BackendLife::BackendLife(uint64_t seed, Features features, bool trace)
-    : rng_(seed), features_(features), trace_(trace), start_(loop_.Now()) {
-  disk_ = std::make_shared<journal::MemoryJournal>(journal::MemoryOptions{}, loop_);
+BackendLife::BackendLife(uint64_t seed, Features features, LifeLimits limits, bool trace)
+    : rng_(seed),
+      load_rng_(rng_.Next()),
+      fault_rng_(rng_.Next()),
+      act_rng_(rng_.Next()),
+      features_(features),
+      trace_(trace),
+      start_(loop_.Now()),
+      disk_(loop_, rng_.Next()),
+      max_steps_(limits.steps),
+      deliveries_(loop_),
+      level_watch_({}, {}) {
   oracle_.JudgeByItem();
   fault_chance_ = rng_.Chance(features_.read_only ? 0.2 : 0.5) ? 0.02 : 0.004;
   ChooseSettings();
-  AddClients();
+  ChooseStorage();
+  AddClients(limits.clients);
   const size_t levels = features_.many_levels ? 2 + rng_.Below(2) : 1;
   for (size_t i = 0; i < levels; ++i) {
-    AddLevel();
+    levels_.push_back(MakeLevel());
   }
+  UseLevels();
   Tell("seed " + std::to_string(seed) + ": " + ToString(features_));
-  StartQueue();
+  Start();
 }
 
 void BackendLife::ChooseSettings() {
@@ -42,6 +49,17 @@ void BackendLife::ChooseSettings() {
   settings_.retry.initial_interval = Between(rng_, milliseconds(200), seconds(5));
   settings_.retry.max_interval = Between(rng_, seconds(5), seconds(30));
   settings_.retry.max_elapsed_time = Between(rng_, minutes(2), minutes(5));
+  ChooseQueue();
+  router_.retry_interval = Between(rng_, milliseconds(500), seconds(20));
+  router_.retry_gap = Between(rng_, milliseconds(100), seconds(2));
+  router_.fall = static_cast<uint32_t>(1 + rng_.Below(4));
+  router_.rise = static_cast<uint32_t>(1 + rng_.Below(3));
+  router_.hold = Between(rng_, milliseconds(10), seconds(10));
+  level_watch_ =
+      LevelWatch(router_.hold, [this](std::string_view level) { return DataAloneTells(level); });
+}
+
+void BackendLife::ChooseQueue() {
   settings_.queue.num_consumers = static_cast<uint32_t>(1 + rng_.Below(10));
   settings_.queue.queue_size = features_.small_queue ? 20 + rng_.Below(100) : 100'000;
   settings_.queue.on_full = rng_.Chance(0.5) ? sending::OnFull::kReject : sending::OnFull::kBlock;
@@ -50,20 +68,19 @@ void BackendLife::ChooseSettings() {
     sending::BackfillSettings& backfill = settings_.queue.backfill.emplace();
     backfill.rate = rng_.Chance(0.5) ? 0 : 20'000 + rng_.Below(1'000'000);
     oracle_.Backfilled();
+    deliveries_.Backfilled();
   }
-  if (features_.waits) {
+  if (features_.waits || features_.queue_off) {
     ack_ = queue::Ack::kSettled;
     oracle_.Permit(journal::DropReason::kExpired);
     oracle_.Permit(journal::DropReason::kRejected);  // the client is told
+    oracle_.Permit(journal::DropReason::kPoison);
+    oracle_.Permit(journal::DropReason::kWithdrawn);
+    oracle_.Permit(journal::DropReason::kShutdown);
   }
   if (!features_.order && rng_.Chance(0.5)) {
     order_ = queue::Order::kLiveFirst;
   }
-  router_.retry_interval = Between(rng_, milliseconds(500), seconds(20));
-  router_.retry_gap = Between(rng_, milliseconds(100), seconds(2));
-  router_.fall = static_cast<uint32_t>(1 + rng_.Below(4));
-  router_.rise = static_cast<uint32_t>(1 + rng_.Below(3));
-  router_.hold = Between(rng_, milliseconds(10), seconds(10));
 }
 
 void BackendLife::ChooseBatch() {
@@ -79,7 +96,22 @@ void BackendLife::ChooseBatch() {
   }
 }
 
-void BackendLife::AddClients() {
+void BackendLife::ChooseStorage() {
+  storage_.name = "failover/sim";
+  storage_.segment_size = uint64_t{16 * 1024} << rng_.Below(5);
+  storage_.cache_size = rng_.Chance(0.5) ? 0 : rng_.Below(512 * 1024);
+  storage_.pack = rng_.Chance(0.2);
+  storage_.sync = !features_.unsynced;
+  storage_.log = log_.logger();
+  if (features_.small_disk) {
+    storage_.max_size = 512 * 1024 + rng_.Below(1024 * 1024);
+  }
+  if (features_.small_memory) {
+    memory_limit_ = 64 * 1024 + rng_.Below(512 * 1024);
+  }
+}
+
+void BackendLife::AddClients(size_t limit) {
   uint32_t resource = 0;
   const size_t clients = 1 + rng_.Below(12);
   for (size_t i = 0; i < clients; ++i) {
@@ -89,21 +121,22 @@ void BackendLife::AddClients() {
       client.resources.push_back(resource++);
     }
   }
+  clients_.resize(std::min(clients_.size(), limit));
   const double large = features_.rate ? 0 : 0.05;
   const double each = (1 - large) * kItemsMax / 2.0 + large * kLargeItemsMax / 2.0;
   items_per_second_ = static_cast<double>(clients) * 0.3 * each / 0.1;
 }
 
-void BackendLife::AddLevel() {
-  Level& level = levels_.emplace_back();
-  level.name = "level" + std::to_string(levels_.size());
+BackendLife::Level BackendLife::MakeLevel() {
+  Level level{.name = "level" + std::to_string(++levels_made_), .peers = {}, .senders = {}};
   const size_t paths = features_.many_paths && rng_.Chance(0.5) ? 2 : 1;
   for (size_t i = 0; i < paths; ++i) {
     auto peer = std::make_shared<SimPeer>(level.name + "." + std::to_string(i));
-    MakeBackend(*peer, levels_.size() == 1);
+    MakeBackend(*peer, levels_made_ == 1);
     level.peers.push_back(peer);
     level.senders.push_back(MakeSender(peer));
   }
+  return level;
 }
 
 void BackendLife::MakeBackend(SimPeer& peer, bool first_level) {
@@ -111,6 +144,7 @@ void BackendLife::MakeBackend(SimPeer& peer, bool first_level) {
   peer.latency = Between(rng_, milliseconds(1), milliseconds(50));
   peer.jitter = Between(rng_, milliseconds(0), milliseconds(30));
   peer.watched = true;
+  peer.watch = &deliveries_;
   peer.backend.ordered = features_.order;
   peer.backend.refuses_repeats = features_.repeats;
   peer.backend.accepts_late = features_.backfill;
@@ -135,95 +169,20 @@ void BackendLife::MakeBackend(SimPeer& peer, bool first_level) {
 
 std::shared_ptr<sending::Sender> BackendLife::MakeSender(const std::shared_ptr<SimPeer>& peer) {
   auto sender = std::make_shared<sending::Sender>(
-      loop_, peer->name(), std::make_unique<SimTransport>(loop_, peer), settings_, rng_.Next());
+      clock_, peer->name(), std::make_unique<SimTransport>(loop_, peer), settings_, rng_.Next());
   sender->SetSpare([this, peer] { return std::make_unique<SimTransport>(loop_, peer); });
   return sender;
 }
 
-queue::SendingQueueOptions BackendLife::Options() {
-  queue::SendingQueueOptions options;
-  options.name = "failover/sim";
-  options.signal = otlp::Signal::kLogs;
-  options.is_failover = levels_.size() > 1;
-  options.queue = settings_.queue;
-  options.max_interval = settings_.retry.max_interval;
-  options.ack = ack_;
-  options.order = order_;
-  options.router = router_;
-  for (const Level& level : levels_) {
-    queue::QueueLevel made{.name = level.name, .paths = {}};
-    for (const auto& sender : level.senders) {
-      made.paths.push_back({.processors = {}, .sender = sender});
-    }
-    options.levels.push_back(std::move(made));
-  }
-  return options;
-}
-
-void BackendLife::StartQueue() {
-  ++lives_;
-  queue_ = std::make_unique<queue::SendingQueue>(
-      loop_, std::make_unique<DiskJournal>(disk_, loop_, rng_.Next()), Options(), log_.logger(),
-      std::make_unique<queue::QueueStats>(
-          registry_, queue::QueueStats::Identity{.name = "failover/" + std::to_string(lives_),
-                                                 .signal = otlp::Signal::kLogs,
-                                                 .is_failover = levels_.size() > 1}));
-}
-
-void BackendLife::Reload() {
-  const bool fresh = rng_.Chance(0.5);
-  if (fresh) {
-    for (Level& level : levels_) {
-      for (size_t i = 0; i < level.senders.size(); ++i) {
-        level.senders[i] = MakeSender(level.peers[i]);
-      }
-    }
-  }
-  if (rng_.Chance(0.3)) {
-    ChooseBatch();
-  }
-  const bool reverse = !features_.backfill && rng_.Chance(0.3);
-  if (reverse) {
-    std::ranges::reverse(levels_);
-  }
-  Tell(std::string("reload") + (fresh ? ", new exporters" : "") +
-       (reverse ? ", levels reversed" : ""));
-  queue_->Reconfigure(Options());
-}
-
-// The process ends, in good order or not, and another one takes over its journal.
-void BackendLife::Restart() {
-  const bool killed = rng_.Chance(0.7);
-  Tell(killed ? "kill -9 and start" : "shutdown and start");
-  if (!killed) {
-    bool ended = false;
-    queue_->Shutdown(loop_.Now() + seconds(5), [&ended](journal::Amount) { ended = true; });
-    Advance(seconds(6));
-    if (!ended) {
-      Complain("shutdown has not ended");
-    }
-  }
-  CloseAccount();
-  queue_.reset();
-  for (Level& level : levels_) {
-    level.senders.clear();
-    for (const auto& peer : level.peers) {
-      level.senders.push_back(MakeSender(peer));
-    }
-  }
-  Advance(Between(rng_, milliseconds(10), seconds(3)));
-  StartQueue();
-}
-
 void BackendLife::Load(Client& client) {
-  const bool large = !features_.rate && rng_.Chance(0.05);
-  auto left = static_cast<uint32_t>(1 + rng_.Below(large ? kLargeItemsMax : kItemsMax));
+  const bool large = !features_.rate && load_rng_.Chance(0.05);
+  auto left = static_cast<uint32_t>(1 + load_rng_.Below(large ? kLargeItemsMax : kItemsMax));
   const uint64_t first = next_item_;
   const uint32_t count = left;
   std::vector<ResourceRun> runs;
   for (size_t i = 0; i < client.resources.size() && left > 0; ++i) {
     const bool last = i + 1 == client.resources.size();
-    const auto here = last ? left : static_cast<uint32_t>(rng_.Below(left + 1));
+    const auto here = last ? left : static_cast<uint32_t>(load_rng_.Below(left + 1));
     if (here > 0) {
       runs.push_back({.resource = client.resources[i], .first = next_item_, .count = here});
       next_item_ += here;
@@ -231,37 +190,50 @@ void BackendLife::Load(Client& client) {
     }
   }
   oracle_.Offered(first, count);
+  deliveries_.Offered(first, count);
+  otlp::Batch batch = ResourceBatch(runs, load_rng_.Below(40));
+  if (features_.leaves || features_.queue_off) {
+    client.context = std::make_shared<otlp::RequestContext>();
+    client.context->deadline = loop_.Now() + Between(load_rng_, milliseconds(100), seconds(20));
+    batch.context = client.context;
+  }
   client.waiting = true;
-  queue_->Consume(ResourceBatch(runs, rng_.Below(40)),
+  queue_->Consume(std::move(batch),
                   pipeline::Completion([this, first, &client](const Status& status) {
                     client.waiting = false;
+                    if (status.ok()) {
+                      accepted_.push_back(loop_.Now());
+                    }
                     oracle_.Answered(first, status.ok());
                   }));
 }
 
+// It cancels its request, and hears the answer all the same: somebody else counts.
+void BackendLife::Leave(Client& client) {
+  std::const_pointer_cast<otlp::RequestContext>(client.context)->cancelled = true;
+  client.context.reset();
+}
+
 void BackendLife::Step() {
   for (Client& client : clients_) {
-    if (!client.waiting && rng_.Chance(0.3)) {
+    if (!client.waiting && load_rng_.Chance(0.3)) {
       Load(client);
+    } else if (client.waiting && features_.leaves && client.context && load_rng_.Chance(0.02)) {
+      Leave(client);
     }
   }
   EndFaults(loop_.Now());
-  if (rng_.Chance(fault_chance_)) {
+  if (fault_rng_.Chance(fault_chance_)) {
     BeginFault();
   }
-  if (features_.reloads && rng_.Chance(0.005)) {
-    Reload();
-  }
-  if (features_.restarts && rng_.Chance(0.004)) {
-    Restart();
-  }
+  Operate();
   Advance(kStep);
 }
 
 std::vector<std::string> BackendLife::Run() {
   const uint64_t steps = (features_.read_only ? 2000 : 200) + rng_.Below(1500);
   progress_at_ = loop_.Now();
-  for (uint64_t step = 0; step < steps && complaints_.empty(); ++step) {
+  for (; steps_ < std::min(steps, max_steps_) && complaints_.empty(); ++steps_) {
     Step();
   }
   Heal();

@@ -40,6 +40,20 @@ class Oracle {
   // Everything may be dropped for this reason in this run.
   void Permit(journal::DropReason reason) { permitted_.insert(reason); }
 
+  // What was acknowledged and is with no peer may be gone from here on: the tier does not promise
+  // that it survives what has just happened.
+  void ForgetAcknowledged(const std::vector<PeerGroup>& levels) {
+    Permit(journal::DropReason::kUnsynced);
+    Permit(journal::DropReason::kDamaged);
+    for (Record& record : records_) {
+      for (uint64_t number = record.first; number < record.first + record.count; ++number) {
+        if (record.acknowledged && CopiesOf(number, levels) == 0) {
+          forgotten_.insert(number);
+        }
+      }
+    }
+  }
+
   uint64_t acknowledged_items() const {
     uint64_t items = 0;
     for (const Record& record : records_) {
@@ -75,7 +89,7 @@ class Oracle {
         held_items += copies > 0 ? 1 : 0;
         const uint64_t wanted = backfilled_ ? LevelsWith(number, levels) : 1;
         verdict.duplicates += copies > wanted ? copies - wanted : 0;
-        if (copies == 0 && record.acknowledged) {
+        if (copies == 0 && record.acknowledged && !forgotten_.contains(number)) {
           ++verdict.missing;
           illegitimate += poisonous ? 0 : 1;
         }
@@ -98,6 +112,24 @@ class Oracle {
                                    " + " + std::to_string(deceived));
     }
     return verdict;
+  }
+
+  // What a client was promised is somewhere, whatever the ledger says; only what is invalid is not.
+  std::vector<std::string> JudgeLoss(const std::vector<PeerGroup>& levels) const {
+    std::string which;
+    uint64_t lost = 0;
+    for (const Record& record : records_) {
+      for (uint64_t n = record.first; record.acknowledged && n < record.first + record.count; ++n) {
+        if (CopiesOf(n, levels) == 0 && !poisonous_.contains(n) && !forgotten_.contains(n)) {
+          ++lost;
+          which += which.size() < 100 ? " " + std::to_string(n) : "";
+        }
+      }
+    }
+    if (lost == 0) {
+      return {};
+    }
+    return {"lost: " + std::to_string(lost) + " items that were acknowledged:" + which};
   }
 
   // After a quiet time: the promise of the backfill. Everything that a client was promised is at
@@ -168,10 +200,11 @@ class Oracle {
     return copies;
   }
 
+  // What is pending when a process ends is for the next one.
   void CheckDrops(const journal::Ledger& ledger, uint64_t illegitimate, Verdict& verdict) const {
     using journal::DropReason;
-    uint64_t dropped = 0;
-    uint64_t excused = 0;
+    uint64_t dropped = ledger.pending.items;
+    uint64_t excused = ledger.pending.items;
     uint64_t invalid = 0;
     for (size_t i = 0; i < journal::kDropReasons; ++i) {
       const auto reason = static_cast<DropReason>(i);
@@ -205,6 +238,7 @@ class Oracle {
 
   std::vector<Record> records_;
   std::set<uint64_t> poisonous_;
+  std::set<uint64_t> forgotten_;
   std::set<journal::DropReason> permitted_;
   bool backfilled_ = false;
   bool by_item_ = false;

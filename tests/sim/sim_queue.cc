@@ -1,6 +1,7 @@
 #include "tests/sim/sim_queue.h"
 
 #include "journal/memory_journal.h"
+#include "tests/sim/between.h"
 
 #include <algorithm>
 
@@ -11,10 +12,8 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-Duration Between(Rng& rng, Duration low, Duration high) {
-  return low +
-         Duration(static_cast<int64_t>(rng.Below(static_cast<uint64_t>((high - low).count()) + 1)));
-}
+// One queue in so many has a journal on a disk.
+constexpr uint64_t kDurableOneIn = 3;
 
 }  // namespace
 
@@ -38,8 +37,7 @@ SimQueue::SimQueue(uint64_t seed, SimLoop& loop, telemetry::Registry& registry)
     AddLevel();
   }
   queue_ = std::make_unique<queue::SendingQueue>(
-      loop_, std::make_unique<journal::MemoryJournal>(journal::MemoryOptions{}, loop_), Options(),
-      log_.logger(),
+      loop_, OpenJournal(seed), Options(), log_.logger(),
       std::make_unique<queue::QueueStats>(
           registry, queue::QueueStats::Identity{.name = "failover/" + std::to_string(seed),
                                                 .signal = otlp::Signal::kLogs,
@@ -51,7 +49,7 @@ void SimQueue::ChooseSettings() {
   settings_.timeout = Between(rng_, seconds(1), seconds(5));
   settings_.retry.initial_interval = Between(rng_, milliseconds(200), seconds(5));
   settings_.retry.max_interval = Between(rng_, seconds(5), seconds(30));
-  settings_.retry.max_elapsed_time = Between(rng_, minutes(2), minutes(5));
+  settings_.retry.max_elapsed_time = Between(rng_, seconds(10), minutes(5));
   settings_.queue.num_consumers = static_cast<uint32_t>(1 + rng_.Below(10));
   settings_.queue.queue_size = 20 + rng_.Below(2000);
   settings_.queue.sizer = rng_.Chance(0.3) ? sending::Sizer::kItems : sending::Sizer::kRequests;
@@ -102,6 +100,22 @@ void SimQueue::ChooseBackfill(uint64_t seed) {
   backfill.max_size = rng.Chance(0.2) ? 20'000 + rng.Below(100'000) : 0;
   same_levels_ = rng.Chance(0.8);
   oracle_.Backfilled();
+}
+
+std::unique_ptr<journal::Journal> SimQueue::OpenJournal(uint64_t seed) {
+  Rng rng(seed ^ 0xd15c);
+  if (rng.Below(kDurableOneIn) > 0 || withdraw_) {
+    return std::make_unique<journal::MemoryJournal>(journal::MemoryOptions{}, loop_);
+  }
+  disk_ = std::make_unique<SimDisk>(loop_, rng.Next());
+  auto journal = disk_->Open({.name = "failover/sim",
+                              .segment_size = uint64_t{16 * 1024} << rng.Below(5),
+                              .sync = rng.Chance(0.5),
+                              .pack = rng.Chance(0.2),
+                              .cache_size = rng.Chance(0.5) ? 0 : rng.Below(512 * 1024)},
+                             loop_);
+  GAPLESS_CHECK(journal.ok());
+  return std::move(*journal);
 }
 
 void SimQueue::AddLevel() {

@@ -8,6 +8,7 @@
 #include "telemetry/log_capture.h"
 #include "telemetry/metrics.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/sim_disk.h"
 #include "tests/support/sim_transport.h"
 
 #include <memory>
@@ -63,6 +64,7 @@ class SimQueue {
   void ChooseBackfill(uint64_t seed);
   std::vector<std::string> JudgeBackfill() const;
   std::vector<std::string> JudgeDeadLetters() const;
+  std::unique_ptr<journal::Journal> OpenJournal(uint64_t seed);
   void AddLevel();
   std::shared_ptr<sending::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
   queue::SendingQueueOptions Options();
@@ -84,6 +86,7 @@ class SimQueue {
   std::vector<size_t> used_;                      // indices of the configured ones, in order
   std::shared_ptr<SimDeadLetters> dead_letters_;  // null: none
   telemetry::LogCapture log_;
+  std::unique_ptr<SimDisk> disk_;  // null: its journal is in memory
   Oracle oracle_;
   uint64_t next_item_ = 0;
   uint64_t steps_ = 0;

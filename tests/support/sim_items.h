@@ -110,4 +110,16 @@ inline std::vector<uint64_t> NumbersIn(std::string_view bytes) {
   return numbers;
 }
 
+// What a request says, read once.
+struct SimRequest {
+  size_t bytes = 0;
+  std::vector<uint64_t> numbers;
+  std::vector<SimItem> items;  // those that have a resource
+
+  static SimRequest Of(const otlp::Batch& batch) {
+    const std::string text = batch.body.ToString();
+    return {.bytes = text.size(), .numbers = NumbersIn(text), .items = ItemsIn(text)};
+  }
+};
+
 }  // namespace gapless::sim

@@ -20,6 +20,22 @@
 namespace gapless::sim {
 
 class SimTransport;
+class SimPeer;
+
+// Hears what becomes of attempts at a peer.
+class AttemptWatch {
+ public:
+  virtual ~AttemptWatch() = default;
+  // The peer has taken these items. `began`: the attempt.
+  virtual void OnTaken(const SimPeer& peer, const std::vector<uint64_t>& numbers,
+                       TimePoint began) = 0;
+  // The sender hears that the peer has them.
+  virtual void OnConfirmed(const SimPeer& peer, const std::vector<uint64_t>& numbers) = 0;
+  // The peer has lost them again.
+  virtual void OnForgotten(const SimPeer& peer, const std::vector<uint64_t>& numbers) = 0;
+  // Any answer that the sender hears.
+  virtual void OnAnswer(sending::OutcomeClass outcome) = 0;
+};
 
 class SimPeer {
  public:
@@ -54,10 +70,12 @@ class SimPeer {
   double failure_rate = 0;      // of the units, at random, with INTERNAL
   Rng rng{1};
   SimBackend backend;
-  bool watched = false;  // `flights` sees what is under way
+  bool watched = false;           // `flights` sees what is under way …
+  AttemptWatch* watch = nullptr;  // … and this what comes of it
 
   // What it has.
   std::map<uint64_t, int> received;
+  uint64_t taken_items = 0;
   uint64_t deceived_items = 0;  // taken, and then denied
   uint64_t attempts = 0;
   uint64_t probes = 0;
@@ -72,9 +90,7 @@ class SimPeer {
   void SetLink(Link link);
   // Resets every connection; the next dial is answered.
   void Reset();
-  bool Crashes(const otlp::Batch& data) const {
-    return !crashing.empty() && AnyOf(crashing, NumbersIn(data.body.ToString()));
-  }
+  bool Crashes(const SimRequest& data) const { return AnyOf(crashing, data.numbers); }
   bool Has(uint64_t number) const { return received.contains(number); }
   uint64_t Duplicates() const {
     uint64_t more = 0;
@@ -91,26 +107,29 @@ class SimPeer {
   }
   // The process dies, and with it what it had not written down.
   void Crash(TimePoint now) {
-    for (const uint64_t number : backend.Crash(now)) {
+    const std::vector<uint64_t> lost = backend.Crash(now);
+    for (const uint64_t number : lost) {
       received.erase(number);
+    }
+    if (watch != nullptr) {
+      watch->OnForgotten(*this, lost);
     }
     Reset();
   }
 
-  // What the peer answers; none: it stays silent. `data`: none for a probe.
-  std::optional<sending::AttemptResult> Answer(const otlp::Batch* data, TimePoint now) {
+  // What the peer answers; none: it stays silent. `data`: none for a probe. `began`: the attempt.
+  std::optional<sending::AttemptResult> Answer(const SimRequest* data, TimePoint now,
+                                               TimePoint began) {
     now_ = now;
+    began_ = began;
     if (data == nullptr) {
       ++probes;
-      return faulty_probes ? Failure(Code::kInternal, "empty request") : Say(nullptr, {});
+      return faulty_probes ? Failure(Code::kInternal, "empty request") : Say(nullptr);
     }
     ++attempts;
-    const std::string bytes = data->body.ToString();
-    const std::vector<uint64_t> numbers = NumbersIn(bytes);
-    items_ = ItemsIn(bytes);
-    auto answer = Say(data, numbers);
+    auto answer = Say(data);
     if (tell) {
-      tell(name_ + " " + InWords(items_) + ": " +
+      tell(name_ + " " + InWords(data->items) + ": " +
            (answer ? std::string(ToString(answer->outcome)) + " " + answer->status.message()
                    : "silence"));
     }
@@ -124,15 +143,19 @@ class SimPeer {
     return sending::ClassifyGrpc(Status(code, text).FromPeer());
   }
 
-  void Take(const otlp::Batch* data, const std::vector<uint64_t>& numbers) {
+  void Take(const SimRequest* data) {
     if (data == nullptr) {
       return;
     }
-    unit_sizes.push_back(numbers.size());
-    for (const uint64_t number : numbers) {
+    unit_sizes.push_back(data->numbers.size());
+    taken_items += data->numbers.size();
+    for (const uint64_t number : data->numbers) {
       ++received[number];
     }
-    backend.Take(items_, now_);
+    backend.Take(data->items, now_);
+    if (watch != nullptr) {
+      watch->OnTaken(*this, data->numbers, began_);
+    }
   }
 
   static std::string InWords(const std::vector<SimItem>& items) {
@@ -146,25 +169,20 @@ class SimPeer {
     return text;
   }
 
-  bool AnyOf(const std::set<uint64_t>& set, const std::vector<uint64_t>& numbers) const {
-    for (const uint64_t number : numbers) {
-      if (set.contains(number)) {
-        return true;
-      }
-    }
-    return false;
+  static bool AnyOf(const std::set<uint64_t>& set, const std::vector<uint64_t>& numbers) {
+    return !set.empty() &&
+           std::ranges::any_of(numbers, [&set](uint64_t number) { return set.contains(number); });
   }
 
-  std::optional<sending::AttemptResult> Say(const otlp::Batch* data,
-                                            const std::vector<uint64_t>& numbers) {
+  std::optional<sending::AttemptResult> Say(const SimRequest* data) {
     if (mode == Mode::kOk || mode == Mode::kTakesAndHangs || mode == Mode::kTakesAndFails) {
-      if (auto objection = Object(data, numbers)) {
+      if (auto objection = Object(data)) {
         return objection;
       }
     }
     switch (mode) {
       case Mode::kOk:
-        return SayOk(data, numbers);
+        return SayOk(data);
       case Mode::kUnavailable:
         return Failure(Code::kUnavailable, "out of order");
       case Mode::kFaulty:
@@ -179,36 +197,36 @@ class SimPeer {
       case Mode::kHangs:
         return std::nullopt;
       case Mode::kTakesAndHangs:
-        Take(data, numbers);
+        Take(data);
         return std::nullopt;
       case Mode::kTakesAndFails:
-        Take(data, numbers);
-        deceived_items += numbers.size();
+        Take(data);
+        deceived_items += data == nullptr ? 0 : data->numbers.size();
         return Failure(Code::kUnavailable, "lost my head");
     }
     return std::nullopt;
   }
 
   // Why it does not take the data; none: it takes it.
-  std::optional<sending::AttemptResult> Object(const otlp::Batch* data,
-                                               const std::vector<uint64_t>& numbers) {
-    if (data != nullptr && data->body.size() > max_bytes) {
+  std::optional<sending::AttemptResult> Object(const SimRequest* data) {
+    if (data != nullptr && data->bytes > max_bytes) {
       return Failure(Code::kResourceExhausted, "received message larger than max");
     }
-    if (AnyOf(poison, numbers)) {
+    if (data != nullptr && AnyOf(poison, data->numbers)) {
       return Failure(Code::kInvalidArgument, "poison");
     }
-    return backend.Object(data == nullptr ? std::vector<SimItem>{} : items_, data == nullptr, now_);
+    return backend.Object(data == nullptr ? std::vector<SimItem>{} : data->items, data == nullptr,
+                          now_);
   }
 
-  sending::AttemptResult SayOk(const otlp::Batch* data, const std::vector<uint64_t>& numbers) {
+  sending::AttemptResult SayOk(const SimRequest* data) {
     if (data == nullptr) {
       return {};
     }
-    if (AnyOf(faulty, numbers) || (failure_rate > 0 && rng.Chance(failure_rate))) {
+    if (AnyOf(faulty, data->numbers) || (failure_rate > 0 && rng.Chance(failure_rate))) {
       return Failure(Code::kInternal, "stumbled");
     }
-    Take(data, numbers);
+    Take(data);
     sending::AttemptResult ok;
     ok.rejected_items = refused_items;
     return ok;
@@ -216,8 +234,8 @@ class SimPeer {
 
   const std::string name_;
   Link link_ = Link::kUp;
-  TimePoint now_{};
-  std::vector<SimItem> items_;  // of the request that is being answered
+  TimePoint now_{};    // when the request that is being answered came …
+  TimePoint began_{};  // … and was sent
   std::vector<SimTransport*> transports_;
 };
 

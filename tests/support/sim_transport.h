@@ -35,7 +35,7 @@ class SimTransport final : public sending::Transport {
 
   sending::AttemptId Attempt(const otlp::Batch& batch, Duration,
                              sending::AttemptCallback done) override {
-    return Begin(batch, std::move(done));
+    return Begin(SimRequest::Of(batch), std::move(done));
   }
   void Cancel(sending::AttemptId id) override {
     auto node = exchanges_.extract(id);
@@ -44,7 +44,8 @@ class SimTransport final : public sending::Transport {
     }
     peer_->flights.End(node.mapped().flight);
     if (node.mapped().resent && node.mapped().data) {
-      peer_->deceived_items += node.mapped().data->items;  // nobody hears that it was sent twice
+      peer_->deceived_items +=
+          node.mapped().data->numbers.size();  // nobody hears that it was sent twice
     }
   }
   void Probe(Duration timeout, sending::AttemptCallback done) override {
@@ -64,8 +65,9 @@ class SimTransport final : public sending::Transport {
   static constexpr int kDials = 3;
 
   struct Exchange {
-    std::optional<otlp::Batch> data;  // none: a probe
+    std::optional<SimRequest> data;  // none: a probe
     sending::AttemptCallback done;
+    TimePoint began{};
     bool on_wire = false;
     bool swallowed = false;  // the network lost it on the way there
     bool resent = false;
@@ -74,13 +76,14 @@ class SimTransport final : public sending::Transport {
     Timer deadline;
   };
 
-  sending::AttemptId Begin(std::optional<otlp::Batch> data, sending::AttemptCallback done) {
+  sending::AttemptId Begin(std::optional<SimRequest> data, sending::AttemptCallback done) {
     const sending::AttemptId id = next_id_++;
     Exchange& exchange = exchanges_[id];
     exchange.data = std::move(data);
     exchange.done = std::move(done);
+    exchange.began = loop_.Now();
     if (exchange.data && peer_->watched) {
-      exchange.flight = peer_->flights.Begin(ItemsIn(exchange.data->body.ToString()));
+      exchange.flight = peer_->flights.Begin(exchange.data->items);
     }
     if (connected_ && !doubtful_) {
       Transmit(id);
@@ -105,7 +108,18 @@ class SimTransport final : public sending::Transport {
     if (!node.empty()) {
       peer_->flights.End(node.mapped().flight);
       result.resent = node.mapped().resent;
+      Tell(node.mapped(), result);
       node.mapped().done(std::move(result));
+    }
+  }
+
+  void Tell(const Exchange& exchange, const sending::AttemptResult& result) const {
+    if (peer_->watch == nullptr) {
+      return;
+    }
+    peer_->watch->OnAnswer(result.outcome);
+    if (exchange.data && result.outcome == sending::OutcomeClass::kOk) {
+      peer_->watch->OnConfirmed(*peer_, exchange.data->numbers);
     }
   }
 
@@ -137,7 +151,8 @@ class SimTransport final : public sending::Transport {
       OnReset();
       return;
     }
-    auto answer = peer_->Answer(exchange.data ? &*exchange.data : nullptr, loop_.Now());
+    auto answer =
+        peer_->Answer(exchange.data ? &*exchange.data : nullptr, loop_.Now(), exchange.began);
     if (!answer) {
       return;
     }
