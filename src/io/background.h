@@ -1,5 +1,5 @@
 // Background: blocking work beside a loop, several pieces at once, on service threads that end when
-// all of it is done. On the loop's thread.
+// all of it is done. Where others want a processor, too, they go first. On the loop's thread.
 #pragma once
 
 #include "base/lifetime.h"
@@ -41,6 +41,7 @@ class Background {
     threads_[begun_++ % threads_.size()]->Post([&loop = loop_, work = std::move(work),
                                                 end = std::move(end),
                                                 stop = stop_.get_token()]() mutable {
+      StepBack();
       loop.Post([value = work(stop), end = std::move(end)]() mutable { end(std::move(value)); });
     });
   }
@@ -52,6 +53,9 @@ class Background {
   }
 
  private:
+  static constexpr int kNiceness = 10;
+  static void StepBack();
+
   Loop& loop_;
   const std::string name_;
   const size_t at_once_;
