@@ -90,8 +90,10 @@ UnitPart Backlog::Consume(const journal::RecordInfo& info, uint32_t count) {
   return part;
 }
 
+// What arrived in the future waits no longer: the wall clock has been set back.
 bool Backlog::HasWaited(const journal::RecordInfo& first, WallTime now) const {
-  return fill_.timeout() == Duration::zero() || now - first.arrival >= fill_.timeout();
+  const Duration age = now - first.arrival;
+  return age >= fill_.timeout() || age < Duration::zero();
 }
 
 bool Backlog::AddPart(const journal::RecordInfo& info, UnitParts& parts) {

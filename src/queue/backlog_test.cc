@@ -131,6 +131,13 @@ TEST_F(BacklogTest, AMergedUnitOfLargeRecordsHasALimit) {
   }
 }
 
+TEST_F(BacklogTest, AClockThatIsSetBackHoldsNothingUp) {
+  Merge({.flush_timeout = milliseconds(200), .min_size = 100, .metadata_keys = {}});
+  Put(4);
+  backlog_.Refresh();
+  EXPECT_FALSE(backlog_.Take(loop_.WallNow() - minutes(60), {}).empty());
+}
+
 TEST_F(BacklogTest, WhatWaitedForTheTimeoutGoes) {
   Merge({.flush_timeout = milliseconds(200), .min_size = 100, .metadata_keys = {}});
   const WallTime arrival = loop_.WallNow();

@@ -171,9 +171,11 @@ class BackendLife {
   std::vector<Fault> faults_;
   std::optional<TimePoint> repair_at_;
   std::optional<TimePoint> return_at_;  // the queue is retired until then
-  bool retired_ = false;                // … and has ended
-  TimePoint retired_until_{};           // what it had written down then
-  std::vector<TimePoint> accepted_;     // when clients heard OK
+  Timer end_retired_;
+  bool queue_ends_ = false;          // it was drained before its return
+  bool retired_ = false;             // … and has ended
+  TimePoint retired_until_{};        // what it had written down then
+  std::vector<TimePoint> accepted_;  // when clients heard OK
   Oracle oracle_;
   Deliveries deliveries_;
   LevelWatch level_watch_;

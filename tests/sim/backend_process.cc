@@ -92,7 +92,8 @@ void BackendLife::OnProcessGone(TimePoint written_down) {
   queue_.reset();
   deliveries_.OnProcessEnd(written_down);
   level_watch_.Forget();
-  retired_ = false;
+  end_retired_.Cancel();
+  queue_ends_ = retired_ = false;
   return_at_.reset();
   for (Level& level : levels_) {
     level.senders.clear();
@@ -148,9 +149,15 @@ void BackendLife::Die(io::CrashKind kind) {
 void BackendLife::Retire() {
   Tell("the queue leaves the configuration");
   return_at_ = loop_.Now() + Between(act_rng_, milliseconds(10), seconds(20));
+  // Whoever owns it ends it a moment after it said that it is drained.
   queue_->Retire([this] {
-    retired_ = true;
-    retired_until_ = disk_.WrittenDownUntil();
+    end_retired_ = loop_.RunAfter(Between(act_rng_, milliseconds(0), milliseconds(5)), [this] {
+      queue_ends_ = true;
+      queue_->Shutdown(loop_.Now(), [this](journal::Amount) {
+        retired_ = true;
+        retired_until_ = disk_.WrittenDownUntil();
+      });
+    });
   });
 }
 
@@ -158,7 +165,8 @@ void BackendLife::Retire() {
 void BackendLife::Return() {
   return_at_.reset();
   Tell(retired_ ? "the queue returns, it had ended" : "the queue returns");
-  if (!retired_ && queue_->CanComeBack()) {
+  if (!queue_ends_) {
+    end_retired_.Cancel();
     level_watch_.Excuse(loop_.Now());
     queue_->Reconfigure(Options());
     return;
