@@ -25,10 +25,10 @@ TEST(ComponentMapTest, IdsAreTrimmedAndCheckedTogether) {
 TEST(ComponentMapTest, NullSectionIsEmptyAndOthersAreRefused) {
   Errors errors;
   EXPECT_TRUE(ParseComponentMap(nullptr, "exporters", errors).empty());
-  const Node null;
+  const Node null = {};
   EXPECT_TRUE(ParseComponentMap(&null, "exporters", errors).empty());
   EXPECT_TRUE(errors.ok());
-  const Node list = Node::List();
+  const Node list = Node::List({});
   EXPECT_TRUE(ParseComponentMap(&list, "exporters", errors).empty());
   EXPECT_EQ(errors.ToString(), "exporters: 'exporters' expected a map or struct, got \"slice\"");
 }

@@ -59,7 +59,7 @@ class ListCodec final : public Wrapper {
     }
   }
   Node Encode(const void* value, Secrets secrets) const override {
-    Node list = Node::List();
+    Node list = Node::List({});
     for (size_t i = 0; i < ops_.size(value); ++i) {
       list.list().push_back(element_->Encode(ops_.at(value, i), secrets));
     }

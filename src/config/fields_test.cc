@@ -241,7 +241,7 @@ TEST(DecodeTest, ExpandedValueGivesItsTextToAString) {
     value.set_expanded(true);
     node.Set(key, value);
   }
-  Node list = Node::List();
+  Node list = Node::List({});
   list.set_text("[x]");
   list.set_expanded(true);
   node.Set("labels", Node::Map()).Set("l", list);
@@ -382,7 +382,7 @@ Node RandomConfig(Rng& rng, const TableBase* table, int depth) {
     return scalar();
   }
   if (rng.Chance(0.2)) {
-    Node list = Node::List();
+    Node list = Node::List({});
     for (uint64_t n = rng.Below(3); n > 0; --n) {
       list.list().push_back(RandomConfig(rng, table, depth + 1));
     }

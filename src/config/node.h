@@ -47,7 +47,7 @@ class Node {
   static Node Int(int64_t value, Mark mark = {});
   static Node Float(double value, Mark mark = {});
   static Node String(std::string value, Mark mark = {});
-  static Node List(std::vector<Node> items = {}, Mark mark = {});
+  static Node List(std::vector<Node> items, Mark mark = {});
   static Node Map(Mark mark = {});
 
   Kind kind() const { return kind_; }

@@ -219,7 +219,7 @@ Node RandomNode(Rng& rng, int depth) {
     case 4:
       return Node::String(RandomText(rng));
     case 5: {
-      Node list = Node::List();
+      Node list = Node::List({});
       for (uint64_t n = rng.Below(4); n > 0; --n) {
         list.list().push_back(RandomNode(rng, depth + 1));
       }

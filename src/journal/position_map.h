@@ -9,6 +9,8 @@
 #include "base/check.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -45,13 +47,14 @@ class PositionMap {
     GAPLESS_CHECK(at == slots.size() || PositionAt(*block, at) != position);
     const size_t erased = MakeRoom(block);
     slots.insert(slots.begin() + static_cast<std::ptrdiff_t>(at - erased),
-                 {.delta = static_cast<uint32_t>(position - block->first), .value = value});
+                 {.delta = static_cast<uint32_t>(position - block->first),
+                  .value = std::bit_cast<Bytes>(value)});
     ++size_;
   }
   // Precondition, as of all that follow: the position has a value.
   void Set(uint64_t position, const T& value) {
     const auto block = Locate(position);
-    block->second.slots[Known(*block, position)].value = value;
+    block->second.slots[Known(*block, position)].Set(value);
   }
   void Erase(uint64_t position) {
     const auto block = Locate(position);
@@ -81,7 +84,7 @@ class PositionMap {
       slot.delta = static_cast<uint32_t>(to - block->first);
       return;
     }
-    const T value = slot.value;
+    const T value = slot.Get();
     Erase(from);
     Insert(to, value);
   }
@@ -94,7 +97,7 @@ class PositionMap {
     }
     const size_t at = SlotAtLeast(*block, position);
     return at < block->second.slots.size() && PositionAt(*block, at) == position
-               ? std::optional<T>(block->second.slots[at].value)
+               ? std::optional<T>(block->second.slots[at].Get())
                : std::nullopt;
   }
   // The first entry that is not below `position`.
@@ -155,10 +158,16 @@ class PositionMap {
   // Slots that a block between others may have to spare.
   static constexpr size_t kSpare = 4;
 
-  struct [[gnu::packed]] Slot {
+  // A value as bytes, since it is not aligned.
+  using Bytes = std::array<std::byte, sizeof(T)>;
+  struct Slot {
     uint32_t delta;  // from the base of the block
-    T value;
+    Bytes value;
+
+    void Set(const T& to) { value = std::bit_cast<Bytes>(to); }
+    T Get() const { return std::bit_cast<T>(value); }
   };
+  static_assert(sizeof(Slot) == sizeof(uint32_t) + sizeof(T));
   struct Block {
     std::vector<Slot> slots;
     size_t first = 0;  // the slots before it are erased
@@ -173,7 +182,7 @@ class PositionMap {
     return block.first + block.second.slots[at].delta;
   }
   static Item ItemAt(const Entry& block, size_t at) {
-    return {.position = PositionAt(block, at), .value = block.second.slots[at].value};
+    return {.position = PositionAt(block, at), .value = block.second.slots[at].Get()};
   }
   // Precondition: position >= base, and the block is not empty.
   static size_t SlotAtLeast(const Entry& block, uint64_t position) {

@@ -76,7 +76,7 @@ class RecordIndex {
 
  private:
   // 40 bytes. Offsets and sizes are in units of kRecordAlignment.
-  struct [[gnu::packed]] Packed {
+  struct Packed {
     uint64_t lanes;
     int64_t arrival_ns;
     uint64_t raw_size : 40;

@@ -39,7 +39,7 @@ Node Stability(const pipeline::TypeInfo& info, service::Kind kind) {
 Node PrintKind(const service::Factories& factories, service::Kind kind) {
   std::vector<const pipeline::TypeInfo*> all = factories.All(kind);
   std::ranges::sort(all, {}, &pipeline::TypeInfo::type);
-  Node list = Node::List();
+  Node list = Node::List({});
   for (const pipeline::TypeInfo* info : all) {
     Node entry = Node::Map();
     entry.Set("name", Node::String(std::string(info->type)));
@@ -62,7 +62,7 @@ int ComponentsCommand() {
   for (const service::Kind kind : service::kKinds) {
     root.Set(service::SectionOf(kind), PrintKind(factories, kind));
   }
-  Node& providers = root.Set("providers", Node::List());
+  Node& providers = root.Set("providers", Node::List({}));
   for (const char* scheme : {"env", "file", "http", "https", "yaml"}) {
     Node entry = Node::Map();
     entry.Set("scheme", Node::String(scheme));

@@ -18,7 +18,7 @@ Node PrintSection(const service::Config& config, service::Kind kind, config::Sec
 }
 
 Node PrintReferences(const std::vector<service::Reference>& references) {
-  Node list = Node::List();
+  Node list = Node::List({});
   for (const service::Reference& reference : references) {
     list.list().push_back(Node::String(reference.id.ToString()));
   }

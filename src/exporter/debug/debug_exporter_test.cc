@@ -420,7 +420,7 @@ TEST(DebugConfigTest, VerbosityIsReadInAnyCaseAndOthersAreErrors) {
 
 TEST(DebugConfigTest, OutputPathsAreUsedAndNotEmptyWithoutTheInternalLoggerOnly) {
   config::Node node = config::Node::Map();
-  node.Set("output_paths", config::Node::List());
+  node.Set("output_paths", config::Node::List({}));
   config::Errors unused;
   Decoded(node, unused);
   EXPECT_THAT(unused.ToString(), HasSubstr("output_paths is not supported"));

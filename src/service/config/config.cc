@@ -51,7 +51,7 @@ std::string UnknownType(const ComponentId& id, Kind kind, const Factories& facto
 pipeline::ComponentConfigPtr DecodeComponent(const pipeline::TypeInfo& info,
                                              const config::ComponentEntry& entry,
                                              const std::string& path, Errors& errors) {
-  static const Node null;
+  static const Node null = {};
   Errors own;
   auto config = info.config.decode(entry.node != nullptr ? *entry.node : null, path, own);
   for (const config::Issue& issue : own.errors()) {
@@ -242,7 +242,7 @@ void DecodePipelines(const Node* pipelines, const Node& root, Config& config, Er
 template <typename T>
 void DecodeTable(const Node& service, std::string_view key, const config::Table<T>& table, T& out,
                  Errors& errors) {
-  static const Node null;
+  static const Node null = {};
   const Node* written = service.Find(key);
   const Node& node = written != nullptr ? *written : null;
   const std::string path = JoinPath("service", key);
@@ -256,7 +256,7 @@ void DecodeTable(const Node& service, std::string_view key, const config::Table<
 
 // Whether it had no problem.
 bool DecodeService(const Node& root, Config& config, Errors& errors) {
-  static const Node null;
+  static const Node null = {};
   const Node* written = root.Find("service");
   const Node& service = written != nullptr ? *written : null;
   Errors own;
