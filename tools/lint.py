@@ -254,6 +254,19 @@ def check_links(tree):
                     yield name, number, f"{target} is not there"
 
 
+def check_patches(tree):
+    """A planted bug still fits the source that it changes."""
+    for path in sorted(tree.root.glob("tests/sim/planted/*.patch")):
+        name = path.relative_to(tree.root).as_posix()
+        target, *hunks = re.split(r"^@@.*\n", path.read_text(), flags=re.MULTILINE)
+        source = tree.text.get(re.search(r"^\+\+\+ b/(.*)$", target, re.MULTILINE).group(1), "")
+        for hunk in hunks:
+            lines = hunk.splitlines(keepends=True)
+            before = "".join(line[1:] for line in lines if line[0] in " -")
+            if before not in source:
+                yield name, 1, "does not fit the source any more"
+
+
 def check_texts(tree):
     for name, text in tree.text.items():
         for number, line in enumerate(text.splitlines(), 1):
@@ -285,8 +298,8 @@ def check_format(tree):
 
 CHECKS = (
     check_floors, check_subfloors, check_libraries, check_own_header_first, check_bans,
-    check_sizes, check_classes, check_headers, check_readmes, check_links, check_texts,
-    check_format,
+    check_sizes, check_classes, check_headers, check_readmes, check_links, check_patches,
+    check_texts, check_format,
 ) 
 
 

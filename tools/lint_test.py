@@ -127,6 +127,14 @@ class LintTest(unittest.TestCase):
         self.assertEqual(len(found), 1, found)
         self.assertIn('must be "net/y.h"', found[0])
 
+    def test_a_planted_bug_fits_its_source(self):
+        head = "--- a/src/net/y.cc\n+++ b/src/net/y.cc\n@@ -1,2 +1,2 @@\n"
+        patch = {"tests/sim/planted/x.patch": head + " int x;\n-int y;\n+int z;\n"}
+        self.assertEqual(findings({"src/net/y.cc": "int x;\nint y;\n"} | patch), [])
+        found = findings({"src/net/y.cc": "int x;\nint w;\n"} | patch)
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("does not fit", found[0])
+
     def test_a_class_has_two_source_files(self):
         parts = {f"src/net/y_{part}.cc": "void Y::F() {\n}\n" for part in ("a", "b")}
         header = {"src/net/y.h": "#pragma once\nclass Y {\n  void F();\n};\n"}
