@@ -13,20 +13,27 @@ constexpr size_t kReleasedPerKept = 100;
 
 }  // namespace
 
+bool RetainedState::Hold(Position position) {
+  const std::optional<uint32_t> known = holds.Find(position);
+  if (known) {
+    holds.Set(position, *known + 2);
+  } else {
+    holds.Insert(position, 2);
+  }
+  return known.has_value();
+}
+
 void RetainedState::Restore(std::deque<Retention::Group> groups,
                             const std::function<std::optional<RetainedSize>(Position)>& size_of) {
   retention.Restore(std::move(groups));
   for (const Retention::Group& group : retention.groups()) {
     for (const Position position : ToPositions(group.positions)) {
-      if (const std::optional<uint32_t> known = holds.Find(position)) {
-        holds.Set(position, *known + 2);
+      if (Hold(position)) {
         continue;
       }
-      const std::optional<RetainedSize> size = size_of(position);
-      holds.Insert(position, size ? 3 : 2);
-      if (size) {
-        kept.amount += size->amount;
-        kept.bytes += size->bytes;
+      if (const std::optional<RetainedSize> size = size_of(position)) {
+        holds.Set(position, 3);
+        kept += *size;
       }
     }
   }
@@ -45,11 +52,7 @@ void RetainedRecords::Note(Position position, uint64_t by) {
   if (!state_.retention.on() || !state_.retention.Note(position, by, home_.WallNow())) {
     return;
   }
-  if (const std::optional<uint32_t> known = state_.holds.Find(position)) {
-    state_.holds.Set(position, *known + 2);
-  } else {
-    state_.holds.Insert(position, 2);
-  }
+  state_.Hold(position);
   if (!timer_.armed()) {
     Release();
   }
@@ -61,8 +64,7 @@ bool RetainedRecords::Keep(Position position, const RetainedSize& size) {
     return false;
   }
   state_.holds.Set(position, *holds | 1);
-  state_.kept.amount += size.amount;
-  state_.kept.bytes += size.bytes;
+  state_.kept += size;
   return true;
 }
 
@@ -76,8 +78,7 @@ bool RetainedRecords::TakeBack(Position position, const RetainedSize& size) {
     return false;
   }
   state_.holds.Set(position, *state_.holds.Find(position) - 1);
-  state_.kept.amount -= size.amount;
-  state_.kept.bytes -= size.bytes;
+  state_.kept -= size;
   return true;
 }
 
@@ -92,9 +93,7 @@ void RetainedRecords::EndHold(Position position) {
   }
   state_.holds.Erase(position);
   if (*holds % 2 == 1) {
-    const RetainedSize size = free_(position);
-    state_.kept.amount -= size.amount;
-    state_.kept.bytes -= size.bytes;
+    state_.kept -= free_(position);
   }
 }
 

@@ -22,6 +22,15 @@ namespace gapless::journal {
 struct RetainedSize {
   Amount amount;
   uint64_t bytes = 0;
+
+  void operator+=(const RetainedSize& other) {
+    amount += other.amount;
+    bytes += other.bytes;
+  }
+  void operator-=(const RetainedSize& other) {
+    amount -= other.amount;
+    bytes -= other.bytes;
+  }
 };
 
 // A value: what a start found.
@@ -30,6 +39,8 @@ struct RetainedState {
   PositionMap<uint32_t> holds;  // of each held record: twice their number, and one if it is kept
   RetainedSize kept;
 
+  // Holds the record once more. False: it was not held before.
+  bool Hold(Position position);
   // `size_of`: counts a record as kept; none: somebody else needs it.
   void Restore(std::deque<Retention::Group> groups,
                const std::function<std::optional<RetainedSize>(Position)>& size_of);

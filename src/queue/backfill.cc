@@ -52,11 +52,11 @@ void Backfill::Pump(bool may_send) {
   }
   const auto rested = units_.EndRest(queue_.home.Now());
   if (may_send) {
-    SendWaiting();
+    SendReady(/*aside=*/false);
     while (HasRoom() && units_.size() < kUnitsMax) {
       Unit* unit = MakeUnit();
       if (unit == nullptr) {
-        SendSetAside();
+        SendReady(/*aside=*/true);  // there is nothing else to ask the level with
         break;
       }
       if (MayGo(*unit)) {
@@ -87,12 +87,12 @@ sending::Lanes Backfill::BusyLanes() const {
   return level_->busy_lanes() | former_.BusyLanes(name());
 }
 
-void Backfill::SendWaiting() {
+void Backfill::SendReady(bool aside) {
   if (!HasRoom()) {
     return;
   }
-  units_.ForEachReady([this](Unit& unit) {
-    if (!unit.aside && HasRoom() && MayGo(unit)) {
+  units_.ForEachReady([this, aside](Unit& unit) {
+    if (unit.aside == aside && HasRoom() && MayGo(unit)) {
       Start(unit);
     }
   });
@@ -121,15 +121,6 @@ Unit* Backfill::MakeUnit() {
     units_.Wait(units_.Add(std::move(pieces[i]), /*levels=*/1), UnitScheduler::Place::kLast);
   }
   return &first;
-}
-
-// What the level refused before it had taken anything, when there is nothing else to ask it with.
-void Backfill::SendSetAside() {
-  units_.ForEachReady([this](Unit& unit) {
-    if (unit.aside && HasRoom() && MayGo(unit)) {
-      Start(unit);
-    }
-  });
 }
 
 void Backfill::Start(Unit& unit) {

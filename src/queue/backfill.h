@@ -61,10 +61,10 @@ class Backfill final : private UnitLoader::Owner {
   bool HasRoom() const;
   bool MayGo(const Unit& unit) const;
   sending::Lanes BusyLanes() const;
-  void SendWaiting();
+  // Of the units that are ready, those that were set aside, or the others.
+  void SendReady(bool aside);
   // A unit of records that none has held yet; null: nothing is owed beyond the units.
   Unit* MakeUnit();
-  void SendSetAside();
   void Start(Unit& unit);
   void Expire();
   void WakeAt(TimePoint when);

@@ -26,9 +26,7 @@ void BackfillOutcomes::CountDuplicates(uint64_t items) {
   }
 }
 
-void BackfillOutcomes::CountUnheard(const Unit& unit) {
-  CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
-}
+void BackfillOutcomes::CountUnheard(const Unit& unit) { CountDuplicates(UnheardCopies(unit)); }
 
 void BackfillOutcomes::OnAttempt(LevelSender& level, size_t, Unit& unit,
                                  const sending::AttemptResult& result) {

@@ -94,9 +94,7 @@ void Dispatcher::End() {
   flush_.Cancel();
   rest_.Cancel();
   ReleaseAll();
-  scheduler_.ForEach([this](Unit& unit) {
-    settler_.CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
-  });
+  scheduler_.ForEach([this](Unit& unit) { settler_.CountDuplicates(UnheardCopies(unit)); });
   scheduler_.Clear();
   backfills_.End();
 }

@@ -48,6 +48,10 @@ bool IsInvalid(const Unit& unit) {
       unit.tracks, [](const UnitTrack& track) { return track.rejected && track.certain; });
 }
 
+uint64_t UnheardCopies(const Unit& unit) {
+  return unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1));
+}
+
 std::pair<UnitParts, UnitParts> CutInHalf(const UnitParts& parts) {
   const uint64_t items = ItemsOf(parts);
   GAPLESS_CHECK(items > 1);

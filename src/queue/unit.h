@@ -96,6 +96,9 @@ struct Unit {
 // gets.
 bool IsInvalid(const Unit& unit);
 
+// Items of attempts whose outcome nobody will hear: all but one attempt may be copies.
+uint64_t UnheardCopies(const Unit& unit);
+
 // Two halves by items; cuts inside a record where need be. Precondition: more than one item.
 std::pair<UnitParts, UnitParts> CutInHalf(const UnitParts& parts);
 // Two halves by records. Precondition: more than one part.

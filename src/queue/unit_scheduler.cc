@@ -1,6 +1,7 @@
 #include "queue/unit_scheduler.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace gapless::queue {
@@ -117,9 +118,9 @@ void UnitScheduler::Wait(Unit& unit, Place place) {
   Take(unit);
   unit.waits = Unit::Waits::kReady;
   auto before = place == Place::kFirst ? ready_.begin() : ready_.end();
-  if (place == Place::kByAge) {
-    before = std::ranges::find_if(
-        ready_, [&](uint64_t other) { return AgeOf(units_.at(other)) > AgeOf(unit); });
+  while (place == Place::kByAge && before != ready_.begin() &&
+         AgeOf(units_.at(*std::prev(before))) > AgeOf(unit)) {
+    --before;  // from the youngest: most are taken back in the order of their age
   }
   ready_.insert(before, unit.id);
 }

@@ -84,7 +84,7 @@ void UnitSettler::DropNow(Unit& unit, journal::DropReason reason, std::string_vi
                      {"dropped_items", unit.items},
                      {"dead_letter", dead_letter.empty() ? "none" : dead_letter}});
   const Status verdict = unit.last_error.ok() ? Unavailable("dropped") : unit.last_error;
-  CountDuplicates(unit.items * (unit.copies - std::min<uint32_t>(unit.copies, 1)));
+  CountDuplicates(UnheardCopies(unit));
   for (const UnitPart& part : unit.parts) {
     journal::Settlement share;
     share.dropped[static_cast<size_t>(reason)] = part.count;
