@@ -14,6 +14,7 @@ using std::chrono::seconds;
 
 // The product gives a disk half a minute to read something back.
 constexpr Duration kDiskTroubleMax = seconds(20);
+constexpr Duration kUnreadableMax = seconds(5);
 
 }  // namespace
 
@@ -176,6 +177,9 @@ void BackendLife::BeginDiskTrouble() {
     const bool writes = fault_rng_.Chance(0.5);
     Tell(writes ? "fault: writes fail" : "fault: reads fail");
     writes ? disk_.FailWrites() : disk_.FailReads();
+    if (!writes) {  // a record that cannot be read for longer counts as damaged (read_ahead.h)
+      disk_until_ = std::min(*disk_until_, loop_.Now() + kUnreadableMax);
+    }
   }
 }
 
