@@ -77,21 +77,21 @@ void Service::Start(std::move_only_function<void(const Status&)> done) {
                                                         .log = log_,
                                                         .metrics = registry_});
   busy_ = true;
-  collector_->Apply(std::move(loaded->config), std::move(loaded->plan),
-                    [this, admin = loaded->config.admin, files = loaded->files,
-                     done = std::move(done)](const Result<ReloadReport>& report) mutable {
-                      if (!report.ok()) {
-                        done(report.status().Annotate("cannot start pipelines"));
-                        return;
-                      }
-                      SetUpAdmin(admin);
-                      TellFiles(files);
-                      WatchHealth();
-                      WatchMemory();
-                      log_.Info("Everything is ready. Begin running and processing data.");
-                      done(OkStatus());
-                      BeginReload();
-                    });
+  auto started = [this, admin = loaded->config.admin, files = loaded->files,
+                  done = std::move(done)](const Result<ReloadReport>& report) mutable {
+    if (!report.ok()) {
+      done(report.status().Annotate("cannot start pipelines"));
+      return;
+    }
+    SetUpAdmin(admin);
+    TellFiles(files);
+    WatchHealth();
+    WatchMemory();
+    log_.Info("Everything is ready. Begin running and processing data.");
+    done(OkStatus());
+    BeginReload();
+  };
+  collector_->Apply(std::move(loaded->config), std::move(loaded->plan), std::move(started));
 }
 
 Status Service::Begin(const Loaded& loaded) {
