@@ -226,7 +226,11 @@ Result<FoundCheckpoints> FindCheckpoints(io::FileSystem& fs, const std::string& 
     Result<std::string> bytes =
         io::ReadWholeFile(fs, CheckpointPath(directory, slot), kSlotSizeMax);
     if (!bytes.ok()) {
-      found.damaged |= bytes.status().code() != Code::kNotFound;
+      const bool too_long = bytes.status().code() == Code::kResourceExhausted;
+      if (!too_long && bytes.status().code() != Code::kNotFound) {
+        return bytes.status();  // the disk failed: what it holds is not known
+      }
+      found.damaged |= too_long;
       continue;
     }
     Result<Checkpoint> checkpoint = DecodeCheckpoint(*bytes);

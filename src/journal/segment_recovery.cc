@@ -44,6 +44,12 @@ Result<SegmentHeader> ReadHeader(io::File& file, uint64_t size) {
   return DecodeSegmentStart(AsBytes(start));
 }
 
+// Whether the error is about the bytes of the header: not if the disk failed to read them.
+bool SaysWhatItHolds(const Status& status) {
+  return status.code() == Code::kDataLoss || status.code() == Code::kNotFound ||
+         status.code() == Code::kFailedPrecondition;
+}
+
 class Recovery {
  public:
   Recovery(const RecoveryOptions& options, io::FileSystem& fs) : options_(options), fs_(fs) {}
@@ -60,7 +66,8 @@ class Recovery {
 
  private:
   Status FindIdentity();
-  std::optional<uint64_t> IdOfSegments();
+  // None: no segment says.
+  Result<std::optional<uint64_t>> IdOfSegments();
   Status LoadCheckpoint();
   Status OpenSegments();
   Status OpenSegmentFile(const std::string& name);
@@ -99,28 +106,30 @@ Status Recovery::FindIdentity() {
   // New, or the identity was lost: then the segments and checkpoints still carry the ID.
   RETURN_IF_ERROR(CheckNoForeignFiles(fs_, options_.directory));
   ASSIGN_OR_RETURN(const FoundCheckpoints found, FindCheckpoints(fs_, options_.directory, 0));
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> of_segments, IdOfSegments());
   out_.journal_id =
-      found.best ? found.best->journal_id : IdOfSegments().value_or(options_.new_journal_id);
+      found.best ? found.best->journal_id : of_segments.value_or(options_.new_journal_id);
   out_.name = options_.name;
   return WriteIdentity(fs_, options_.directory, {.id = out_.journal_id, .name = out_.name});
 }
 
-std::optional<uint64_t> Recovery::IdOfSegments() {
-  const Result<std::vector<io::DirectoryEntry>> entries = fs_.List(options_.directory);
-  for (size_t i = 0; entries.ok() && i < entries->size(); ++i) {
-    const io::DirectoryEntry& entry = (*entries)[i];
+Result<std::optional<uint64_t>> Recovery::IdOfSegments() {
+  ASSIGN_OR_RETURN(const std::vector<io::DirectoryEntry> entries, fs_.List(options_.directory));
+  for (const io::DirectoryEntry& entry : entries) {
     if (!IsSegmentName(entry.name) || entry.is_directory) {
       continue;
     }
-    const auto file = fs_.Open(io::JoinPath(options_.directory, entry.name), io::OpenMode::kRead);
-    if (file.ok()) {
-      const Result<SegmentHeader> header = ReadHeader(**file, kSegmentDataAt);
-      if (header.ok()) {
-        return header->journal_id;
-      }
+    const std::string path = io::JoinPath(options_.directory, entry.name);
+    ASSIGN_OR_RETURN(const std::unique_ptr<io::File> file, fs_.Open(path, io::OpenMode::kRead));
+    const Result<SegmentHeader> header = ReadHeader(*file, kSegmentDataAt);
+    if (header.ok()) {
+      return std::optional(header->journal_id);
+    }
+    if (!SaysWhatItHolds(header.status())) {
+      return header.status().Annotate(path);
     }
   }
-  return std::nullopt;
+  return std::optional<uint64_t>();
 }
 
 Status Recovery::LoadCheckpoint() {
@@ -176,7 +185,8 @@ Status Recovery::OpenSegmentFile(const std::string& name) {
       return OkStatus();
     }
     // Two files with one sequence: somebody copied one. Take the first, keep the other aside.
-  } else if (!header.ok() && header.status().code() == Code::kFailedPrecondition) {
+  } else if (!header.ok() && (header.status().code() == Code::kFailedPrecondition ||
+                              !SaysWhatItHolds(header.status()))) {
     return header.status().Annotate(path);
   } else if (!header.ok() && header.status().code() == Code::kNotFound) {
     // Made, and the process died before it was used.

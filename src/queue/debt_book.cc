@@ -3,7 +3,6 @@
 #include "queue/backlog.h"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 #include <utility>
 
@@ -13,8 +12,6 @@ namespace {
 // A merged unit of old data is kept small: it competes with live data.
 constexpr uint64_t kOwedBytesMax = uint64_t{1} << 20;
 constexpr size_t kExpireMax = 10'000;
-// Refusals of pieces of one record, beside those that a single bad item needs.
-constexpr uint32_t kRefusals = 16;
 
 }  // namespace
 
@@ -30,7 +27,7 @@ std::vector<journal::ReaderId> OwedAfter(const std::vector<journal::ReaderId>& r
 }
 
 DebtBook::DebtBook(journal::Journal& journal, std::string_view reader)
-    : journal_(journal), reader_(journal.RegisterReader(reader)) {}
+    : journal_(journal), reader_(journal.RegisterReader(reader)), cut_limit_(journal.head()) {}
 
 void DebtBook::Add(journal::Position position) { cursor_ = std::min(cursor_, position); }
 
@@ -82,6 +79,7 @@ uint64_t DebtBook::Settle(const std::vector<UnitPart>& parts, bool delivered) {
       continue;
     }
     it->second.left -= std::min(it->second.left, part.count);
+    it->second.pieces.taken += delivered ? 1 : 0;
     if (it->second.left > 0) {
       continue;
     }
@@ -108,8 +106,8 @@ bool DebtBook::MayCutAgain(journal::Position position) {
   if (it == under_way_.end()) {
     return false;  // the journal gave it up
   }
-  const auto depth = static_cast<uint32_t>(std::bit_width(it->second.items));
-  return ++it->second.refusals <= kRefusals + 2 * depth;
+  ++it->second.pieces.refused;
+  return cut_limit_.Allows(position, it->second.items, it->second.pieces);
 }
 
 void DebtBook::Await(uint64_t live_unit, UnitParts parts, uint32_t attempts) {

@@ -8,6 +8,7 @@
 
 #include "base/loop.h"
 #include "journal/journal.h"
+#include "queue/cut_limit.h"
 #include "queue/unit.h"
 #include "sending/settings.h"
 
@@ -47,7 +48,7 @@ class DebtBook {
   void Doubt();
 
   // One more piece of the record was refused as invalid. Whether it is worth while to cut it again:
-  // one bad item takes no good ones with it; a record of which nothing is taken is not tried long.
+  // see cut_limit.h.
   bool MayCutAgain(journal::Position position);
 
   // A unit of live data was settled elsewhere while `attempts` of it still run at the reader: its
@@ -72,12 +73,13 @@ class DebtBook {
 
   journal::Journal& journal_;
   const journal::ReaderId reader_;
+  const CutLimit cut_limit_;
   // Every debt below it is on its way or held back.
   journal::Position cursor_ = 0;
   struct OnItsWay {
     uint32_t items = 0;
-    uint32_t left = 0;      // not settled yet
-    uint32_t refusals = 0;  // of pieces, as invalid
+    uint32_t left = 0;  // not settled yet
+    CutPieces pieces = {};
     bool doubted = false;
   };
   struct Awaited {

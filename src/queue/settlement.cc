@@ -1,13 +1,9 @@
 #include "queue/settlement.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace gapless::queue {
 namespace {
-
-// Refusals of pieces of one record after which it is not cut any further.
-constexpr uint32_t kRefusalsMax = 256;
 
 void Add(journal::Settlement& sum, const journal::Settlement& share) {
   sum.delivered += share.delivered;
@@ -37,6 +33,7 @@ void SettlementTracker::Open(journal::Position position) {
     records_.emplace(position, Record{.items = info->items,
                                       .bytes = info->bytes,
                                       .settlement = {},
+                                      .pieces = {},
                                       .debt = {.position = position, .owed = {}, .held = {}}});
   }
 }
@@ -61,7 +58,7 @@ void SettlementTracker::Book(const UnitPart& part, Outcome outcome) {
     }
   }
   record.booked += part.count;
-  record.taken += outcome.share.delivered > 0 ? 1 : 0;
+  record.pieces.taken += outcome.share.delivered > 0 ? 1 : 0;
   Add(record.settlement, outcome.share);
   if (!outcome.verdict.ok()) {
     clients_.SetVerdict(part.position, outcome.verdict);
@@ -101,9 +98,8 @@ bool SettlementTracker::MayCutAgain(journal::Position position) {
     return false;  // the journal gave it up
   }
   Record& record = it->second;
-  ++record.refusals;
-  const auto depth = static_cast<uint32_t>(std::bit_width(record.items));
-  return record.refusals <= std::min(kRefusalsMax, 2 * depth * (1 + record.taken));
+  ++record.pieces.refused;
+  return cut_limit_.Allows(position, record.items, record.pieces);
 }
 
 void SettlementTracker::Doubt(journal::ReaderId confirmed_by,

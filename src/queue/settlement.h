@@ -7,6 +7,7 @@
 
 #include "journal/journal.h"
 #include "queue/admission.h"
+#include "queue/cut_limit.h"
 #include "queue/pending_clients.h"
 #include "queue/unit.h"
 
@@ -40,7 +41,11 @@ class SettlementTracker {
   // All references outlive it.
   SettlementTracker(journal::Journal& journal, Admission& admission, PendingClients& clients,
                     OnDebt on_debt)
-      : journal_(journal), admission_(admission), clients_(clients), on_debt_(std::move(on_debt)) {}
+      : journal_(journal),
+        admission_(admission),
+        clients_(clients),
+        on_debt_(std::move(on_debt)),
+        cut_limit_(journal.head()) {}
 
   // The record is cut: its pieces are booked one by one.
   void Open(journal::Position position);
@@ -49,8 +54,7 @@ class SettlementTracker {
   // The journal gave the record up itself (damaged).
   void Forget(const UnitPart& part);
   // One more piece of the record was refused as invalid. Whether it is worth while to cut it again:
-  // one bad item among good ones is found so, and a record of which nothing is taken is not tried
-  // for long.
+  // see cut_limit.h.
   bool MayCutAgain(journal::Position position);
   // What the reader confirmed may be lost: records of which it has a piece are owed to these too.
   void Doubt(journal::ReaderId confirmed_by, const std::vector<journal::ReaderId>& owed);
@@ -63,8 +67,7 @@ class SettlementTracker {
     uint32_t booked = 0;
     uint64_t bytes = 0;
     journal::Settlement settlement;
-    uint32_t refusals = 0;  // pieces that a level refused as invalid …
-    uint32_t taken = 0;     // … and pieces that were taken
+    CutPieces pieces;
     Debt debt;
   };
   void Finish(journal::Position position, Record record);
@@ -73,6 +76,7 @@ class SettlementTracker {
   Admission& admission_;
   PendingClients& clients_;
   OnDebt on_debt_;
+  const CutLimit cut_limit_;
   std::unordered_map<journal::Position, Record> records_;  // that were cut
 };
 

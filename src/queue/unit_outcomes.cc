@@ -11,6 +11,8 @@ using Step = UnitDecision::Step;
 // A single record that fails so often, over so long, no longer holds up its resource.
 constexpr uint32_t kFaultsMax = 5;
 constexpr Duration kFaultTime = std::chrono::minutes(1);
+// So few units are all that there is to send to a level that has taken nothing yet.
+constexpr size_t kUnitsAlone = 64;
 constexpr Duration kOvertakeWait = std::chrono::seconds(10);
 
 // Queue off: the level had its part of the client's deadline. Says nothing about the level.
@@ -211,7 +213,9 @@ void UnitOutcomes::OnRejected(Unit& unit, const sending::AttemptResult& result) 
   if (result.too_large && unit.items > 1) {
     parts_.source.AvoidSize(unit.bytes);
   }
-  const bool may_cut = parts_.policy.MayCutRecord(unit) && !(result.too_large && unit.items > 1) &&
+  const bool alone = parts_.source.empty() && parts_.scheduler.size() <= kUnitsAlone;
+  const bool may_cut = parts_.policy.MayCutRecord(unit, alone) &&
+                       !(result.too_large && unit.items > 1) &&
                        parts_.tracker.MayCutAgain(unit.parts.front().position);
   UnitDecision decision = parts_.policy.OnRejected(unit, result, may_cut);
   if (decision.step == Step::kWait || decision.step == Step::kSetAside) {

@@ -51,11 +51,12 @@ UnitDecision UnitPolicy::OnRejected(const Unit& unit, const sending::AttemptResu
 }
 
 // One bad item among good ones, on a level that takes others: half by half only the bad one is
-// left. A level that has refused everything may take a part: probes with live data find out.
-bool UnitPolicy::MayCutRecord(const Unit& unit) const {
+// left. A level that has refused everything may take a part: probes with live data find out, and
+// where nothing else could prove it, so does the unit.
+bool UnitPolicy::MayCutRecord(const Unit& unit, bool alone) const {
   const size_t level = *unit.level;
   const bool asked =
-      router_.proved(level) ||
+      router_.proved(level) || alone ||
       (router_.down_by_refusal(level) && router_.state(level) == routing::LevelState::kLiveProbing);
   return unit.parts.size() == 1 && unit.items > 1 && !rules_.client_waits && asked;
 }

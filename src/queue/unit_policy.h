@@ -59,8 +59,8 @@ class UnitPolicy {
   // in the unit's track first (NoteRefusal) if it is not cut.
   UnitDecision OnRejected(const Unit& unit, const sending::AttemptResult& result,
                           bool may_cut) const;
-  // Whether it is worth while to ask for `may_cut`.
-  bool MayCutRecord(const Unit& unit) const;
+  // Whether it is worth while to ask for `may_cut`. `alone`: there is hardly anything else to send.
+  bool MayCutRecord(const Unit& unit, bool alone) const;
   // What the refusal of the unit as it is means for its track at the level where it is.
   void NoteRefusal(Unit& unit, const sending::AttemptResult& result) const;
   // Its series of attempts has ended without success, as its track says.

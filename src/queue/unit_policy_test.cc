@@ -213,14 +213,15 @@ TEST_F(UnitPolicyTest, ARefusalIsCertainOnceTheLevelHasTakenData) {
 TEST_F(UnitPolicyTest, ARecordIsCutByItemsOnlyWhereTheLevelTakesOthers) {
   Unit unit = MakeUnit(1, 2);
   unit.level = kPrimary;
-  EXPECT_FALSE(policy_.MayCutRecord(unit));
+  EXPECT_FALSE(policy_.MayCutRecord(unit, /*alone=*/false));
+  EXPECT_TRUE(policy_.MayCutRecord(unit, /*alone=*/true));
   Prove(kPrimary);
-  EXPECT_TRUE(policy_.MayCutRecord(unit));
+  EXPECT_TRUE(policy_.MayCutRecord(unit, /*alone=*/false));
   Unit single = MakeUnit(1, 1);
   single.level = kPrimary;
-  EXPECT_FALSE(policy_.MayCutRecord(single));
+  EXPECT_FALSE(policy_.MayCutRecord(single, /*alone=*/false));
   SetRules({.client_waits = true});
-  EXPECT_FALSE(policy_.MayCutRecord(unit));
+  EXPECT_FALSE(policy_.MayCutRecord(unit, /*alone=*/false));
 }
 
 TEST_F(UnitPolicyTest, GivenUpForEveryRule) {

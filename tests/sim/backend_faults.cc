@@ -22,7 +22,7 @@ std::vector<std::string_view> BackendLife::Kinds() const {
   std::vector<std::string_view> kinds;
   for (const NamedFeature& promise : kPromises) {
     const bool happens = promise.on == &Features::read_only || promise.on == &Features::forgets ||
-                         promise.on == &Features::bad_items;
+                         promise.on == &Features::bad_items || promise.on == &Features::killers;
     if (happens && features_.*promise.on) {
       kinds.push_back(promise.name);
     }
@@ -52,6 +52,10 @@ void BackendLife::BeginFault() {
                                     : kinds[fault_rng_.Below(kinds.size())];
   if (kind == "bad_items") {
     PoisonItem();
+    return;
+  }
+  if (kind == "killers") {
+    PlantKiller();
     return;
   }
   if (kind == "disk") {
@@ -210,9 +214,26 @@ void BackendLife::PoisonItem() {
   oracle_.Poisonous(number);
 }
 
+// A request of the near future that makes the backends fail.
+void BackendLife::PlantKiller() {
+  const uint64_t number = next_item_ + fault_rng_.Below(100);
+  killers_.insert(number);
+  for (const Level& level : levels_) {
+    for (const auto& peer : level.peers) {
+      peer->faulty.insert(number);
+    }
+  }
+  Tell("backends fail at item " + std::to_string(number));
+}
+
 void BackendLife::Heal() {
   Tell("all faults end");
   EndFaults(TimePoint::max());
+  for (const Level& level : levels_) {
+    for (const auto& peer : level.peers) {
+      peer->faulty.clear();
+    }
+  }
   if (return_at_) {
     Return();
   }

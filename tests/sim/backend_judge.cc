@@ -153,7 +153,7 @@ void BackendLife::WatchProgress(bool empty) {
   }
   taken_ = taken;
   if (loop_.Now() - progress_at_ >= kStuckAfter && !std::exchange(stuck_, true) &&
-      !features_.bad_items) {  // a record that only a level that is down could take waits for it
+      !features_.bad_items && !features_.killers) {  // these wait for other levels and for proof
     Complain("livelock: nothing delivered for 75 s, though a backend would take data");
   }
 }

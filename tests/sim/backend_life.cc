@@ -13,6 +13,11 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr Duration kStep = milliseconds(100);
+constexpr Duration kSparseStepMin = seconds(1);
+constexpr Duration kSparseStepMax = minutes(2);
+// How often is looked at a life that has nothing else to do: with a disk in trouble, and without.
+constexpr Duration kLookAtDisk = milliseconds(500);
+constexpr Duration kLook = seconds(10);
 constexpr uint32_t kItemsMax = 12;        // of an ordinary request …
 constexpr uint32_t kLargeItemsMax = 200;  // … and of one in twenty
 
@@ -31,6 +36,7 @@ BackendLife::BackendLife(uint64_t seed, Features features, LifeLimits limits, bo
       deliveries_(loop_),
       level_watch_({}, {}) {
   oracle_.JudgeByItem();
+  step_ = features_.sparse ? Between(rng_, kSparseStepMin, kSparseStepMax) : kStep;
   fault_chance_ = rng_.Chance(features_.read_only ? 0.2 : 0.5) ? 0.02 : 0.004;
   ChooseSettings();
   ChooseStorage();
@@ -124,7 +130,8 @@ void BackendLife::AddClients(size_t limit) {
   clients_.resize(std::min(clients_.size(), limit));
   const double large = features_.rate ? 0 : 0.05;
   const double each = (1 - large) * kItemsMax / 2.0 + large * kLargeItemsMax / 2.0;
-  items_per_second_ = static_cast<double>(clients) * 0.3 * each / 0.1;
+  items_per_second_ =
+      static_cast<double>(clients) * 0.3 * each / std::chrono::duration<double>(step_).count();
 }
 
 BackendLife::Level BackendLife::MakeLevel() {
@@ -145,6 +152,7 @@ void BackendLife::MakeBackend(SimPeer& peer, bool first_level) {
   peer.jitter = Between(rng_, milliseconds(0), milliseconds(30));
   peer.watched = true;
   peer.watch = &deliveries_;
+  peer.faulty = killers_;
   peer.backend.ordered = features_.order;
   peer.backend.refuses_repeats = features_.repeats;
   peer.backend.accepts_late = features_.backfill;
@@ -190,6 +198,12 @@ void BackendLife::Load(Client& client) {
     }
   }
   oracle_.Offered(first, count);
+  if (const auto killer = killers_.lower_bound(first);
+      killer != killers_.end() && *killer < first + count) {
+    for (uint64_t number = first; number < first + count; ++number) {
+      oracle_.Poisonous(number);  // nobody can tell which of its items it is
+    }
+  }
   deliveries_.Offered(first, count);
   otlp::Batch batch = ResourceBatch(runs, load_rng_.Below(40));
   if (features_.leaves || features_.queue_off) {
@@ -222,12 +236,20 @@ void BackendLife::Step() {
       Leave(client);
     }
   }
-  EndFaults(loop_.Now());
   if (fault_rng_.Chance(fault_chance_)) {
     BeginFault();
   }
   Operate();
-  Advance(kStep);
+  Pass(step_);
+}
+
+// Faults end in time, however long a step is.
+void BackendLife::Pass(Duration duration) {
+  const TimePoint end = loop_.Now() + duration;
+  while (loop_.Now() < end) {
+    Advance(std::min<Duration>(end - loop_.Now(), disk_until_ ? kLookAtDisk : kLook));
+    EndFaults(loop_.Now());
+  }
 }
 
 std::vector<std::string> BackendLife::Run() {

@@ -78,6 +78,7 @@ class BackendLife {
   void MakeBackend(SimPeer& peer, bool first_level);
   std::shared_ptr<sending::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
   void Step();
+  void Pass(Duration duration);
   void Load(Client& client);
   void Leave(Client& client);
 
@@ -108,6 +109,7 @@ class BackendLife {
   void Crash(SimPeer& peer);
   void Repair();
   void PoisonItem();
+  void PlantKiller();
   void BeginDiskTrouble();
   void Heal();
 
@@ -159,6 +161,7 @@ class BackendLife {
   std::vector<Level> gone_;    // that were configured before
   size_t levels_made_ = 0;
   std::vector<Client> clients_;
+  Duration step_{};
   double items_per_second_ = 0;  // what the clients send, about
   uint64_t next_item_ = 0;
   uint64_t max_steps_;
@@ -169,6 +172,7 @@ class BackendLife {
   bool lost_power_ = false;  // and with it what was not synced
   bool overridden_ = false;  // by an operator
   std::vector<Fault> faults_;
+  std::set<uint64_t> killers_;  // items at which every backend fails
   std::optional<TimePoint> repair_at_;
   std::optional<TimePoint> return_at_;  // the queue is retired until then
   Timer end_retired_;

@@ -20,6 +20,7 @@ struct Features {
   bool read_only = false;    // become read-only: 429 without a delay, or 503 to data alone
   bool wrong_start = false;  // reject everything until somebody repairs the configuration
   bool bad_items = false;    // refuse a whole request for one bad item
+  bool killers = false;      // fail at a request with one of some items
   bool forgets = false;      // lose what they took last when they crash
   bool clock_back = false;   // our wall clock is set back, by up to an hour
   // What happens to them.
@@ -60,6 +61,8 @@ struct Features {
   bool small_queue = false;
   bool small_memory = false;
   bool small_disk = false;  // max_size of the storage
+  // How busy it is.
+  bool sparse = false;  // seconds or minutes between requests, hours in all
 };
 
 struct NamedFeature {
@@ -76,6 +79,7 @@ inline constexpr NamedFeature kPromises[] = {
     {"read_only", &Features::read_only, 0.3},
     {"wrong_start", &Features::wrong_start, 0.2},
     {"bad_items", &Features::bad_items, 0.2},
+    {"killers", &Features::killers, 0.2},
     {"forgets", &Features::forgets, 0.2},
     {"clock_back", &Features::clock_back, 0.2},
     {"read_error", &Features::read_error, 0.2},
@@ -114,13 +118,15 @@ inline constexpr NamedFeature kCircumstances[] = {
     {"small_queue", &Features::small_queue, 0.3},
     {"small_memory", &Features::small_memory, 0.15},
     {"small_disk", &Features::small_disk, 0.15},
+    {"sparse", &Features::sparse, 0.2},
 };
 
 // The promises that the seeds of every test run hold the product to, each list in a life of its
 // own. Not yet among them: all of them together.
 // `--with NAME,…` of sim_test tries other combinations.
 inline const std::vector<std::vector<std::string_view>> kHeldTo = {
-    {"order", "rate"}, {"read_only"}, {"forgets"}, {"wrong_start"}, {"bad_items"}, {"clock_back"}};
+    {"order", "rate"}, {"read_only"},  {"forgets"}, {"wrong_start"},
+    {"bad_items"},     {"clock_back"}, {"killers"}};
 
 // Switches off what contradicts something else.
 inline void Reconcile(Features& f) {

@@ -317,6 +317,9 @@ void SimQueue::Heal() {
   for (size_t i = 0; i < used_.size(); ++i) {
     queue_->SetOverride(i, routing::Override::kAuto);
   }
+  // A queue that is full of what its levels refuse takes nothing that would prove them.
+  settings_.queue.queue_size += 100'000;
+  queue_->Reconfigure(Options());
 }
 
 void SimQueue::Shutdown(Duration patience) {

@@ -39,6 +39,8 @@ class SimQueue {
 
   // One random step: some load, perhaps a fault, a reload, a word of the operator.
   void Step();
+  // One request.
+  void Load();
   // All faults end; nobody overrides anything.
   void Heal();
   bool drained() const { return queue_->empty(); }
@@ -51,6 +53,8 @@ class SimQueue {
   std::string CheckAlways() const;
   std::vector<std::string> JudgeAtEnd();
   std::string Describe() const;
+  // What the product logged, for people.
+  std::string Logged() const { return log_.text(); }
 
  private:
   struct NamedLevel {
@@ -68,7 +72,6 @@ class SimQueue {
   void AddLevel();
   std::shared_ptr<sending::Sender> MakeSender(const std::shared_ptr<SimPeer>& peer);
   queue::SendingQueueOptions Options();
-  void Load();
   void Fault();
   void FaultOf(SimPeer& peer);
   void Poison();
