@@ -142,6 +142,7 @@ void Backfill::OnPartLost(const UnitPart& part, const std::optional<Status>& unr
 }
 
 void Backfill::OnNothingToSend(Unit& unit) {
+  outcomes_.CountUnheard(unit);
   units_.Remove(unit.id);
   Wake();
 }

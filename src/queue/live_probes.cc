@@ -7,7 +7,7 @@ bool LiveProbes::Start(size_t level, routing::LiveProbeKind kind) {
     Send(*unit, level);
     return true;
   }
-  if (kind == routing::LiveProbeKind::kAny) {
+  if (kind == routing::LiveProbeKind::kAny || kind == routing::LiveProbeKind::kOther) {
     wanted_ = level;
     backfills_.Wake(level);
   }

@@ -210,6 +210,20 @@ constexpr Row kRows[] = {
      kLiveProbing,
      {},
      LiveProbeKind::kAny},
+    {"no other unit than the one that it refused", LiveProbing<DownByRefusals>, kLiveProbing,
+     [](LevelBench& b) {
+       b.LiveProbe(kRejected);
+       b.Feed({.kind = Kind::kNothingToTry, .error = {}});
+     },
+     kLiveProbing},
+    {"it does not come", LiveProbing<DownByRefusals>, kLiveProbing,
+     [](LevelBench& b) {
+       b.LiveProbe(kRejected);
+       b.Feed({.kind = Kind::kNothingToTry, .error = {}});
+       b.Wait(seconds(30));
+       b.Probe(kOk);
+     },
+     kLiveProbing, "probe", LiveProbeKind::kOldest},
     {"no unit comes", WaitingForAUnit<DownByDataAlone>, kLiveProbing,
      [](LevelBench& b) { b.Wait(seconds(30)); }, kProbing},
     {"a unit comes", WaitingForAUnit<DownByDataAlone>, kLiveProbing,

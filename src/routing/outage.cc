@@ -113,8 +113,7 @@ Outage::Answer Outage::OnNothingToTry(bool work_waits, const LevelContext& conte
       return {Verdict::kOver, "probe"};
     case LiveProbeKind::kOldest:
       return {Verdict::kLiveProbe, "faulty", LiveProbeKind::kAny};
-    case LiveProbeKind::kOther:
-      return FailLiveProbe("denied", context);
+    case LiveProbeKind::kOther:  // what it refused may be bad: the next unit that comes tells
     case LiveProbeKind::kAny:
       probe.until = context.now + (context.all_down ? kAllDownPace : context.config.retry_interval);
       return {};
@@ -152,9 +151,9 @@ void Outage::Restart(TimePoint now) {
 }
 
 void Outage::EndWait(TimePoint now) {
-  const auto ends = WaitEnds();
-  if (ends && now >= *ends) {
-    waited_ = true;
+  const auto* probe = std::get_if<LiveProbing>(&step_);
+  if (probe != nullptr && probe->until && now >= *probe->until) {
+    waited_ = probe->kind != LiveProbeKind::kOther;  // it has refused what is there
     step_ = Waiting{now};
     faulty_rounds_ = kFaultyRoundsToLiveProbe - 1;  // if need be it waits again
   }

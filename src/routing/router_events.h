@@ -44,7 +44,7 @@ enum class LiveProbeKind : uint8_t {
   kUsual,   // one that has not failed on the level
   kAny,     // the peer fails even empty exports: any, at the latest the next one that comes
   kOldest,  // the peer has refused everything so far: what it refused first, …
-  kOther,   // … then one that it has not seen
+  kOther,   // … then one that it has not seen, at the latest the next one that comes
 };
 enum class Override : uint8_t { kAuto, kDrained, kForced };
 std::string_view ToString(LevelState state);

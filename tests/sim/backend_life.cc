@@ -156,6 +156,13 @@ void BackendLife::MakeBackend(SimPeer& peer, bool first_level) {
   peer.backend.ordered = features_.order;
   peer.backend.refuses_repeats = features_.repeats;
   peer.backend.accepts_late = features_.backfill;
+  // A record of which two levels have a part is sent again as a whole after a death: order is a
+  // matter of what nobody has yet.
+  peer.backend.excused = [this](uint64_t number) {
+    return lives_ > 1 && std::ranges::any_of(Groups(), [number](const PeerGroup& group) {
+             return std::ranges::any_of(group, [&](const auto& p) { return p->Has(number); });
+           });
+  };
   peer.backend.throttles_probes = rng_.Chance(0.5);
   if (features_.rate && (first_level || rng_.Chance(0.3))) {
     // Above one request per second; the burst may hold less than a merged request.

@@ -75,6 +75,7 @@ void BackendLife::Reload() {
   }
   UseLevels();
   level_watch_.Excuse(loop_.Now());
+  progress_at_ = loop_.Now();  // what was learned about the levels begins anew
   Tell(std::string("reload") + (fresh ? ", new exporters" : "") + changes);
   queue_->Reconfigure(Options());
 }

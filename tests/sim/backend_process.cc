@@ -130,7 +130,8 @@ void BackendLife::Die(io::CrashKind kind) {
        (disk_.dead() ? " in a disk call" : ""));
   const bool power = kind != io::CrashKind::kProcess;
   const bool forgotten = (power && features_.unsynced) || features_.queue_off;
-  OnProcessGone(forgotten ? TimePoint::min() : disk_.WrittenDownUntil());
+  const TimePoint written_down = retired_ ? retired_until_ : disk_.WrittenDownUntil();
+  OnProcessGone(forgotten ? TimePoint::min() : std::min(written_down, disk_.WrittenDownUntil()));
   disk_.Crash(kind);
   if (power && killed_) {
     // A start takes over what the process before had written and not yet synced. Nobody was
@@ -168,6 +169,7 @@ void BackendLife::Return() {
   if (!queue_ends_) {
     end_retired_.Cancel();
     level_watch_.Excuse(loop_.Now());
+    progress_at_ = loop_.Now();
     queue_->Reconfigure(Options());
     return;
   }

@@ -29,6 +29,11 @@ void Deliveries::OnTaken(const SimPeer& peer, const std::vector<uint64_t>& numbe
     const bool explained = !Known(peer, number, began) || TakeUnheard(number);
     ++unheard_[number];
     if (!explained) {
+      // The product takes it as not confirmed: what it was confirmed before counts no more.
+      Confirmed& confirmed = confirmed_[&peer];
+      if (number < confirmed.size()) {
+        confirmed[number] = kUnknown;
+      }
       ++unexplained_[&peer];
       if (examples_.size() < kExamplesMax) {
         examples_ += " " + std::to_string(number) + " at " + peer.name();

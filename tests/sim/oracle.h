@@ -217,7 +217,7 @@ class Oracle {
         verdict.complaints.push_back("dropped for a reason that did not exist: " +
                                      std::string(ToString(reason)));
       }
-      (needs_poison ? invalid : excused) += ledger.dropped[i].items;
+      (needs_poison && !permitted_.contains(reason) ? invalid : excused) += ledger.dropped[i].items;
     }
     if (by_item_ && !permitted_.contains(DropReason::kRejected) &&
         invalid > OfferedPoison() + taken_for_invalid_) {

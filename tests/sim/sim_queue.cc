@@ -15,6 +15,19 @@ using std::chrono::seconds;
 // One queue in so many has a journal on a disk.
 constexpr uint64_t kDurableOneIn = 3;
 
+// Items that the backfill of this queue gave up, by its own count.
+uint64_t GivenUpIn(telemetry::Registry& registry, const std::string& queue) {
+  double items = 0;
+  for (const telemetry::FamilyValue& family : registry.Collect()) {
+    for (const telemetry::SeriesValue& series : family.series) {
+      const bool own = std::ranges::any_of(
+          series.labels, [&](const auto& label) { return label.second == queue; });
+      items += own && family.def->name.ends_with("backfill_given_up_items") ? series.value : 0;
+    }
+  }
+  return static_cast<uint64_t>(items);
+}
+
 }  // namespace
 
 void SimDeadLetters::Consume(otlp::Batch batch, pipeline::Completion completion) {
@@ -28,7 +41,9 @@ void SimDeadLetters::Consume(otlp::Batch batch, pipeline::Completion completion)
 }
 
 SimQueue::SimQueue(uint64_t seed, SimLoop& loop, telemetry::Registry& registry)
-    : rng_(seed), loop_(loop) {
+    : rng_(seed), loop_(loop), backfill_given_up_([&registry, seed] {
+        return GivenUpIn(registry, "failover/" + std::to_string(seed));
+      }) {
   ChooseSettings();
   ChooseBackfill(seed);
   const size_t levels = 1 + rng_.Below(3);
@@ -221,6 +236,8 @@ void SimQueue::Fault() {
 }
 
 void SimQueue::FaultOf(SimPeer& peer) {
+  // Bad luck through a whole series of attempts, while others succeed, looks like it.
+  oracle_.Permit(journal::DropReason::kPoison);
   static constexpr SimPeer::Mode kModes[] = {
       SimPeer::Mode::kUnavailable,  SimPeer::Mode::kFaulty, SimPeer::Mode::kThrottled,
       SimPeer::Mode::kDenied,       SimPeer::Mode::kHangs,  SimPeer::Mode::kTakesAndHangs,
@@ -362,7 +379,7 @@ std::vector<std::string> SimQueue::JudgeBackfill() const {
   }
   const queue::QueueStatus status = queue_->status();
   const auto refused = static_cast<size_t>(journal::DropReason::kPartialSuccess);
-  const uint64_t excused = status.journal.debts_given_up.items +
+  const uint64_t excused = status.journal.debts_given_up.items + backfill_given_up_() +
                            status.ledger.dropped_total().items -
                            status.ledger.dropped[refused].items;  // the peers hold these
   return oracle_.JudgeFirstLevel(levels_[used_.front()].peers, excused);

@@ -11,6 +11,7 @@
 #include "tests/sim/sim_disk.h"
 #include "tests/support/sim_transport.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,6 +81,7 @@ class SimQueue {
 
   Rng rng_;
   SimLoop& loop_;
+  std::function<uint64_t()> backfill_given_up_;
   sending::DeliverySettings settings_;
   routing::RouterConfig router_;
   queue::Ack ack_ = queue::Ack::kStored;

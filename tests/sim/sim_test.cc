@@ -34,7 +34,8 @@ constexpr uint64_t kNewSeeds = 10;
 constexpr uint64_t kFixedSeeds = 200;
 constexpr uint64_t kNewSeeds = 50;
 #endif
-constexpr uint64_t kTrickleSeconds = 60;
+constexpr uint64_t kTrickleRequests = 60;
+constexpr Duration kTrickleGap = seconds(5);
 // Fewer are not expected to reach everything.
 constexpr uint64_t kLivesForCoverage = 1000;
 
@@ -54,6 +55,16 @@ std::vector<uint64_t> SeedsFrom(uint64_t first, uint64_t count) {
 }
 
 uint64_t NewSeed() { return FirstSeed() % 1'000'000'000; }
+
+// Some levels are proved by data alone, so a little of it still comes for a while.
+void Trickle(const std::vector<std::unique_ptr<SimQueue>>& queues, SimLoop& loop) {
+  for (uint64_t i = 0; i < kTrickleRequests; ++i) {
+    for (const auto& queue : queues) {
+      queue->Load();
+    }
+    loop.AdvanceBy(kTrickleGap);
+  }
+}
 
 // Runs several queues through one life. Returns what went wrong.
 std::vector<std::string> LiveOnce(uint64_t seed, Coverage* coverage = nullptr) {
@@ -88,18 +99,11 @@ std::vector<std::string> LiveOnce(uint64_t seed, Coverage* coverage = nullptr) {
     for (const auto& queue : queues) {
       queue->Heal();
     }
-    // Some levels are proved by data alone, so a little of it still comes for a while.
-    for (uint64_t second = 0; second < kTrickleSeconds; ++second) {
-      queues[second % queues.size()]->Load();
-      loop.AdvanceBy(seconds(1));
-    }
-    loop.AdvanceBy(minutes(12));
+    Trickle(queues, loop);
+    loop.AdvanceBy(minutes(12) - kTrickleRequests * kTrickleGap);
     for (const auto& queue : queues) {
       if (!queue->drained()) {
         complain(*queue, "not drained 12 minutes after the last fault");
-        if (trace) {
-          std::printf("%s\n", queue->Logged().c_str());
-        }
       }
     }
     loop.AdvanceBy(minutes(5));
@@ -117,7 +121,11 @@ std::vector<std::string> LiveOnce(uint64_t seed, Coverage* coverage = nullptr) {
     if (!queue->ended()) {
       complain(*queue, "shutdown has not ended");
     }
-    for (const std::string& complaint : queue->JudgeAtEnd()) {
+    const std::vector<std::string> wrong = queue->JudgeAtEnd();
+    if (trace && !wrong.empty()) {
+      std::printf("%s\n", queue->Logged().c_str());
+    }
+    for (const std::string& complaint : wrong) {
       complain(*queue, complaint);
     }
   }

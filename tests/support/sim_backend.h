@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -156,8 +157,9 @@ class SimBackend {
     return lost;
   }
 
-  // Invalid items: nobody complains when they come late.
+  // Invalid items, and others that this says: nobody complains when they come late.
   std::set<uint64_t> invalid;
+  std::function<bool(uint64_t number)> excused;
   // What it has, and refused when it came again.
   const std::set<uint64_t>& refused_repeats() const { return refused_repeats_; }
   const Offences& out_of_order() const { return out_of_order_; }
@@ -199,7 +201,7 @@ class SimBackend {
       uint64_t& here =
           newest.emplace(item.resource, had == newest_.end() ? 0 : had->second).first->second;
       if (item.number < here && !taken_.contains(item.number)) {
-        if (!invalid.contains(item.number)) {
+        if (!invalid.contains(item.number) && !(excused && excused(item.number))) {
           out_of_order_.Add("out of order: resource " + std::to_string(item.resource) + ", item " +
                             std::to_string(item.number) + " after " + std::to_string(here));
         }
