@@ -80,10 +80,11 @@ void BackfillOutcomes::OnFailed(LevelSender&, Unit& unit, sending::DeliveryEnd e
 }
 
 // An attempt that went on after its unit was taken back has ended.
-void BackfillOutcomes::OnLate(LevelSender& level, uint64_t unit_id,
+void BackfillOutcomes::OnLate(LevelSender& level, const LevelSender::SentUnit& sent,
                               const sending::AttemptResult& result) {
-  Unit* unit = FindUnit(unit_id);
+  Unit* unit = FindUnit(sent.id);
   if (unit == nullptr) {
+    CountDuplicates(result.resent ? sent.items : 0);
     return;
   }
   if (unit->tracks[0].late > 0) {

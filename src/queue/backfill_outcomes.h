@@ -52,7 +52,8 @@ class BackfillOutcomes final : public LevelSender::Client {
                    const sending::AttemptResult& result) override;
   void OnFailed(LevelSender& level, Unit& unit, sending::DeliveryEnd end,
                 const sending::AttemptResult& result) override;
-  void OnLate(LevelSender& level, uint64_t unit_id, const sending::AttemptResult& result) override;
+  void OnLate(LevelSender& level, const LevelSender::SentUnit& sent,
+              const sending::AttemptResult& result) override;
   void OnNews(LevelSender&, size_t, LevelSender::News, const Status&) override {}
   void OnRoom() override {}
 

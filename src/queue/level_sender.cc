@@ -23,7 +23,7 @@ class LevelSender::Path final : public sending::SenderClient {
   }
   bool idle() const { return units_.empty(); }
 
-  sending::DeliveryId Send(sending::SendRequest request, uint64_t unit) {
+  sending::DeliveryId Send(sending::SendRequest request, const SentUnit& unit) {
     const sending::DeliveryId id = path_.sender->Send(std::move(request), this);
     units_.emplace(id, unit);
     return id;
@@ -40,7 +40,7 @@ class LevelSender::Path final : public sending::SenderClient {
   // SenderClient.
   void OnAttempt(sending::DeliveryId id, const sending::AttemptResult& result) override {
     const auto it = units_.find(id);
-    Unit* unit = it == units_.end() ? nullptr : level_.client_.FindUnit(it->second);
+    Unit* unit = it == units_.end() ? nullptr : level_.client_.FindUnit(it->second.id);
     if (unit != nullptr && !level_.detached_) {
       level_.client_.OnAttempt(level_, index_, *unit, result);
     }
@@ -55,7 +55,7 @@ class LevelSender::Path final : public sending::SenderClient {
       level_.client_.OnLate(level_, node.mapped(), result);
       return;
     }
-    Unit* unit = level_.client_.FindUnit(node.mapped());
+    Unit* unit = level_.client_.FindUnit(node.mapped().id);
     if (unit == nullptr) {
       return;
     }
@@ -81,7 +81,7 @@ class LevelSender::Path final : public sending::SenderClient {
   LevelSender& level_;
   const size_t index_;
   const QueueLevel::Path path_;
-  std::unordered_map<sending::DeliveryId, uint64_t> units_;
+  std::unordered_map<sending::DeliveryId, SentUnit> units_;
 };
 
 LevelSender::LevelSender(const QueueLevel& level, size_t index, Client& client)
@@ -165,7 +165,7 @@ bool LevelSender::SendOnPath(Unit& unit, size_t index, const sending::SendReques
   unit.paths[index].sent_items = batch.items;
   sending::SendRequest request = how;
   request.batch = std::move(batch);
-  unit.paths[index].delivery = path.Send(std::move(request), unit.id);
+  unit.paths[index].delivery = path.Send(std::move(request), {.id = unit.id, .items = unit.items});
   return true;
 }
 

@@ -28,6 +28,10 @@ class LevelSender {
   };
 
   // Hears of the units that were sent. Inside Send only if a processor ends a unit.
+  struct SentUnit {
+    uint64_t id = 0;
+    uint64_t items = 0;
+  };
   class Client {
    public:
     // Null: it has ended.
@@ -43,8 +47,9 @@ class LevelSender {
     // Rejected or given up by one path; the unit is released.
     virtual void OnFailed(LevelSender& level, Unit& unit, sending::DeliveryEnd end,
                           const sending::AttemptResult& result) = 0;
-    // An attempt of a unit that was released has ended; it may be settled by now.
-    virtual void OnLate(LevelSender& level, uint64_t unit,
+    // An attempt of a unit that was released has ended; it may be settled by now. `sent`: the unit
+    // as it was then.
+    virtual void OnLate(LevelSender& level, const SentUnit& sent,
                         const sending::AttemptResult& result) = 0;
     // Of the connection of one path, and of room.
     virtual void OnNews(LevelSender& level, size_t path, News news, const Status& status) = 0;

@@ -308,16 +308,18 @@ void UnitOutcomes::Cut(Unit& unit, std::vector<UnitParts> pieces) {
 
 // An OK settles the unit, and what was sent elsewhere meanwhile is a possible duplicate; a failure
 // changes nothing.
-void UnitOutcomes::OnLate(LevelSender& level, uint64_t unit_id,
+void UnitOutcomes::OnLate(LevelSender& level, const LevelSender::SentUnit& sent,
                           const sending::AttemptResult& result) {
   const Turns::Turn turn(parts_.turns);
   const std::optional<size_t> index =
       level.detached() ? parts_.queue.options.LevelNamed(level.name()) : level.index();
   const bool delivered = level.paths() == 1 && result.outcome == sending::OutcomeClass::kOk;
-  Unit* unit = FindUnit(unit_id);
+  Unit* unit = FindUnit(sent.id);
   parts_.turns.WantDispatch();  // something may have waited for this
   if (unit == nullptr) {
-    parts_.backfills.OnLiveLate(index, unit_id, delivered);
+    // Settled without it, and counted as one copy.
+    parts_.settler.CountDuplicates(result.resent ? sent.items : 0);
+    parts_.backfills.OnLiveLate(index, sent.id, delivered);
     return;
   }
   if (index && unit->tracks[*index].late > 0) {

@@ -59,7 +59,8 @@ class UnitOutcomes final : public LevelSender::Client {
                    const sending::AttemptResult& result) override;
   void OnFailed(LevelSender& level, Unit& unit, sending::DeliveryEnd end,
                 const sending::AttemptResult& result) override;
-  void OnLate(LevelSender& level, uint64_t unit, const sending::AttemptResult& result) override;
+  void OnLate(LevelSender& level, const LevelSender::SentUnit& sent,
+              const sending::AttemptResult& result) override;
   void OnNews(LevelSender& level, size_t path, LevelSender::News news,
               const Status& status) override;
   void OnRoom() override;

@@ -125,7 +125,9 @@ void Deliveries::OnProcessEnd(TimePoint written_down) {
   for (const Record& record : records_) {
     const bool settled = IsSettled(record);
     for (const PeerGroup& level : levels_) {
-      if (!settled || (backfilled_ && !HasAll(level, record))) {
+      // Of several paths all must have it from one sending, which nobody sees from here.
+      const bool many_paths = level.size() > 1;
+      if (many_paths || !settled || (backfilled_ && !HasAll(level, record))) {
         Unlearn(level, record);
       }
     }
