@@ -268,7 +268,8 @@ void BackendLife::JudgeCopies(const std::vector<PeerGroup>& groups,
       repeats += peer->backend.refused_repeats().size();
     }
   }
-  oracle_.TakenForInvalid(repeats);
+  // What was settled may have come back from the disk too old for a backend that keeps order.
+  oracle_.TakenForInvalid(features_.order && lost_power_ ? UINT64_MAX / 2 : repeats);
   const uint64_t admitted = lives_ > 1 ? UINT64_MAX / 2 : possible_duplicates_;
   for (const std::string& text : oracle_.Judge(groups, status.ledger, admitted).complaints) {
     Complain(text);
