@@ -6,8 +6,11 @@ another. CPU is what the operating system charged to the process under test from
 until the backend has everything.
 
   bench/macro/otlp_grpc_to_otlp_grpc.py [--requests N] [--spans N] [--rounds N] [--storage]
+                                        [--binary PATH ...]
 
-Needs: build/release/gapless (./run builds it), nginx, h2load.
+With several binaries they are measured in turns, to compare one version with another.
+
+Needs: build/release/gapless (./run builds it) or --binary, nginx, h2load.
 """
 
 import argparse
@@ -45,8 +48,9 @@ http {{
     return process, port, lambda: children_of(process.pid)
 
 
-def start_gapless(folder, processor, sink, storage, compression):
+def start_gapless(binary, folder, processor, sink, storage, compression):
     port = free_port()
+    folder.mkdir()
     queue = "{queue_size: 100000, storage: file_storage}" if storage else "{queue_size: 100000}"
     config = folder / "gapless.yaml"
     config.write_text(f"""
@@ -68,7 +72,7 @@ service:
     traces/secondary: {{receivers: [failover], exporters: [otlp/secondary]}}
 """)
     process = subprocess.Popen(
-        ["taskset", "-c", processor, GAPLESS, "--config", config],
+        ["taskset", "-c", processor, binary, "--config", config],
         stderr=(folder / "gapless.log").open("w"),
     )
     wait_for(port)
@@ -88,6 +92,7 @@ def main():
         "--storage", action="store_true", help="the durable journal instead of the memory journal"
     )
     parser.add_argument("--compression", default="none")
+    parser.add_argument("--binary", nargs="+", default=[str(GAPLESS)])
     options = parser.parse_args()
     need("nginx", "h2load", "taskset")
 
@@ -99,14 +104,12 @@ def main():
         sink = Sink(folder, "1")
         started.append(sink.process)
         peers = {}
-        for name, start in (
-            ("nginx", lambda: start_nginx(folder, "0", sink)),
-            (
-                "gapless",
-                lambda: start_gapless(folder, "0", sink, options.storage, options.compression),
-            ),
-        ):
-            peers[name] = start()
+        peers["nginx"] = start_nginx(folder, "0", sink)
+        started.append(peers["nginx"][0])
+        for number, binary in enumerate(options.binary):
+            name = "gapless" if len(options.binary) == 1 else f"gapless {number}"
+            peers[name] = start_gapless(binary, folder / f"gapless{number}", "0", sink,
+                                        options.storage, options.compression)
             started.append(peers[name][0])
         figures = {name: [] for name in peers}
         for round_number in range(options.rounds + 1):
