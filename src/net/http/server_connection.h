@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "net/http/http_handler.h"
 #include "net/http/request_bodies.h"
+#include "net/http/server_watch.h"
 #include "net/loop/stream.h"
 #include "net/loop/worker.h"
 
@@ -19,13 +20,26 @@ struct ServerEnv {
   size_t worker_index;
   Stream& stream;
   HttpHandler& handler;
-  std::shared_ptr<BodyBudget> budget;
+  RequestShares shares;
   size_t max_body_bytes;
   std::shared_ptr<const PeerInfo> peer;
   // The connection has nothing more to do: send what is written, then close. May be called inside
   // any callback; the ServerConnection lives on until a later turn and gets no more calls except
   // its destructor.
   Task finish;
+  // Null: nobody wants to hear it.
+  std::shared_ptr<ServerWatch> watch;
+
+  void Tell(RefusedRequest reason) const {
+    if (watch) {
+      watch->OnRefused(reason, peer->remote);
+    }
+  }
+  void Tell(RefusedConnection reason, std::string_view detail) const {
+    if (watch) {
+      watch->OnRefused(reason, peer->remote, detail);
+    }
+  }
 };
 
 class ServerConnection {
@@ -40,6 +54,9 @@ class ServerConnection {
   virtual void Drain() = 0;
 };
 
+// What a refusal is called by those who count it.
+RefusedRequest NameOf(HttpRefusal reason);
+
 // A request on a connection, from its first byte to the answer.
 struct ServerRequest {
   HttpRequest head;
@@ -47,7 +64,9 @@ struct ServerRequest {
   std::shared_ptr<ResponderState> responder;  // from Dispatch to the answer
 
   // Gives it to the handler, whose answer goes to `sink`.
-  void Dispatch(const ServerEnv& env, ResponseSink* sink);
+  void Dispatch(const ServerEnv& env, RequestBodies& bodies, ResponseSink* sink);
+  // Notes the size of the body, once it is known. False: it is larger than it may be.
+  bool LearnSize(const ServerEnv& env);
   // The client has gone. Whoever works on an answer hears it, and still holds the body.
   void Abandon();
 };

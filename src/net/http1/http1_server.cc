@@ -63,7 +63,7 @@ class Http1ServerConnection final : public ServerConnection,
   Http1ServerConnection(const Http1ServerOptions& options, ServerEnv env)
       : options_(options),
         env_(std::move(env)),
-        bodies_(env_.worker, env_.budget, env_.max_body_bytes, options.stall_timeout),
+        bodies_(env_.worker, env_.shares, env_.max_body_bytes, options.stall_timeout),
         gate_(env_.worker, env_.stream, [this] { UpdateReading(); }),
         parser_(Http1Parser::Mode::kRequest, options.limits, this) {
     Enter(Phase::kIdle);
@@ -94,8 +94,12 @@ class Http1ServerConnection final : public ServerConnection,
 
   Status OnHead(Http1Head head) override;
   Status OnBody(Slice bytes) override {
-    if (phase_ != Phase::kRefused && !bodies_.Take(current_.request.body, std::move(bytes))) {
-      Refuse(HttpRefusal::kBodyTooLarge);
+    if (phase_ != Phase::kRefused) {
+      const RequestBodies::Took took = bodies_.Take(current_.request.body, std::move(bytes));
+      if (took != RequestBodies::Took::kYes) {
+        Refuse(took == RequestBodies::Took::kTooLarge ? HttpRefusal::kBodyTooLarge
+                                                      : HttpRefusal::kOverloaded);
+      }
     }
     return {};
   }
@@ -104,7 +108,9 @@ class Http1ServerConnection final : public ServerConnection,
 
   void Process();
   void HandleParseError(const Status& status);
-  void Refuse(HttpRefusal reason) {
+  void Refuse(HttpRefusal reason) { Refuse(reason, NameOf(reason)); }
+  void Refuse(HttpRefusal reason, RefusedRequest name) {
+    env_.Tell(name);
     RespondEarly(env_.handler.Refuse(current_.request.head, reason));
   }
   void RespondEarly(HttpResponse response);
@@ -115,15 +121,26 @@ class Http1ServerConnection final : public ServerConnection,
   }
   std::optional<TimePoint> Deadline() const;
   void ArmTimer() {
-    if (const std::optional<TimePoint> when = Deadline()) {
+    std::optional<TimePoint> when = Deadline();
+    if (phase_ == Phase::kBody && bodies_.check_every() > Duration::zero()) {
+      when = std::min(when.value_or(TimePoint::max()), env_.worker.Now() + bodies_.check_every());
+    }
+    if (when) {
       timer_ = env_.worker.RunAt(*when, [this] { OnTimer(); });
     }
   }
   void OnTimer();
-  void UpdateReading() {
-    if (!finished_) {
-      const bool enough = input_bytes_ >= options_.max_pipelined_bytes || bodies_.pressed();
-      gate_.Set(env_.stream.above_high_watermark() || (phase_ == Phase::kHandling && enough));
+  void UpdateReading();
+  // A body beyond its first bytes gets room for the rest, or waits for it. Whether it waits.
+  bool AwaitsRoom() {
+    RequestBody& body = current_.request.body;
+    return phase_ == Phase::kBody && bodies_.NeedsPromise(body) && !bodies_.Promise(body) &&
+           body.waits();
+  }
+  // What was received for later keeps no slab alive.
+  void PackInput() {
+    if (!input_.empty()) {
+      input_.back() = Slice::CopyOf(input_.back().span());
     }
   }
   // As Go's server does: whoever could wait for long with the answer need not.
@@ -182,7 +199,18 @@ void Http1ServerConnection::OnData(Slice bytes) {
   input_bytes_ += bytes.size();
   input_.push_back(std::move(bytes));
   Process();
+  bodies_.Settle(current_.request.body);
+  PackInput();
   UpdateReading();
+}
+
+void Http1ServerConnection::UpdateReading() {
+  if (finished_) {
+    return;
+  }
+  const bool enough = input_bytes_ >= options_.max_pipelined_bytes || bodies_.pressed();
+  gate_.Set(env_.stream.above_high_watermark() || (phase_ == Phase::kHandling && enough) ||
+            AwaitsRoom());
 }
 
 void Http1ServerConnection::Process() {
@@ -199,6 +227,12 @@ void Http1ServerConnection::Process() {
     Slice front = std::move(input_.front());
     input_.pop_front();
     input_bytes_ -= front.size();
+    if (phase_ == Phase::kHead &&
+        !bodies_.TakeHead(current_.request.body,
+                          std::min(front.size(), options_.limits.max_head_bytes))) {
+      Refuse(HttpRefusal::kOverloaded, RefusedRequest::kHeaderBudget);
+      break;
+    }
     const Result<size_t> used = parser_.Feed(front);
     if (!used.ok()) {
       HandleParseError(used.status());
@@ -241,12 +275,21 @@ Status Http1ServerConnection::OnHead(Http1Head head) {
   if (options_.write_timeout > Duration::zero()) {
     write_timer_ = env_.worker.RunAfter(options_.write_timeout, [this] { Finish(); });
   }
-  size_t& max_bytes = current_.request.body.max_bytes;
+  RequestBody& body = current_.request.body;
+  // What was counted while the header came may have been its body.
+  body.head.Release();
+  for (const HttpHeader& header : request.headers) {
+    if (!bodies_.TakeHead(body, header.name.size() + header.value.size() + sizeof header)) {
+      Refuse(HttpRefusal::kOverloaded, RefusedRequest::kHeaderBudget);
+      return {};
+    }
+  }
+  size_t& max_bytes = body.max_bytes;
   if (bodies_.exhausted()) {
     Refuse(HttpRefusal::kOverloaded);
   } else if (auto refusal = env_.handler.OnHead(request, *env_.peer, max_bytes)) {
     RespondEarly(*std::move(refusal));
-  } else if (length > max_bytes) {
+  } else if (!current_.request.LearnSize(env_)) {
     Refuse(HttpRefusal::kBodyTooLarge);
   } else {
     if (head.expect_continue && !current_.bodyless) {
@@ -265,7 +308,7 @@ void Http1ServerConnection::OnComplete() {
   if (current_.refusal) {
     return OnResponse(*std::exchange(current_.refusal, std::nullopt));
   }
-  current_.request.Dispatch(env_, this);
+  current_.request.Dispatch(env_, bodies_, this);
 }
 
 void Http1ServerConnection::RespondEarly(HttpResponse response) {
@@ -285,7 +328,7 @@ void Http1ServerConnection::OnResponse(HttpResponse response) {
     return;
   }
   current_.request.responder = nullptr;
-  current_.request.body.charge.Release();
+  current_.request.body = RequestBody();
   AnswerForm& answer = current_.answer;
   answer.keep_alive = answer.keep_alive && !draining_ && !peer_ended_;
   env_.stream.Write(answer.Write(response));
@@ -328,7 +371,11 @@ void Http1ServerConnection::OnTimer() {
   if (phase_ == Phase::kIdle) {
     return Finish();
   }
+  RequestBody& body = current_.request.body;
   if (Deadline().value_or(TimePoint::max()) <= env_.worker.Now()) {
+    return Refuse(body.waits() ? HttpRefusal::kOverloaded : HttpRefusal::kTimeout);
+  }
+  if (phase_ == Phase::kBody && bodies_.Check(body) != RequestBodies::Pace::kFine) {
     return Refuse(HttpRefusal::kTimeout);
   }
   ArmTimer();  // bytes came meanwhile

@@ -4,6 +4,7 @@
 #include "net/server/listener_pool.h"
 #include "receiver/otlp/grpc.h"
 #include "receiver/otlp/http.h"
+#include "receiver/otlp/refusals.h"
 
 #include <utility>
 
@@ -61,6 +62,8 @@ Status OtlpReceiver::StartGrpc(Server& server, const endpoint::GrpcServerConfig&
                                const net::Listener* http) {
   ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(grpc));
   options.other_port = OtherPort("OTLP over gRPC", "OTLP over HTTP", http);
+  auto refusals = std::make_shared<Refusals>(settings_, "grpc");
+  options.watch = refusals;
   const size_t max_bytes = endpoint::MaxMessageBytes(grpc);
   Serve(server, "GRPC", std::move(options), [&](Mode mode) {
     auto intake = std::make_shared<const Intake>(settings_, "grpc", outputs_, max_bytes, mode);
@@ -72,6 +75,8 @@ Status OtlpReceiver::StartGrpc(Server& server, const endpoint::GrpcServerConfig&
 Status OtlpReceiver::StartHttp(Server& server, const HttpConfig& http, const net::Listener* grpc) {
   ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(http.server));
   options.other_port = OtherPort("OTLP over HTTP", "OTLP over gRPC", grpc);
+  auto refusals = std::make_shared<Refusals>(settings_, "http");
+  options.watch = refusals;
   Serve(server, "HTTP", std::move(options), [&](Mode mode) {
     auto intake = std::make_shared<const Intake>(settings_, "http", outputs_,
                                                  endpoint::MaxBodyBytes(http.server), mode);
