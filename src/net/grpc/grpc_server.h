@@ -42,8 +42,7 @@ class GrpcResponder {
   // Runs once when that happens before the answer.
   void OnCancel(Task task) { http_.OnCancel(std::move(task)); }
   // As HttpResponder's.
-  bool TryHold(size_t bytes) { return http_.TryHold(bytes); }
-  void GiveBack(size_t bytes) { http_.GiveBack(bytes); }
+  BodyCharge NewCharge() const { return http_.NewCharge(); }
 
  private:
   void Drop();

@@ -64,6 +64,17 @@ void BodyCharge::Add(const std::shared_ptr<BudgetShare>& share, size_t bytes) {
   bytes_ += bytes;
 }
 
+void BodyCharge::Resize(size_t bytes) {
+  if (!share_) {
+    return;
+  }
+  if (bytes > bytes_) {
+    Add(share_, bytes - bytes_);
+  } else {
+    Sub(bytes_ - bytes);
+  }
+}
+
 bool BodyCharge::TryPromise(const std::shared_ptr<BudgetShare>& share, size_t bytes) {
   if (!share->TryPromise(bytes)) {
     return false;

@@ -75,7 +75,9 @@ class BudgetShare {
 // What one request has taken of a share, given back when it is released or destroyed. Move-only.
 class BodyCharge {
  public:
+  // Without a share nothing is counted.
   BodyCharge() = default;
+  explicit BodyCharge(std::shared_ptr<BudgetShare> share) : share_(std::move(share)) {}
   BodyCharge(BodyCharge&& other) noexcept
       : share_(std::move(other.share_)),
         bytes_(std::exchange(other.bytes_, 0)),
@@ -83,6 +85,10 @@ class BodyCharge {
   BodyCharge& operator=(BodyCharge&& other) noexcept;
   ~BodyCharge() { Release(); }
 
+  // Of its own share. A new charge holds nothing of it.
+  bool TryAdd(size_t bytes) { return !share_ || TryAdd(share_, bytes); }
+  // Takes or gives back what is missing, whether there is room or not.
+  void Resize(size_t bytes);
   // As of BudgetShare.
   bool TryAdd(const std::shared_ptr<BudgetShare>& share, size_t bytes);
   void Add(const std::shared_ptr<BudgetShare>& share, size_t bytes);

@@ -32,14 +32,8 @@ void HttpResponder::OnCancel(Task task) {
   }
 }
 
-bool HttpResponder::TryHold(size_t bytes) {
-  return !state_ || state_->charge.TryAdd(state_->charge.share(), bytes);
-}
-
-void HttpResponder::GiveBack(size_t bytes) {
-  if (state_) {
-    state_->charge.Sub(bytes);
-  }
+BodyCharge HttpResponder::NewCharge() const {
+  return state_ ? BodyCharge(state_->charge.share()) : BodyCharge();
 }
 
 void HttpResponder::Drop() {

@@ -57,10 +57,9 @@ class HttpResponder {
   // client ends its direction, which most do when they leave: an answer is still sent. Replaces an
   // earlier callback.
   void OnCancel(Task task);
-  // The request is about to take so many bytes more, until its answer. False: there is no room.
-  bool TryHold(size_t bytes);
-  // They are not needed any more, or fewer. Precondition: they were taken.
-  void GiveBack(size_t bytes);
+  // A charge of nothing so far, for what the request takes beside its body. May be used on any
+  // thread, one after the other.
+  BodyCharge NewCharge() const;
 
  private:
   void Drop();

@@ -12,6 +12,7 @@
 #include "net/loop/worker.h"
 
 #include <memory>
+#include <optional>
 
 namespace gapless::net {
 
@@ -69,6 +70,23 @@ struct ServerRequest {
   bool LearnSize(const ServerEnv& env);
   // The client has gone. Whoever works on an answer hears it, and still holds the body.
   void Abandon();
+};
+
+// How long a peer has not read what was sent to it.
+class UnreadClock {
+ public:
+  // `full`: more waits than may. Zero: it reads.
+  Duration Look(bool full, TimePoint now) {
+    if (!full) {
+      since_.reset();
+    } else if (!since_) {
+      since_ = now;
+    }
+    return since_ ? now - *since_ : Duration::zero();
+  }
+
+ private:
+  std::optional<TimePoint> since_;
 };
 
 // Whether a connection reads. While it does not, `ask` is called every 20 ms, to Set again.

@@ -5,6 +5,7 @@
 #include "net/http/server_connection.h"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <string>
 #include <utility>
@@ -15,6 +16,12 @@ namespace {
 // When the server ends, a connection between two requests is kept so long: a request that is on its
 // way is answered, and told that it was the last one.
 constexpr auto kLastRequestWait = std::chrono::seconds(1);
+
+// A turn works for so long on what one connection has sent, in pieces of so many bytes.
+constexpr auto kTurn = std::chrono::milliseconds(1);
+constexpr size_t kAtOnce = 16 * 1024;
+
+TimePoint SteadyNow() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
 
 // How the answer to a request is to look.
 struct AnswerForm {
@@ -107,6 +114,7 @@ class Http1ServerConnection final : public ServerConnection,
   void OnResponse(HttpResponse response) override;
 
   void Process();
+  void ProcessMore();
   void HandleParseError(const Status& status);
   void Refuse(HttpRefusal reason) { Refuse(reason, NameOf(reason)); }
   void Refuse(HttpRefusal reason, RefusedRequest name) {
@@ -178,6 +186,8 @@ class Http1ServerConnection final : public ServerConnection,
   size_t input_bytes_ = 0;
   Phase phase_ = Phase::kIdle;
   bool processing_ = false;
+  bool more_scheduled_ = false;
+  UnreadClock unread_;
   bool finished_ = false;
   bool peer_ended_ = false;
   bool draining_ = false;
@@ -198,7 +208,14 @@ void Http1ServerConnection::OnData(Slice bytes) {
   }
   input_bytes_ += bytes.size();
   input_.push_back(std::move(bytes));
+  ProcessMore();
+}
+
+void Http1ServerConnection::ProcessMore() {
   Process();
+  if (finished_) {
+    return;
+  }
   bodies_.Settle(current_.request.body);
   PackInput();
   UpdateReading();
@@ -208,15 +225,21 @@ void Http1ServerConnection::UpdateReading() {
   if (finished_) {
     return;
   }
+  const bool full = env_.stream.above_high_watermark();
+  const Duration unread = unread_.Look(full, env_.worker.Now());
+  if (options_.stall_timeout > Duration::zero() && unread >= options_.stall_timeout) {
+    env_.Tell(RefusedConnection::kUnread, "");
+    return Finish();
+  }
   const bool enough = input_bytes_ >= options_.max_pipelined_bytes || bodies_.pressed();
-  gate_.Set(env_.stream.above_high_watermark() || (phase_ == Phase::kHandling && enough) ||
-            AwaitsRoom());
+  gate_.Set(full || (phase_ == Phase::kHandling && enough) || AwaitsRoom() || more_scheduled_);
 }
 
 void Http1ServerConnection::Process() {
-  if (processing_) {
+  if (processing_ || more_scheduled_) {
     return;
   }
+  const TimePoint end = SteadyNow() + kTurn;
   processing_ = true;
   while (!finished_ && phase_ != Phase::kHandling && !input_.empty()) {
     if (phase_ == Phase::kIdle) {
@@ -224,8 +247,19 @@ void Http1ServerConnection::Process() {
       Enter(Phase::kHead);
     }
     current_.request.body.last_progress = env_.worker.Now();
-    Slice front = std::move(input_.front());
-    input_.pop_front();
+    if (SteadyNow() >= end) {
+      more_scheduled_ = true;
+      env_.worker.RunNextTurn(lifetime_.Guard([this] {
+        more_scheduled_ = false;
+        ProcessMore();
+      }));
+      break;
+    }
+    const Slice front = input_.front().Sub(0, std::min(input_.front().size(), kAtOnce));
+    input_.front() = input_.front().Sub(front.size(), input_.front().size() - front.size());
+    if (input_.front().empty()) {
+      input_.pop_front();
+    }
     input_bytes_ -= front.size();
     if (phase_ == Phase::kHead &&
         !bodies_.TakeHead(current_.request.body,
@@ -339,10 +373,7 @@ void Http1ServerConnection::OnResponse(HttpResponse response) {
   Enter(Phase::kIdle);
   if (!processing_) {
     // Not inside the handler's call: the next request may begin another one.
-    env_.worker.Post(lifetime_.Guard([this] {
-      Process();
-      UpdateReading();
-    }));
+    env_.worker.Post(lifetime_.Guard([this] { ProcessMore(); }));
   }
 }
 
@@ -362,7 +393,8 @@ std::optional<TimePoint> Http1ServerConnection::Deadline() const {
   } else if (phase_ == Phase::kHead || phase_ == Phase::kBody) {
     limit(current_.begun, phase_ == Phase::kHead ? or_read_timeout(options_.read_header_timeout)
                                                  : options_.read_timeout);
-    limit(current_.request.body.last_progress, options_.stall_timeout);
+    limit(phase_ == Phase::kHead ? current_.begun : current_.request.body.last_progress,
+          options_.stall_timeout);
   }
   return when;
 }

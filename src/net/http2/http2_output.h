@@ -6,7 +6,6 @@
 #include "net/loop/stream.h"
 #include "net/loop/thread_slab.h"
 
-#include <optional>
 #include <utility>
 
 #include <nghttp2/nghttp2.h>
@@ -34,14 +33,7 @@ class Http2Output {
     return 0;
   }
   // So long the peer has not read what was sent; zero: it does.
-  Duration UnreadFor(TimePoint now) {
-    if (!stream_.above_high_watermark()) {
-      full_since_.reset();
-    } else if (!full_since_) {
-      full_since_ = now;
-    }
-    return full_since_ ? now - *full_since_ : Duration::zero();
-  }
+  Duration UnreadFor(TimePoint now) { return unread_.Look(stream_.above_high_watermark(), now); }
   // Gives what was sent to the stream.
   void Flush() {
     if (!frames_.empty()) {
@@ -61,7 +53,7 @@ class Http2Output {
 
   Stream& stream_;
   Rope frames_;
-  std::optional<TimePoint> full_since_;
+  UnreadClock unread_;
 };
 
 }  // namespace gapless::net

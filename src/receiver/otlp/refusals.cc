@@ -85,10 +85,13 @@ void Refusals::Log(std::string_view message, const net::SocketAddress* client,
   }
   const Loop* loop = Loop::Current();
   const TimePoint now = loop ? loop->Now() : TimePoint();
+  client = client && client->size() > 0 ? client : nullptr;
   const std::string who = client ? client->ToString() : "";
   constexpr auto kWarn = telemetry::LogLevel::kWarn;
   MutexLock lock(mu_);
-  if (detail.empty()) {
+  if (!client && detail.empty()) {
+    sampled_.Log(log_, kWarn, now, message);
+  } else if (detail.empty()) {
     sampled_.Log(log_, kWarn, now, message, {{"client", who}});
   } else if (!client) {
     sampled_.Log(log_, kWarn, now, message, {{"detail", detail}});
