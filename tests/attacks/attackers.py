@@ -259,6 +259,18 @@ def closed_windows(grpc, _http, connections=20, streams=1000):
         time.sleep(0.2)
 
 
+def idle(grpc, _http, connections=200):
+    """Connections that say nothing."""
+    opened = []
+    while True:
+        try:
+            while len(opened) < connections:
+                opened.append(dial(grpc))
+        except OSError:
+            pass
+        time.sleep(0.2)
+
+
 def json_tokens(size=20 * MIB):
     """JSON of many tokens that deflates to a thousandth."""
     return gzip.compress(b'{"resourceSpans":[' + b"0," * ((size - 40) // 2) + b"0]}", 9)

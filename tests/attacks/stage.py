@@ -42,14 +42,17 @@ def make_cgroup(limit):
 
 
 class Confined(Collector):
-    """A collector in a cgroup."""
+    """A collector in a cgroup, or with a hard limit of descriptors."""
 
-    def __init__(self, *texts, cgroup=None, **options):
+    def __init__(self, *texts, cgroup=None, descriptors=None, **options):
         self._cgroup = cgroup
+        self._descriptors = descriptors
         super().__init__(*texts, **options)
 
     def program(self):
         words = super().program()
+        if self._descriptors:
+            words = ["sh", "-c", f'ulimit -n {self._descriptors} && exec "$0" "$@"', *words]
         if not self._cgroup:
             return words
         script = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
@@ -101,11 +104,12 @@ def _neighbour(endpoint, rate, connections, stop, pipe):
 class Stage:
     RATE = 100.0
 
-    def __init__(self, backend, *, timing=True, memory=None, config=None):
+    def __init__(self, backend, *, timing=True, memory=None, descriptors=None):
         self.backend = backend
         self._timing = timing
         self.cgroup = make_cgroup(memory) if memory else None
-        self.collector = Confined(config or pass_through(backend), cgroup=self.cgroup)
+        self.collector = Confined(pass_through(backend), cgroup=self.cgroup,
+                                  descriptors=descriptors)
         self._processes = []
 
     # What the process holds.

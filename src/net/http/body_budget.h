@@ -28,8 +28,8 @@ class BodyBudget {
   size_t promised() const { return promised_.load(std::memory_order_relaxed); }
   size_t left() const { return limit_ - std::min(limit_, used()); }
   bool exhausted() const { return used() >= limit_; }
-  // Half of it is gone: slow bodies are given up sooner.
-  bool tight() const { return used() >= limit_ / 2; }
+  // A part of it is gone: slow bodies that were promised room are given up sooner.
+  bool tight() const { return used() >= limit_ / 4; }
   // Connections that hold much should stop reading.
   bool pressed() const { return used() >= limit_ / 4 * 3; }
 

@@ -115,7 +115,8 @@ RequestBodies::Pace RequestBodies::Check(RequestBody& body) const {
   if (silent >= stall_timeout_) {
     return body.waits() ? Pace::kWaitedTooLong : Pace::kStalled;
   }
-  const bool tight = shares_.bodies->budget().tight();
+  const BodyBudget& budget = shares_.bodies->budget();
+  const bool tight = body.promised || body.waits() ? budget.tight() : budget.pressed();
   if (body.waits()) {
     body.pace_since = now;
     return tight && silent >= kTightWait ? Pace::kWaitedTooLong : Pace::kFine;

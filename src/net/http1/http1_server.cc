@@ -408,7 +408,7 @@ void Http1ServerConnection::OnTimer() {
     return Refuse(body.waits() ? HttpRefusal::kOverloaded : HttpRefusal::kTimeout);
   }
   if (phase_ == Phase::kBody && bodies_.Check(body) != RequestBodies::Pace::kFine) {
-    return Refuse(HttpRefusal::kTimeout);
+    return Refuse(HttpRefusal::kOverloaded, RefusedRequest::kTooSlow);
   }
   ArmTimer();  // bytes came meanwhile
 }

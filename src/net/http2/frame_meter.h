@@ -53,6 +53,11 @@ class FrameMeter {
   // A stream that the client could have known to be too many.
   void OnRefusedStream() { Spend(5, "streams above the limit"); }
   void OnHeaderTooLarge() { Spend(100, "headers above the limit"); }
+  // A header that became larger by so many bytes than its frames can account for: it repeats
+  // entries of the table (RFC 7541 section 7.3).
+  void OnExpansion(size_t bytes) {
+    Spend(static_cast<int64_t>(bytes / kExpansionPoint), "headers that expand");
+  }
   // Bytes of a decoded header, names and values.
   void OnHeaderBytes(size_t bytes) {
     header_bytes_ += bytes;
@@ -60,6 +65,8 @@ class FrameMeter {
     header_bytes_ %= kHeaderPoint;
   }
 
+  // Somebody else has seen a flood.
+  void OnFlood() { points_ = std::min<int64_t>(points_, -1); }
   bool flooded() const { return points_ < 0; }
   // The kind of frame that was the last drop.
   std::string_view last_drop() const { return last_drop_; }
@@ -72,6 +79,7 @@ class FrameMeter {
   static constexpr int64_t kPerAnswer = 20;
   static constexpr size_t kTinyData = 256;
   static constexpr size_t kHeaderPoint = 1024;
+  static constexpr size_t kExpansionPoint = 32;
   static constexpr uint8_t kHeaders = 1;
   static constexpr size_t kPerRequest = 4;
 

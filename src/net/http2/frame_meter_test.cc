@@ -111,6 +111,15 @@ TEST_F(FrameMeterTest, AFloodIsNotForgottenWithTime) {
   EXPECT_TRUE(meter_.flooded());
 }
 
+TEST_F(FrameMeterTest, HeadersThatExpandAreSeenAfterAFew) {
+  for (int i = 0; i < 5; ++i) {
+    meter_.OnExpansion(60'000);
+    EXPECT_FALSE(meter_.flooded());
+  }
+  meter_.OnExpansion(60'000);
+  EXPECT_TRUE(meter_.flooded());
+}
+
 TEST_F(FrameMeterTest, HeadersCostByWhatTheyBecomeWhenDecoded) {
   for (int i = 0; i < 5000; ++i) {
     meter_.OnHeaderBytes(2048);

@@ -3,6 +3,7 @@
 #include "base/lifetime.h"
 #include "net/http/server_connection.h"
 #include "net/http2/frame_meter.h"
+#include "net/http2/http2_headers.h"
 #include "net/http2/http2_lifecycle.h"
 #include "net/http2/http2_output.h"
 #include "net/http2/http2_streams.h"
@@ -79,13 +80,6 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   }
   void OnFrame(const nghttp2_frame& frame);
   void OnHead(Http2Stream& stream);
-  void OnHeader(const nghttp2_frame& frame, std::string_view name, std::string_view value) {
-    meter_.OnHeaderBytes(name.size() + value.size());
-    Http2Stream* stream = IsRequestHead(frame) ? Find(frame.hd.stream_id) : nullptr;
-    if (stream) {
-      stream->TakeHeader(name, value, options_.max_header_bytes, bodies_);
-    }
-  }
   void OnChunk(int32_t id, const uint8_t* data, size_t size);
   void OnPing(const nghttp2_frame& frame) {
     if (frame.hd.flags & NGHTTP2_FLAG_ACK) {
@@ -133,9 +127,9 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   Http2Goodbye goodbye_;
   ReadGate gate_;
   FrameMeter meter_;
-  std::deque<Slice> unread_;  // for later turns
-  Slice input_;               // what nghttp2 is reading at the moment
-  bool busy_ = false;         // inside nghttp2, or in a callback that flushes at its end
+  Http2Headers headers_;
+  std::deque<Slice> input_;  // the first is what nghttp2 reads; others are for later turns
+  bool busy_ = false;        // inside nghttp2, or in a callback that flushes at its end
   bool flush_scheduled_ = false;
   bool finished_ = false;
   Timer pace_timer_;
@@ -153,6 +147,11 @@ SessionPtr Http2ServerConnection::NewSession() {
   nghttp2_option* option = nullptr;
   GAPLESS_CHECK(nghttp2_session_callbacks_new(&calls) == 0);
   GAPLESS_CHECK(nghttp2_option_new(&option) == 0);
+  nghttp2_session_callbacks_set_on_begin_frame_callback(
+      calls, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
+        Self(user).headers_.OnFrameBegun(*head);
+        return 0;
+      });
   nghttp2_session_callbacks_set_on_begin_headers_callback(
       calls, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
         if (IsRequestHead(*frame)) {
@@ -163,8 +162,10 @@ SessionPtr Http2ServerConnection::NewSession() {
   nghttp2_session_callbacks_set_on_header_callback(
       calls, [](nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
                 const uint8_t* value, size_t value_size, uint8_t, void* user) {
-        Self(user).OnHeader(*frame, Http2Text(name, name_size), Http2Text(value, value_size));
-        return 0;
+        Http2Stream* stream =
+            IsRequestHead(*frame) ? Self(user).Find(frame->hd.stream_id) : nullptr;
+        return Self(user).headers_.OnField(stream, Http2Text(name, name_size),
+                                           Http2Text(value, value_size));
       });
   nghttp2_session_callbacks_set_on_frame_recv_callback(
       calls, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
@@ -221,6 +222,7 @@ Http2ServerConnection::Http2ServerConnection(const Http2ServerOptions& options, 
       goodbye_(options, env_.worker, session(), *this),
       gate_(env_.worker, env_.stream, [this] { UpdateReading(); }),
       meter_(SteadyNow()),
+      headers_(options.max_header_bytes, env_, bodies_, meter_),
       streams_(bodies_) {
   const std::array settings = std::to_array<nghttp2_settings_entry>({
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams},
@@ -240,8 +242,8 @@ void Http2ServerConnection::OnData(Slice bytes) {
     return;
   }
   keepalive_.OnReceived();
-  unread_.push_back(std::move(bytes));
-  if (unread_.size() == 1) {
+  input_.push_back(std::move(bytes));
+  if (input_.size() == 1) {
     Read();
   }
 }
@@ -250,21 +252,19 @@ void Http2ServerConnection::Read() {
   const TimePoint end = SteadyNow() + kTurn;
   ssize_t taken = 0;
   busy_ = true;
-  for (TimePoint now; taken >= 0 && !unread_.empty() && !meter_.flooded() && now < end;) {
+  for (TimePoint now; taken >= 0 && !input_.empty() && !meter_.flooded() && now < end;) {
     now = SteadyNow();
-    Slice& front = unread_.front();
+    Slice& front = input_.front();
     const size_t size = meter_.Follow(front.span(), kFramesAtOnce, now);
-    input_ = front.Sub(0, size);
+    taken =
+        nghttp2_session_mem_recv(session(), reinterpret_cast<const uint8_t*>(front.data()), size);
     front = front.Sub(size, front.size() - size);
     if (front.empty()) {
-      unread_.pop_front();
+      input_.pop_front();
     }
-    taken = nghttp2_session_mem_recv(session(), reinterpret_cast<const uint8_t*>(input_.data()),
-                                     input_.size());
   }
-  input_ = Slice();
   busy_ = false;
-  if (meter_.flooded()) {
+  if (meter_.flooded() || taken == NGHTTP2_ERR_FLOODED) {
     return EndFlood();
   }
   SettleBodies();
@@ -276,12 +276,13 @@ void Http2ServerConnection::Read() {
     return Finish();
   }
   UpdateReading();
-  if (!unread_.empty() && !finished_) {
+  if (!input_.empty() && !finished_) {
     env_.worker.RunNextTurn(lifetime_.Guard([this] { Read(); }));
   }
 }
 
 void Http2ServerConnection::EndFlood() {
+  meter_.OnFlood();
   env_.Tell(RefusedConnection::kFlood, meter_.last_drop());
   constexpr std::string_view kText = "too many frames without requests";
   nghttp2_submit_goaway(
@@ -318,9 +319,9 @@ void Http2ServerConnection::OnFrame(const nghttp2_frame& frame) {
 }
 
 void Http2ServerConnection::OnHead(Http2Stream& stream) {
+  headers_.OnHead(stream);
   using Trouble = Http2Stream::HeaderTrouble;
   if (stream.header_trouble == Trouble::kTooLarge) {
-    meter_.OnHeaderTooLarge();
     return Refuse(stream, HttpRefusal::kHeaderTooLarge);
   }
   if (stream.header_trouble == Trouble::kNoRoom) {
@@ -350,8 +351,9 @@ void Http2ServerConnection::OnChunk(int32_t id, const uint8_t* data, size_t size
   }
   // nghttp2 hands out pointers into what it was given.
   const auto* bytes = reinterpret_cast<const std::byte*>(data);
-  const size_t offset = static_cast<size_t>(bytes - input_.data());
-  switch (bodies_.Take(stream->request.body, input_.Sub(offset, size))) {
+  const Slice& input = input_.front();
+  const size_t offset = static_cast<size_t>(bytes - input.data());
+  switch (bodies_.Take(stream->request.body, input.Sub(offset, size))) {
     case RequestBodies::Took::kYes:
       return streams_.Touch(*stream);
     case RequestBodies::Took::kTooLarge:
@@ -434,7 +436,7 @@ void Http2ServerConnection::UpdateReading() {
   // Whoever waits for answers can wait with sending, too; a connection without any must read on, or
   // nothing would ever end.
   const bool waits = streams_.unanswered() > 0 && gate_.paused_for() < kLongestPause;
-  gate_.Set((waits && bodies_.pressed()) || env_.stream.above_high_watermark() || !unread_.empty());
+  gate_.Set((waits && bodies_.pressed()) || env_.stream.above_high_watermark() || !input_.empty());
 }
 
 void Http2ServerConnection::ArmPace() {
@@ -457,8 +459,9 @@ void Http2ServerConnection::CheckPace(Http2Stream& stream, RequestBodies::Pace p
       nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_CANCEL);
       return ScheduleFlush();
     case RequestBodies::Pace::kStalled:
-    case RequestBodies::Pace::kTooSlow:
       return Refuse(stream, HttpRefusal::kTimeout);
+    case RequestBodies::Pace::kTooSlow:
+      return Refuse(stream, HttpRefusal::kOverloaded, RefusedRequest::kTooSlow);
     case RequestBodies::Pace::kWaitedTooLong:
       return Refuse(stream, HttpRefusal::kOverloaded);
   }
