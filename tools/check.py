@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 E2E = ROOT / "tests" / "e2e"
+ATTACKS = ROOT / "tests" / "attacks"
 VENV = ROOT / ".venv"
 JOBS = str(os.cpu_count() or 2)
 SANITIZER_ENV = {
@@ -259,6 +260,7 @@ def run_all(report, args):
         report.add("planted bugs", planted)
     if report.add("venv", make_venv):
         e2e_parts(report, "dev", "", "long or not long" if args.long else "not long")
+        report.add("short attacks", pytest("dev", ATTACKS, ["-m", "short", "--no-timing"]))
 
 
 def run_sanitizers(report, _args):
@@ -289,6 +291,13 @@ def planted(part):
 def run_interop(report, _args):
     if report.add("build dev", build("dev", ["gapless"])) and report.add("venv", make_venv):
         report.add("interop", pytest("dev", ROOT / "tests" / "interop", ["-rs"]))
+
+
+def run_attacks(report, args):
+    """Hostile clients, one after the other, beside a neighbour that must not notice."""
+    if report.add("build dev", build("dev", ["gapless"])) and report.add("venv", make_venv):
+        options = ["-k", args.filter] if args.filter else []
+        report.add("attacks", pytest("dev", ATTACKS, options))
 
 
 def run_backends(report, args):
@@ -396,6 +405,7 @@ def parse():
                         help="the simulator over random seeds for so many simulated hours")
     parser.add_argument("--sanitize", action="store_true", help="under ASan+UBSan, then TSan")
     parser.add_argument("--interop", action="store_true", help="Node SDK, telemetrygen, Collector")
+    parser.add_argument("--attacks", action="store_true", help="hostile clients, all of them")
     parser.add_argument("--backends", action="store_true", help="real backends, built with go")
     parser.add_argument("--repeat", type=int, default=1, help="--backends: runs of each race")
     parser.add_argument("--clients", action="store_true", help="SDKs of Go, JS, Java and Rust")
@@ -418,10 +428,12 @@ def main():
         (args.sim is not None, run_sim),
         (args.sim_hours is not None, run_sim_hours),
         (args.interop, run_interop),
+        (args.attacks, run_attacks),
         (args.backends, run_backends),
         (args.clients, run_clients),
         (args.fuzz, run_fuzz),
-        (args.filter and not (args.tidy or args.backends or args.clients), run_filtered),
+        (args.filter and not (args.tidy or args.backends or args.clients or args.attacks),
+         run_filtered),
     ]
     chosen = [mode for wanted, mode in modes if wanted] or [run_all]
     report = Report()

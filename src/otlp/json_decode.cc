@@ -26,6 +26,10 @@ using wire::Writer;
 constexpr uint32_t kMaxDepth = 100;
 // Of the text: what nobody knows may be nested deeper, and is skipped. Upstream's limit.
 constexpr size_t kMaxJsonDepth = 10'000;
+// Of values and names in a text that is larger than kUncounted: each takes time and memory, however
+// small it is.
+constexpr size_t kMaxTokens = 2'000'000;
+constexpr size_t kUncounted = size_t{1} << 20;
 // A parser that grew beyond this is not kept.
 constexpr size_t kKeptText = size_t{1} << 20;
 
@@ -381,9 +385,25 @@ Status Decoder::Object(const JsonValue& value, Message message, uint32_t depth) 
   return OkStatus();
 }
 
+// About as many as there are: every one but the last is followed by one of these, or begins with
+// it.
+size_t CountTokens(const Rope& text) {
+  size_t count = 0;
+  for (const Slice& slice : text.slices()) {
+    for (const char c : slice.text()) {
+      count += static_cast<size_t>(c == ',') + static_cast<size_t>(c == ':') +
+               static_cast<size_t>(c == '[') + static_cast<size_t>(c == '{');
+    }
+  }
+  return count;
+}
+
 }  // namespace
 
 Result<Rope> DecodeJson(const Rope& text, Message message) {
+  if (text.size() > kUncounted && CountTokens(text) > kMaxTokens) {
+    return ResourceExhausted(fmt::format("the JSON text has more than {} values", kMaxTokens));
+  }
   thread_local wire::JsonParser parser;
   std::string out;
   Status status;

@@ -13,8 +13,8 @@
 namespace gapless::otlp {
 
 // INVALID_ARGUMENT, with the path of the offending key, when the text is not JSON or not this
-// message. The caller limits the size of the text; the result is at most
-// three times as large, and not larger than a text in proper UTF-8.
+// message. RESOURCE_EXHAUSTED: more than two million values. The caller limits the size of the
+// text; the result is at most three times as large, and not larger than a text in proper UTF-8.
 Result<Rope> DecodeJson(const Rope& text, Signal signal);
 Result<Rope> DecodeJson(const Rope& text, Message message);
 

@@ -20,7 +20,7 @@ inline constexpr std::array kByteBounds = {
 inline constexpr std::array kSecondBounds = {0.00001, 0.0001, 0.001, 0.005, 0.01, 0.025, 0.05,
                                              0.1,     0.25,   0.5,   1.0,   2.5,  5.0,   10.0};
 
-inline constexpr std::array<MetricDef, 45> kPipelineMetrics = {{
+inline constexpr std::array<MetricDef, 47> kPipelineMetrics = {{
     // Receivers.
     MetricDef{.name = "otelcol_receiver_accepted_spans",
               .kind = MetricKind::kCounter,
@@ -70,6 +70,20 @@ inline constexpr std::array<MetricDef, 45> kPipelineMetrics = {{
               .labels = "receiver, transport",
               .help = "Number of log records that the receiver itself failed to handle; 0 as in "
                       "the Collector by default, where refused counts every failure."},
+    MetricDef{.name = "otelcol_receiver_refused_requests",
+              .kind = MetricKind::kCounter,
+              .unit = "{request}",
+              .labels = "receiver, transport, reason",
+              .help = "Requests that were turned away before anything was read from them, or given "
+                      "up: header_too_large, header_budget, body_too_large, body_budget, inflated, "
+                      "too_slow, bad_request, unread, and reset by their clients."},
+    MetricDef{.name = "otelcol_receiver_refused_connections",
+              .kind = MetricKind::kCounter,
+              .unit = "{connection}",
+              .labels = "receiver, transport, reason",
+              .help =
+                  "Connections that were ended by the receiver, or never began: flood, protocol, "
+                  "unread, handshake, wrong_port, accept."},
     // Exporters.
     MetricDef{.name = "otelcol_exporter_sent_spans",
               .kind = MetricKind::kCounter,

@@ -6,6 +6,7 @@
 #include "base/status.h"
 
 #include <cstddef>
+#include <optional>
 
 namespace gapless::wire {
 
@@ -14,6 +15,11 @@ enum class DeflateFormat : uint8_t { kGzip, kZlib };
 Result<Rope> DeflateFast(DeflateFormat format, const Rope& input);
 Result<Rope> DeflateSmall(DeflateFormat format, int level, const Rope& input);
 Result<Rope> Inflate(DeflateFormat format, const Rope& input, size_t limit);
+
+// See ClaimedSize of compression.h; `begin` holds the first bytes, `end` the last four.
+std::optional<size_t> ZstdClaim(ByteSpan begin);
+std::optional<size_t> SnappyClaim(ByteSpan begin);
+size_t GzipClaim(ByteSpan end);
 
 Result<Rope> ZstdCompress(int level, const Rope& input);
 Result<Rope> ZstdDecompress(const Rope& input, size_t limit);

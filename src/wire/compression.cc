@@ -126,6 +126,33 @@ Result<Rope> Compress(Codec codec, int level, const Rope& input) {
   return Internal("unknown codec");
 }
 
+std::optional<size_t> ClaimedSize(Codec codec, const Rope& input) {
+  constexpr size_t kEnd = 4;
+  std::array<std::byte, 32> buffer;
+  const size_t size = std::min(buffer.size(), input.size());
+  input.Sub(0, size).CopyTo(buffer.data());
+  const ByteSpan begin(buffer.data(), size);
+  switch (codec) {
+    case Codec::kIdentity:
+      return input.size();
+    case Codec::kGzip:
+      if (input.size() < kEnd) {
+        return std::nullopt;
+      }
+      input.Sub(input.size() - kEnd, kEnd).CopyTo(buffer.data());
+      return GzipClaim(ByteSpan(buffer.data(), kEnd));
+    case Codec::kZstd:
+      return ZstdClaim(begin);
+    case Codec::kSnappy:
+      return LooksSnappyFramed(input) ? std::nullopt : SnappyClaim(begin);
+    case Codec::kZlib:
+    case Codec::kLz4:
+    case Codec::kSnappyFramed:
+      break;
+  }
+  return std::nullopt;
+}
+
 Result<Rope> Decompress(Codec codec, const Rope& input, size_t limit) {
   switch (codec) {
     case Codec::kIdentity:

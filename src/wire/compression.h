@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace gapless::wire {
@@ -41,6 +42,10 @@ Status CheckLevel(Codec codec, int level);
 // % smaller); zstd: the default is 1. Errors: INVALID_ARGUMENT for a bad level, RESOURCE_EXHAUSTED
 // for input that the format cannot hold.
 Result<Rope> Compress(Codec codec, int level, const Rope& input);
+
+// What a compressed input says of the size of its content: not to be trusted. Nullopt: it says
+// nothing.
+std::optional<size_t> ClaimedSize(Codec codec, const Rope& input);
 
 // The whole input, which must be complete and hold nothing more. `limit`: bytes of output at most.
 // Errors: RESOURCE_EXHAUSTED when the output would pass the limit (memory use stays near the limit

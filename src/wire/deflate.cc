@@ -158,6 +158,8 @@ Status InflateMember(DeflateFormat format, z_stream& z, ByteSpan& input, OutputB
 
 }  // namespace
 
+size_t GzipClaim(ByteSpan end) { return ReadTrailerSize(end); }
+
 Result<Rope> DeflateFast(DeflateFormat format, const Rope& input) {
   thread_local const std::unique_ptr<IsalState> state = std::make_unique<IsalState>();
   isal_zstream& stream = state->stream;

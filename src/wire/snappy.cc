@@ -79,6 +79,13 @@ Status AppendContent(ByteSpan body, bool compressed, OutputBuffer& out, std::byt
 
 }  // namespace
 
+std::optional<size_t> SnappyClaim(ByteSpan begin) {
+  size_t size = 0;
+  return snappy::GetUncompressedLength(Chars(begin.data()), begin.size(), &size)
+             ? std::optional(size)
+             : std::nullopt;
+}
+
 bool LooksSnappyFramed(const Rope& input) {
   if (input.size() < kStreamId.size()) {
     return false;

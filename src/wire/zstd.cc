@@ -29,6 +29,13 @@ size_t Hint(ByteSpan input, size_t limit) {
 
 }  // namespace
 
+std::optional<size_t> ZstdClaim(ByteSpan begin) {
+  const unsigned long long claim = ZSTD_getFrameContentSize(begin.data(), begin.size());
+  return claim == ZSTD_CONTENTSIZE_UNKNOWN || claim == ZSTD_CONTENTSIZE_ERROR
+             ? std::nullopt
+             : std::optional<size_t>(claim);
+}
+
 Result<Rope> ZstdCompress(int level, const Rope& input) {
   thread_local const std::unique_ptr<ZSTD_CCtx, ContextDeleter> context(ZSTD_createCCtx());
   ZSTD_CCtx_reset(context.get(), ZSTD_reset_session_and_parameters);

@@ -6,6 +6,8 @@
 #include "wire/base64.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 namespace gapless::net {
@@ -133,6 +135,20 @@ std::optional<HttpResponse> GrpcServer::OnHead(const HttpRequest& request, const
   }
   max_body_bytes = options_.max_message_bytes + kGrpcPrefixBytes;
   return std::nullopt;
+}
+
+std::optional<size_t> GrpcServer::BodySize(const HttpRequest&, const Rope& begin) const {
+  // A flag and four bytes of length come before the message, which is the only one.
+  if (begin.size() < kGrpcPrefixBytes) {
+    return std::nullopt;
+  }
+  std::array<std::byte, kGrpcPrefixBytes> prefix;
+  begin.Sub(0, prefix.size()).CopyTo(prefix.data());
+  size_t size = 0;
+  for (const std::byte part : std::span(prefix).subspan(1)) {
+    size = size << 8 | std::to_integer<size_t>(part);
+  }
+  return size + kGrpcPrefixBytes;
 }
 
 HttpResponse GrpcServer::Refuse(const HttpRequest& request, HttpRefusal reason) {

@@ -41,6 +41,8 @@ class GrpcResponder {
   bool cancelled() const { return http_.cancelled(); }
   // Runs once when that happens before the answer.
   void OnCancel(Task task) { http_.OnCancel(std::move(task)); }
+  // As HttpResponder's.
+  BodyCharge NewCharge() const { return http_.NewCharge(); }
 
  private:
   void Drop();
@@ -87,6 +89,7 @@ class GrpcServer final : public HttpHandler {
 
   std::optional<HttpResponse> OnHead(const HttpRequest& request, const PeerInfo& peer,
                                      size_t& max_body_bytes) override;
+  std::optional<size_t> BodySize(const HttpRequest& request, const Rope& begin) const override;
   HttpResponse Refuse(const HttpRequest& request, HttpRefusal reason) override;
   void Handle(HttpCall call) override;
 

@@ -20,6 +20,7 @@ void HttpResponder::Send(HttpResponse response) {
   }
   const std::shared_ptr<ResponderState> state = std::exchange(state_, nullptr);
   state->on_cancel = nullptr;
+  state->charge.Release();
   if (ResponseSink* sink = std::exchange(state->sink, nullptr)) {
     sink->OnResponse(std::move(response));
   }
@@ -29,6 +30,10 @@ void HttpResponder::OnCancel(Task task) {
   if (state_ && state_->sink) {
     state_->on_cancel = std::move(task);
   }
+}
+
+BodyCharge HttpResponder::NewCharge() const {
+  return state_ ? BodyCharge(state_->charge.share()) : BodyCharge();
 }
 
 void HttpResponder::Drop() {
@@ -53,6 +58,10 @@ HttpResponse TryAgainResponse(std::string_view text) {
 }
 
 std::optional<HttpResponse> HttpHandler::OnHead(const HttpRequest&, const PeerInfo&, size_t&) {
+  return std::nullopt;
+}
+
+std::optional<size_t> HttpHandler::BodySize(const HttpRequest&, const Rope&) const {
   return std::nullopt;
 }
 

@@ -1,12 +1,11 @@
-// What a server does with a request: the handler, the responder that carries its answer, and the
-// budget of request bodies.
+// What a server does with a request: the handler, and the responder that carries its answer.
 #pragma once
 
 #include "base/loop.h"
+#include "net/http/body_budget.h"
 #include "net/http/http.h"
 #include "net/loop/address.h"
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,60 +32,10 @@ class ResponseSink {
   ~ResponseSink() = default;
 };
 
-// How many bytes of request bodies a server holds: being received, or handed to the handler and not
-// answered. Thread-safe.
-class BodyBudget {
- public:
-  explicit BodyBudget(size_t limit_bytes) : limit_(limit_bytes) {}
-  void Add(size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
-  void Sub(size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
-  size_t used() const { return used_.load(std::memory_order_relaxed); }
-  // No further request may begin.
-  bool exhausted() const { return used() >= limit_; }
-  // Connections that wait for answers should stop reading.
-  bool pressed() const { return used() >= limit_ / 4 * 3; }
-
- private:
-  const size_t limit_;
-  std::atomic<size_t> used_{0};
-};
-
-// What one request takes of a budget, given back when it is released or destroyed. Move-only.
-class BodyCharge {
- public:
-  BodyCharge() = default;
-  BodyCharge(BodyCharge&& other) noexcept
-      : budget_(std::move(other.budget_)), bytes_(std::exchange(other.bytes_, 0)) {}
-  BodyCharge& operator=(BodyCharge&& other) noexcept {
-    if (this != &other) {
-      Release();
-      budget_ = std::move(other.budget_);
-      bytes_ = std::exchange(other.bytes_, 0);
-    }
-    return *this;
-  }
-  ~BodyCharge() { Release(); }
-
-  void Add(const std::shared_ptr<BodyBudget>& budget, size_t bytes) {
-    budget_ = budget;
-    bytes_ += bytes;
-    budget_->Add(bytes);
-  }
-  void Release() {
-    if (budget_) {
-      budget_->Sub(std::exchange(bytes_, 0));
-    }
-  }
-
- private:
-  std::shared_ptr<BodyBudget> budget_;
-  size_t bytes_ = 0;
-};
-
 struct ResponderState {
   ResponseSink* sink = nullptr;  // null: answered or cancelled
   Task on_cancel;
-  // Of a request whose client left: whoever works on it still holds its body.
+  // For the body, until the answer: whoever works on it holds it, also when the client has left.
   BodyCharge charge;
 };
 
@@ -108,6 +57,9 @@ class HttpResponder {
   // client ends its direction, which most do when they leave: an answer is still sent. Replaces an
   // earlier callback.
   void OnCancel(Task task);
+  // A charge of nothing so far, for what the request takes beside its body. May be used on any
+  // thread, one after the other.
+  BodyCharge NewCharge() const;
 
  private:
   void Drop();
@@ -141,6 +93,8 @@ class HttpHandler {
   // `max_body_bytes`, which comes with the server's limit, may be changed for this request.
   virtual std::optional<HttpResponse> OnHead(const HttpRequest& request, const PeerInfo& peer,
                                              size_t& max_body_bytes);
+  // The size of the whole body, where its first bytes tell.
+  virtual std::optional<size_t> BodySize(const HttpRequest& request, const Rope& begin) const;
   // The answer to a request that the server refuses. The default is text/plain with 413, 431, 503,
   // 400 or 408.
   virtual HttpResponse Refuse(const HttpRequest& request, HttpRefusal reason);

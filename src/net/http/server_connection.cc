@@ -1,5 +1,7 @@
 #include "net/http/server_connection.h"
 
+#include <charconv>
+#include <string_view>
 #include <utility>
 
 namespace gapless::net {
@@ -9,12 +11,29 @@ constexpr auto kAskEvery = std::chrono::milliseconds(20);
 
 }  // namespace
 
-void ServerRequest::Dispatch(const ServerEnv& env, ResponseSink* sink) {
+RefusedRequest NameOf(HttpRefusal reason) {
+  switch (reason) {
+    case HttpRefusal::kBodyTooLarge:
+      return RefusedRequest::kBodyTooLarge;
+    case HttpRefusal::kHeaderTooLarge:
+      return RefusedRequest::kHeaderTooLarge;
+    case HttpRefusal::kOverloaded:
+      return RefusedRequest::kBodyBudget;
+    case HttpRefusal::kTimeout:
+      return RefusedRequest::kTooSlow;
+    case HttpRefusal::kBadRequest:
+      break;
+  }
+  return RefusedRequest::kBadRequest;
+}
+
+void ServerRequest::Dispatch(const ServerEnv& env, RequestBodies& bodies, ResponseSink* sink) {
   responder = std::make_shared<ResponderState>();
   responder->sink = sink;
   HttpCall call;
   call.request = std::move(head);
-  call.request.body = RequestBodies::Complete(body);
+  call.request.body = bodies.Complete(body);
+  responder->charge = std::move(body.charge);
   call.responder = HttpResponder(responder);
   call.peer = env.peer;
   call.worker = &env.worker;
@@ -22,10 +41,20 @@ void ServerRequest::Dispatch(const ServerEnv& env, ResponseSink* sink) {
   env.handler.Handle(std::move(call));
 }
 
+bool ServerRequest::LearnSize(const ServerEnv& env) {
+  if (!body.size) {
+    const std::string_view length = head.headers.Find("content-length").value_or("");
+    size_t size = 0;
+    const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), size);
+    const bool told = error == std::errc() && end == length.data() + length.size();
+    body.size = told ? size : env.handler.BodySize(head, body.bytes);
+  }
+  return body.size.value_or(0) <= body.max_bytes;
+}
+
 void ServerRequest::Abandon() {
   if (responder && responder->sink) {
     responder->sink = nullptr;
-    responder->charge = std::move(body.charge);
     if (Task task = std::move(responder->on_cancel)) {
       task();
     }

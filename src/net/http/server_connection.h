@@ -7,10 +7,12 @@
 #include "base/bytes.h"
 #include "net/http/http_handler.h"
 #include "net/http/request_bodies.h"
+#include "net/http/server_watch.h"
 #include "net/loop/stream.h"
 #include "net/loop/worker.h"
 
 #include <memory>
+#include <optional>
 
 namespace gapless::net {
 
@@ -19,13 +21,26 @@ struct ServerEnv {
   size_t worker_index;
   Stream& stream;
   HttpHandler& handler;
-  std::shared_ptr<BodyBudget> budget;
+  RequestShares shares;
   size_t max_body_bytes;
   std::shared_ptr<const PeerInfo> peer;
   // The connection has nothing more to do: send what is written, then close. May be called inside
   // any callback; the ServerConnection lives on until a later turn and gets no more calls except
   // its destructor.
   Task finish;
+  // Null: nobody wants to hear it.
+  std::shared_ptr<ServerWatch> watch;
+
+  void Tell(RefusedRequest reason) const {
+    if (watch) {
+      watch->OnRefused(reason, peer->remote);
+    }
+  }
+  void Tell(RefusedConnection reason, std::string_view detail) const {
+    if (watch) {
+      watch->OnRefused(reason, peer->remote, detail);
+    }
+  }
 };
 
 class ServerConnection {
@@ -40,6 +55,9 @@ class ServerConnection {
   virtual void Drain() = 0;
 };
 
+// What a refusal is called by those who count it.
+RefusedRequest NameOf(HttpRefusal reason);
+
 // A request on a connection, from its first byte to the answer.
 struct ServerRequest {
   HttpRequest head;
@@ -47,9 +65,28 @@ struct ServerRequest {
   std::shared_ptr<ResponderState> responder;  // from Dispatch to the answer
 
   // Gives it to the handler, whose answer goes to `sink`.
-  void Dispatch(const ServerEnv& env, ResponseSink* sink);
+  void Dispatch(const ServerEnv& env, RequestBodies& bodies, ResponseSink* sink);
+  // Notes the size of the body, once it is known. False: it is larger than it may be.
+  bool LearnSize(const ServerEnv& env);
   // The client has gone. Whoever works on an answer hears it, and still holds the body.
   void Abandon();
+};
+
+// How long a peer has not read what was sent to it.
+class UnreadClock {
+ public:
+  // `full`: more waits than may. Zero: it reads.
+  Duration Look(bool full, TimePoint now) {
+    if (!full) {
+      since_.reset();
+    } else if (!since_) {
+      since_ = now;
+    }
+    return since_ ? now - *since_ : Duration::zero();
+  }
+
+ private:
+  std::optional<TimePoint> since_;
 };
 
 // Whether a connection reads. While it does not, `ask` is called every 20 ms, to Set again.

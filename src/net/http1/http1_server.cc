@@ -5,6 +5,7 @@
 #include "net/http/server_connection.h"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <string>
 #include <utility>
@@ -15,6 +16,12 @@ namespace {
 // When the server ends, a connection between two requests is kept so long: a request that is on its
 // way is answered, and told that it was the last one.
 constexpr auto kLastRequestWait = std::chrono::seconds(1);
+
+// A turn works for so long on what one connection has sent, in pieces of so many bytes.
+constexpr auto kTurn = std::chrono::milliseconds(1);
+constexpr size_t kAtOnce = 16 * 1024;
+
+TimePoint SteadyNow() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
 
 // How the answer to a request is to look.
 struct AnswerForm {
@@ -63,7 +70,7 @@ class Http1ServerConnection final : public ServerConnection,
   Http1ServerConnection(const Http1ServerOptions& options, ServerEnv env)
       : options_(options),
         env_(std::move(env)),
-        bodies_(env_.worker, env_.budget, env_.max_body_bytes, options.stall_timeout),
+        bodies_(env_.worker, env_.shares, env_.max_body_bytes, options.stall_timeout),
         gate_(env_.worker, env_.stream, [this] { UpdateReading(); }),
         parser_(Http1Parser::Mode::kRequest, options.limits, this) {
     Enter(Phase::kIdle);
@@ -94,8 +101,12 @@ class Http1ServerConnection final : public ServerConnection,
 
   Status OnHead(Http1Head head) override;
   Status OnBody(Slice bytes) override {
-    if (phase_ != Phase::kRefused && !bodies_.Take(current_.request.body, std::move(bytes))) {
-      Refuse(HttpRefusal::kBodyTooLarge);
+    if (phase_ != Phase::kRefused) {
+      const RequestBodies::Took took = bodies_.Take(current_.request.body, std::move(bytes));
+      if (took != RequestBodies::Took::kYes) {
+        Refuse(took == RequestBodies::Took::kTooLarge ? HttpRefusal::kBodyTooLarge
+                                                      : HttpRefusal::kOverloaded);
+      }
     }
     return {};
   }
@@ -103,8 +114,11 @@ class Http1ServerConnection final : public ServerConnection,
   void OnResponse(HttpResponse response) override;
 
   void Process();
+  void ProcessMore();
   void HandleParseError(const Status& status);
-  void Refuse(HttpRefusal reason) {
+  void Refuse(HttpRefusal reason) { Refuse(reason, NameOf(reason)); }
+  void Refuse(HttpRefusal reason, RefusedRequest name) {
+    env_.Tell(name);
     RespondEarly(env_.handler.Refuse(current_.request.head, reason));
   }
   void RespondEarly(HttpResponse response);
@@ -115,15 +129,26 @@ class Http1ServerConnection final : public ServerConnection,
   }
   std::optional<TimePoint> Deadline() const;
   void ArmTimer() {
-    if (const std::optional<TimePoint> when = Deadline()) {
+    std::optional<TimePoint> when = Deadline();
+    if (phase_ == Phase::kBody && bodies_.check_every() > Duration::zero()) {
+      when = std::min(when.value_or(TimePoint::max()), env_.worker.Now() + bodies_.check_every());
+    }
+    if (when) {
       timer_ = env_.worker.RunAt(*when, [this] { OnTimer(); });
     }
   }
   void OnTimer();
-  void UpdateReading() {
-    if (!finished_) {
-      const bool enough = input_bytes_ >= options_.max_pipelined_bytes || bodies_.pressed();
-      gate_.Set(env_.stream.above_high_watermark() || (phase_ == Phase::kHandling && enough));
+  void UpdateReading();
+  // A body beyond its first bytes gets room for the rest, or waits for it. Whether it waits.
+  bool AwaitsRoom() {
+    RequestBody& body = current_.request.body;
+    return phase_ == Phase::kBody && bodies_.NeedsPromise(body) && !bodies_.Promise(body) &&
+           body.waits();
+  }
+  // What was received for later keeps no slab alive.
+  void PackInput() {
+    if (!input_.empty()) {
+      input_.back() = Slice::CopyOf(input_.back().span());
     }
   }
   // As Go's server does: whoever could wait for long with the answer need not.
@@ -161,6 +186,8 @@ class Http1ServerConnection final : public ServerConnection,
   size_t input_bytes_ = 0;
   Phase phase_ = Phase::kIdle;
   bool processing_ = false;
+  bool more_scheduled_ = false;
+  UnreadClock unread_;
   bool finished_ = false;
   bool peer_ended_ = false;
   bool draining_ = false;
@@ -181,14 +208,38 @@ void Http1ServerConnection::OnData(Slice bytes) {
   }
   input_bytes_ += bytes.size();
   input_.push_back(std::move(bytes));
+  ProcessMore();
+}
+
+void Http1ServerConnection::ProcessMore() {
   Process();
+  if (finished_) {
+    return;
+  }
+  bodies_.Settle(current_.request.body);
+  PackInput();
   UpdateReading();
 }
 
-void Http1ServerConnection::Process() {
-  if (processing_) {
+void Http1ServerConnection::UpdateReading() {
+  if (finished_) {
     return;
   }
+  const bool full = env_.stream.above_high_watermark();
+  const Duration unread = unread_.Look(full, env_.worker.Now());
+  if (options_.stall_timeout > Duration::zero() && unread >= options_.stall_timeout) {
+    env_.Tell(RefusedConnection::kUnread, "");
+    return Finish();
+  }
+  const bool enough = input_bytes_ >= options_.max_pipelined_bytes || bodies_.pressed();
+  gate_.Set(full || (phase_ == Phase::kHandling && enough) || AwaitsRoom() || more_scheduled_);
+}
+
+void Http1ServerConnection::Process() {
+  if (processing_ || more_scheduled_) {
+    return;
+  }
+  const TimePoint end = SteadyNow() + kTurn;
   processing_ = true;
   while (!finished_ && phase_ != Phase::kHandling && !input_.empty()) {
     if (phase_ == Phase::kIdle) {
@@ -196,9 +247,26 @@ void Http1ServerConnection::Process() {
       Enter(Phase::kHead);
     }
     current_.request.body.last_progress = env_.worker.Now();
-    Slice front = std::move(input_.front());
-    input_.pop_front();
+    if (SteadyNow() >= end) {
+      more_scheduled_ = true;
+      env_.worker.RunNextTurn(lifetime_.Guard([this] {
+        more_scheduled_ = false;
+        ProcessMore();
+      }));
+      break;
+    }
+    const Slice front = input_.front().Sub(0, std::min(input_.front().size(), kAtOnce));
+    input_.front() = input_.front().Sub(front.size(), input_.front().size() - front.size());
+    if (input_.front().empty()) {
+      input_.pop_front();
+    }
     input_bytes_ -= front.size();
+    if (phase_ == Phase::kHead &&
+        !bodies_.TakeHead(current_.request.body,
+                          std::min(front.size(), options_.limits.max_head_bytes))) {
+      Refuse(HttpRefusal::kOverloaded, RefusedRequest::kHeaderBudget);
+      break;
+    }
     const Result<size_t> used = parser_.Feed(front);
     if (!used.ok()) {
       HandleParseError(used.status());
@@ -241,12 +309,21 @@ Status Http1ServerConnection::OnHead(Http1Head head) {
   if (options_.write_timeout > Duration::zero()) {
     write_timer_ = env_.worker.RunAfter(options_.write_timeout, [this] { Finish(); });
   }
-  size_t& max_bytes = current_.request.body.max_bytes;
+  RequestBody& body = current_.request.body;
+  // What was counted while the header came may have been its body.
+  body.head.Release();
+  for (const HttpHeader& header : request.headers) {
+    if (!bodies_.TakeHead(body, header.name.size() + header.value.size() + sizeof header)) {
+      Refuse(HttpRefusal::kOverloaded, RefusedRequest::kHeaderBudget);
+      return {};
+    }
+  }
+  size_t& max_bytes = body.max_bytes;
   if (bodies_.exhausted()) {
     Refuse(HttpRefusal::kOverloaded);
   } else if (auto refusal = env_.handler.OnHead(request, *env_.peer, max_bytes)) {
     RespondEarly(*std::move(refusal));
-  } else if (length > max_bytes) {
+  } else if (!current_.request.LearnSize(env_)) {
     Refuse(HttpRefusal::kBodyTooLarge);
   } else {
     if (head.expect_continue && !current_.bodyless) {
@@ -265,7 +342,7 @@ void Http1ServerConnection::OnComplete() {
   if (current_.refusal) {
     return OnResponse(*std::exchange(current_.refusal, std::nullopt));
   }
-  current_.request.Dispatch(env_, this);
+  current_.request.Dispatch(env_, bodies_, this);
 }
 
 void Http1ServerConnection::RespondEarly(HttpResponse response) {
@@ -285,7 +362,7 @@ void Http1ServerConnection::OnResponse(HttpResponse response) {
     return;
   }
   current_.request.responder = nullptr;
-  current_.request.body.charge.Release();
+  current_.request.body = RequestBody();
   AnswerForm& answer = current_.answer;
   answer.keep_alive = answer.keep_alive && !draining_ && !peer_ended_;
   env_.stream.Write(answer.Write(response));
@@ -296,10 +373,7 @@ void Http1ServerConnection::OnResponse(HttpResponse response) {
   Enter(Phase::kIdle);
   if (!processing_) {
     // Not inside the handler's call: the next request may begin another one.
-    env_.worker.Post(lifetime_.Guard([this] {
-      Process();
-      UpdateReading();
-    }));
+    env_.worker.Post(lifetime_.Guard([this] { ProcessMore(); }));
   }
 }
 
@@ -319,7 +393,8 @@ std::optional<TimePoint> Http1ServerConnection::Deadline() const {
   } else if (phase_ == Phase::kHead || phase_ == Phase::kBody) {
     limit(current_.begun, phase_ == Phase::kHead ? or_read_timeout(options_.read_header_timeout)
                                                  : options_.read_timeout);
-    limit(current_.request.body.last_progress, options_.stall_timeout);
+    limit(phase_ == Phase::kHead ? current_.begun : current_.request.body.last_progress,
+          options_.stall_timeout);
   }
   return when;
 }
@@ -328,8 +403,12 @@ void Http1ServerConnection::OnTimer() {
   if (phase_ == Phase::kIdle) {
     return Finish();
   }
+  RequestBody& body = current_.request.body;
   if (Deadline().value_or(TimePoint::max()) <= env_.worker.Now()) {
-    return Refuse(HttpRefusal::kTimeout);
+    return Refuse(body.waits() ? HttpRefusal::kOverloaded : HttpRefusal::kTimeout);
+  }
+  if (phase_ == Phase::kBody && bodies_.Check(body) != RequestBodies::Pace::kFine) {
+    return Refuse(HttpRefusal::kOverloaded, RefusedRequest::kTooSlow);
   }
   ArmTimer();  // bytes came meanwhile
 }

@@ -1,3 +1,4 @@
+#include "fmt/format.h"
 #include "net/server/http_server.h"
 #include "net/server/test_server.h"
 
@@ -287,21 +288,54 @@ TEST_F(Http1ServerTest, ABodyIsChargedUntilItsHandlerIsDoneThoughTheClientIsGone
   EXPECT_EQ(server_->server->budget().used(), 0u);
 }
 
-TEST_F(Http1ServerTest, TheBudgetRefusesNewRequestsWhileItIsUsedUp) {
+TEST_F(Http1ServerTest, TheBudgetRefusesLargerRequestsWhileItIsUsedUp) {
   handler_->reply = nullptr;
   options_.max_inflight_body_bytes = 100;
+  const auto post = [](size_t size) {
+    return fmt::format("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{}", size,
+                       std::string(size, 'x'));
+  };
   RawClient& first = Connect();
-  first.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n" + std::string(100, 'x'));
+  first.Send(post(100));
   ASSERT_TRUE(first.Until([&] { return handler_->calls.size() == 1; }));
   RawClient& second = Connect();
-  second.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+  second.Send(post(40'000));
   EXPECT_TRUE(second.Sees("HTTP/1.1 503 "));
   EXPECT_TRUE(second.Sees("retry-after: 3"));
-  handler_->calls[0].responder.Send(TextResponse(200, "ok"));
+  RawClient& small = Connect();
+  small.Send(post(1));
+  EXPECT_TRUE(small.Until([&] { return handler_->calls.size() == 2; }))
+      << "small requests pass whatever others hold";
+  for (HttpCall& call : handler_->calls) {
+    call.responder.Send(TextResponse(200, "ok"));
+  }
   EXPECT_EQ(server_->server->budget().used(), 0u);
-  RawClient& third = Connect();
-  third.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
-  EXPECT_TRUE(third.Until([&] { return handler_->calls.size() == 2; }));
+}
+
+TEST_F(Http1ServerTest, ALargeBodyIsReadOnceThereIsRoomForIt) {
+  handler_->reply = nullptr;
+  options_.max_inflight_body_bytes = 1'000'000;
+  const std::string body(600'000, 'x');
+  const auto begin = [&](RawClient& client, size_t size) {
+    client.Send(
+        fmt::format("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", body.size()) +
+        body.substr(0, size));
+  };
+  RawClient& first = Connect();
+  begin(first, 100'000);
+  ASSERT_TRUE(first.Until([&] { return server_->server->budget().promised() > 0; }));
+  RawClient& second = Connect();
+  begin(second, body.size());
+  worker_.RunUntil([] { return false; }, milliseconds(50));
+  EXPECT_TRUE(handler_->calls.empty());
+  EXPECT_LE(server_->server->budget().used(), 1'000'000u);
+  first.Send(body.substr(100'000));
+  ASSERT_TRUE(first.Until([&] { return handler_->calls.size() == 1; }));
+  handler_->calls[0].responder.Send(TextResponse(200, "first"));
+  EXPECT_TRUE(second.Until([&] { return handler_->calls.size() == 2; }));
+  handler_->calls[1].responder.Send(TextResponse(200, "second"));
+  EXPECT_TRUE(second.Sees("second"));
+  EXPECT_EQ(server_->server->budget().used(), 0u);
 }
 
 }  // namespace

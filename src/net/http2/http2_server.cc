@@ -2,11 +2,15 @@
 
 #include "base/lifetime.h"
 #include "net/http/server_connection.h"
+#include "net/http2/frame_meter.h"
+#include "net/http2/http2_headers.h"
 #include "net/http2/http2_lifecycle.h"
+#include "net/http2/http2_output.h"
 #include "net/http2/http2_streams.h"
-#include "net/loop/thread_slab.h"
 
 #include <array>
+#include <chrono>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -16,63 +20,22 @@ namespace {
 // A connection that stopped reading because of the budget reads a little after so long: clients
 // that give up say so here, and their requests are what takes the budget.
 constexpr auto kLongestPause = std::chrono::milliseconds(500);
-// Resets by the peer: bursts and a lasting rate above what deadlines in an outage cause are
-// attacks.
-constexpr uint64_t kResetBurst = 2000;
-constexpr uint64_t kResetRate = 200;
+// nghttp2's own limit of resets, as the last resort: FrameMeter's comes first, and says why.
+constexpr uint64_t kResetBurst = 20'000;
+constexpr uint64_t kResetRate = 2000;
+// A turn works for so long on what one connection has sent, in parts of so many frames.
+constexpr auto kTurn = std::chrono::milliseconds(1);
+constexpr size_t kFramesAtOnce = 64;
+// Bodies that wait for room look again after this time.
+constexpr auto kAskForRoom = std::chrono::milliseconds(20);
 
-// For frame headers and HEADERS frames that wait to be sent.
-constexpr size_t kFrameSlab = 64 * 1024;
-constexpr size_t kFrameHead = 9;
-
-ThreadSlab& FrameMemory() {
-  thread_local ThreadSlab memory(kFrameSlab);
-  return memory;
-}
+TimePoint SteadyNow() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
 
 using SessionPtr = std::unique_ptr<nghttp2_session, decltype(&nghttp2_session_del)>;
 
 bool IsRequestHead(const nghttp2_frame& frame) {
   return frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST;
 }
-
-// Frames on their way to the stream: heads are packed into the slab of the thread, bodies stay
-// slices.
-class Http2Output {
- public:
-  explicit Http2Output(Stream& stream) : stream_(stream) {}
-
-  // nghttp2's callbacks for sending frames and DATA frames.
-  ssize_t Send(const uint8_t* data, size_t size) {
-    if (stream_.above_high_watermark()) {
-      return NGHTTP2_ERR_WOULDBLOCK;
-    }
-    Append(data, size);
-    return static_cast<ssize_t>(size);
-  }
-  int SendBody(Http2Answer& answer, const uint8_t* head, size_t size) {
-    if (stream_.above_high_watermark()) {
-      return NGHTTP2_ERR_WOULDBLOCK;
-    }
-    Append(head, kFrameHead);
-    answer.body().Take(size, frames_);
-    return 0;
-  }
-  // Gives what was sent to the stream.
-  void Flush() {
-    if (!frames_.empty()) {
-      stream_.Write(std::exchange(frames_, Rope()));
-    }
-  }
-
- private:
-  void Append(const uint8_t* data, size_t size) {
-    frames_.Append(FrameMemory().Copy(AsBytes(Http2Text(data, size))));
-  }
-
-  Stream& stream_;
-  Rope frames_;
-};
 
 }  // namespace
 
@@ -88,9 +51,13 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   void Drain() override { goodbye_.Drain(); }
 
   void Respond(Http2Stream& stream, HttpResponse response) {
-    streams_.OnAnswer(stream);
+    if (stream.request.responder) {
+      meter_.OnAnswer();
+    }
+    streams_.OnAnswer(stream, env_.worker.Now());
     stream.answer.Submit(session(), stream.id, std::move(response));
     keepalive_.OnAnswerSent();
+    ArmPace();
     ScheduleFlush();
   }
 
@@ -101,6 +68,11 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   SessionPtr NewSession();
   nghttp2_session* session() { return session_.get(); }
 
+  // Works on what has come, until a turn is over.
+  void Read();
+  // Ends the connection of a client that does nothing else than cost time.
+  void EndFlood();
+
   // What nghttp2 calls.
   void OnStreamBegun(int32_t id) {
     nghttp2_session_set_stream_user_data(session(), id, &streams_.Begin(*this, id));
@@ -108,7 +80,7 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   }
   void OnFrame(const nghttp2_frame& frame);
   void OnHead(Http2Stream& stream);
-  void OnChunk(Http2Stream& stream, const uint8_t* data, size_t size);
+  void OnChunk(int32_t id, const uint8_t* data, size_t size);
   void OnPing(const nghttp2_frame& frame) {
     if (frame.hd.flags & NGHTTP2_FLAG_ACK) {
       keepalive_.OnPingAck();
@@ -136,11 +108,15 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   Http2Stream* Find(int32_t id) {
     return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session(), id));
   }
-  void Refuse(Http2Stream& stream, HttpRefusal reason) {
+  void Refuse(Http2Stream& stream, HttpRefusal reason) { Refuse(stream, reason, NameOf(reason)); }
+  void Refuse(Http2Stream& stream, HttpRefusal reason, RefusedRequest name) {
+    env_.Tell(name);
     Respond(stream, env_.handler.Refuse(stream.request.head, reason));
   }
   void UpdateReading();
-  void ArmStall();
+  void SettleBodies();
+  void ArmPace();
+  void CheckPace(Http2Stream& stream, RequestBodies::Pace pace);
 
   const Http2ServerOptions& options_;
   ServerEnv env_;
@@ -150,11 +126,14 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   Http2Keepalive keepalive_;
   Http2Goodbye goodbye_;
   ReadGate gate_;
-  Slice input_;        // what nghttp2 is reading at the moment
-  bool busy_ = false;  // inside nghttp2, or in a callback that flushes at its end
+  FrameMeter meter_;
+  Http2Headers headers_;
+  std::deque<Slice> input_;  // the first is what nghttp2 reads; others are for later turns
+  bool busy_ = false;        // inside nghttp2, or in a callback that flushes at its end
   bool flush_scheduled_ = false;
   bool finished_ = false;
-  Timer stall_timer_;
+  Timer pace_timer_;
+  Timer room_timer_;
   Lifetime lifetime_;
   Http2Streams streams_;  // ends first: it tells those who work on answers
 };
@@ -168,6 +147,11 @@ SessionPtr Http2ServerConnection::NewSession() {
   nghttp2_option* option = nullptr;
   GAPLESS_CHECK(nghttp2_session_callbacks_new(&calls) == 0);
   GAPLESS_CHECK(nghttp2_option_new(&option) == 0);
+  nghttp2_session_callbacks_set_on_begin_frame_callback(
+      calls, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
+        Self(user).headers_.OnFrameBegun(*head);
+        return 0;
+      });
   nghttp2_session_callbacks_set_on_begin_headers_callback(
       calls, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
         if (IsRequestHead(*frame)) {
@@ -178,12 +162,10 @@ SessionPtr Http2ServerConnection::NewSession() {
   nghttp2_session_callbacks_set_on_header_callback(
       calls, [](nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
                 const uint8_t* value, size_t value_size, uint8_t, void* user) {
-        Http2Stream* stream = Self(user).Find(frame->hd.stream_id);
-        if (stream && IsRequestHead(*frame)) {
-          stream->TakeHeader(Http2Text(name, name_size), Http2Text(value, value_size),
-                             Self(user).options_.max_header_bytes);
-        }
-        return 0;
+        Http2Stream* stream =
+            IsRequestHead(*frame) ? Self(user).Find(frame->hd.stream_id) : nullptr;
+        return Self(user).headers_.OnField(stream, Http2Text(name, name_size),
+                                           Http2Text(value, value_size));
       });
   nghttp2_session_callbacks_set_on_frame_recv_callback(
       calls, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
@@ -193,9 +175,7 @@ SessionPtr Http2ServerConnection::NewSession() {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
       calls,
       [](nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size, void* user) {
-        if (Http2Stream* stream = Self(user).Find(id)) {
-          Self(user).OnChunk(*stream, data, size);
-        }
+        Self(user).OnChunk(id, data, size);
         return 0;
       });
   nghttp2_session_callbacks_set_on_stream_close_callback(
@@ -208,6 +188,11 @@ SessionPtr Http2ServerConnection::NewSession() {
         Self(user).OnFrameSent(*frame);
         return 0;
       });
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
+      calls, [](nghttp2_session*, const nghttp2_frame*, int, void* user) {
+        Self(user).meter_.OnRefusedStream();
+        return 0;
+      });
   nghttp2_session_callbacks_set_send_callback(
       calls, [](nghttp2_session*, const uint8_t* data, size_t size, int, void* user) {
         return Self(user).output_.Send(data, size);
@@ -218,6 +203,7 @@ SessionPtr Http2ServerConnection::NewSession() {
         return Self(user).output_.SendBody(*static_cast<Http2Answer*>(source->ptr), head, size);
       });
   nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetRate);
   nghttp2_session* session = nullptr;
   GAPLESS_CHECK(nghttp2_session_server_new2(&session, calls, this, option) == 0);
@@ -229,17 +215,21 @@ SessionPtr Http2ServerConnection::NewSession() {
 Http2ServerConnection::Http2ServerConnection(const Http2ServerOptions& options, ServerEnv env)
     : options_(options),
       env_(std::move(env)),
-      bodies_(env_.worker, env_.budget, env_.max_body_bytes, options.stall_timeout),
+      bodies_(env_.worker, env_.shares, env_.max_body_bytes, options.stall_timeout),
       session_(NewSession()),
       output_(env_.stream),
       keepalive_(options, env_.worker, session(), *this),
       goodbye_(options, env_.worker, session(), *this),
       gate_(env_.worker, env_.stream, [this] { UpdateReading(); }),
+      meter_(SteadyNow()),
+      headers_(options.max_header_bytes, env_, bodies_, meter_),
       streams_(bodies_) {
   const std::array settings = std::to_array<nghttp2_settings_entry>({
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.stream_window_bytes},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, RequestBody::kFreeBytes},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<uint32_t>(options_.max_header_bytes)},
+      // Answers need no order among them, and its tree would be the client's to grow.
+      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   });
   nghttp2_submit_settings(session(), NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   nghttp2_session_set_local_window_size(session(), NGHTTP2_FLAG_NONE, 0,
@@ -252,24 +242,65 @@ void Http2ServerConnection::OnData(Slice bytes) {
     return;
   }
   keepalive_.OnReceived();
+  input_.push_back(std::move(bytes));
+  if (input_.size() == 1) {
+    Read();
+  }
+}
+
+void Http2ServerConnection::Read() {
+  const TimePoint end = SteadyNow() + kTurn;
+  ssize_t taken = 0;
   busy_ = true;
-  input_ = std::move(bytes);
-  const ssize_t taken = nghttp2_session_mem_recv(
-      session(), reinterpret_cast<const uint8_t*>(input_.data()), input_.size());
-  input_ = Slice();
+  for (TimePoint now; taken >= 0 && !input_.empty() && !meter_.flooded() && now < end;) {
+    now = SteadyNow();
+    Slice& front = input_.front();
+    const size_t size = meter_.Follow(front.span(), kFramesAtOnce, now);
+    taken =
+        nghttp2_session_mem_recv(session(), reinterpret_cast<const uint8_t*>(front.data()), size);
+    front = front.Sub(size, front.size() - size);
+    if (front.empty()) {
+      input_.pop_front();
+    }
+  }
   busy_ = false;
+  if (meter_.flooded() || taken == NGHTTP2_ERR_FLOODED) {
+    return EndFlood();
+  }
+  SettleBodies();
   Flush();
   if (taken < 0) {
     // nghttp2 has queued a GOAWAY where one helps; such errors (bad preface, flood) leave nothing
     // to go on with.
+    env_.Tell(RefusedConnection::kProtocol, nghttp2_strerror(static_cast<int>(taken)));
     return Finish();
   }
   UpdateReading();
+  if (!input_.empty() && !finished_) {
+    env_.worker.RunNextTurn(lifetime_.Guard([this] { Read(); }));
+  }
+}
+
+void Http2ServerConnection::EndFlood() {
+  meter_.OnFlood();
+  env_.Tell(RefusedConnection::kFlood, meter_.last_drop());
+  constexpr std::string_view kText = "too many frames without requests";
+  nghttp2_submit_goaway(
+      session(), NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session()),
+      NGHTTP2_ENHANCE_YOUR_CALM, reinterpret_cast<const uint8_t*>(kText.data()), kText.size());
+  Flush();
+  Finish();
 }
 
 void Http2ServerConnection::OnFrame(const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_PING) {
     return OnPing(frame);
+  }
+  if (frame.hd.type == NGHTTP2_RST_STREAM) {
+    const Http2Stream* reset = Find(frame.hd.stream_id);
+    if (reset && !reset->responded) {
+      env_.Tell(RefusedRequest::kReset);
+    }
   }
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) {
     return;
@@ -288,8 +319,13 @@ void Http2ServerConnection::OnFrame(const nghttp2_frame& frame) {
 }
 
 void Http2ServerConnection::OnHead(Http2Stream& stream) {
-  if (stream.header_too_large) {
+  headers_.OnHead(stream);
+  using Trouble = Http2Stream::HeaderTrouble;
+  if (stream.header_trouble == Trouble::kTooLarge) {
     return Refuse(stream, HttpRefusal::kHeaderTooLarge);
+  }
+  if (stream.header_trouble == Trouble::kNoRoom) {
+    return Refuse(stream, HttpRefusal::kOverloaded, RefusedRequest::kHeaderBudget);
   }
   if (bodies_.exhausted()) {
     return Refuse(stream, HttpRefusal::kOverloaded);
@@ -301,21 +337,51 @@ void Http2ServerConnection::OnHead(Http2Stream& stream) {
     return Respond(stream, *std::move(refusal));
   }
   if (!stream.remote_ended) {
-    ArmStall();
+    streams_.Touch(stream);
+    ArmPace();
   }
 }
 
-void Http2ServerConnection::OnChunk(Http2Stream& stream, const uint8_t* data, size_t size) {
+void Http2ServerConnection::OnChunk(int32_t id, const uint8_t* data, size_t size) {
+  // The windows of streams are what holds clients back; this one is for all of them.
+  nghttp2_session_consume_connection(session(), size);
+  Http2Stream* stream = Find(id);
+  if (!stream || stream->responded) {
+    return;
+  }
   // nghttp2 hands out pointers into what it was given.
   const auto* bytes = reinterpret_cast<const std::byte*>(data);
-  if (!stream.responded &&
-      !bodies_.Take(stream.request.body,
-                    input_.Sub(static_cast<size_t>(bytes - input_.data()), size))) {
-    Refuse(stream, HttpRefusal::kBodyTooLarge);
+  const Slice& input = input_.front();
+  const size_t offset = static_cast<size_t>(bytes - input.data());
+  switch (bodies_.Take(stream->request.body, input.Sub(offset, size))) {
+    case RequestBodies::Took::kYes:
+      return streams_.Touch(*stream);
+    case RequestBodies::Took::kTooLarge:
+      return Refuse(*stream, HttpRefusal::kBodyTooLarge);
+    case RequestBodies::Took::kNoRoom:
+      return Refuse(*stream, HttpRefusal::kOverloaded);
+  }
+}
+
+// Windows of large bodies are opened from here.
+void Http2ServerConnection::SettleBodies() {
+  const bool wait = streams_.Settle(
+      session(), env_, [this](Http2Stream& stream) { Refuse(stream, HttpRefusal::kBodyTooLarge); });
+  if (wait && !room_timer_.armed()) {
+    room_timer_ = env_.worker.RunAfter(kAskForRoom, [this] {
+      SettleBodies();
+      Flush();
+    });
   }
 }
 
 void Http2ServerConnection::OnFrameSent(const nghttp2_frame& frame) {
+  if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR &&
+      !meter_.flooded()) {
+    const bool calm = frame.goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM;
+    env_.Tell(calm ? RefusedConnection::kFlood : RefusedConnection::kProtocol,
+              nghttp2_http2_strerror(frame.goaway.error_code));
+  }
   if ((frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) ||
       !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM)) {
     return;
@@ -362,20 +428,42 @@ void Http2ServerConnection::UpdateReading() {
   if (finished_) {
     return;
   }
+  const Duration unread = output_.UnreadFor(env_.worker.Now());
+  if (options_.stall_timeout > Duration::zero() && unread >= options_.stall_timeout) {
+    env_.Tell(RefusedConnection::kUnread, "");
+    return Finish();
+  }
   // Whoever waits for answers can wait with sending, too; a connection without any must read on, or
   // nothing would ever end.
   const bool waits = streams_.unanswered() > 0 && gate_.paused_for() < kLongestPause;
-  gate_.Set((waits && bodies_.pressed()) || env_.stream.above_high_watermark());
+  gate_.Set((waits && bodies_.pressed()) || env_.stream.above_high_watermark() || !input_.empty());
 }
 
-void Http2ServerConnection::ArmStall() {
-  if (options_.stall_timeout > Duration::zero() && !stall_timer_.armed()) {
-    stall_timer_ = env_.worker.RunAfter(options_.stall_timeout, [this] {
-      if (streams_.CheckStalled(
-              [this](Http2Stream& stream) { Refuse(stream, HttpRefusal::kTimeout); })) {
-        ArmStall();
+void Http2ServerConnection::ArmPace() {
+  if (options_.stall_timeout > Duration::zero() && !pace_timer_.armed()) {
+    pace_timer_ = env_.worker.RunAfter(bodies_.check_every(), [this] {
+      const auto check = [this](Http2Stream& stream, RequestBodies::Pace pace) {
+        CheckPace(stream, pace);
+      };
+      if (streams_.CheckPace(env_.worker.Now(), check)) {
+        ArmPace();
       }
     });
+  }
+}
+
+void Http2ServerConnection::CheckPace(Http2Stream& stream, RequestBodies::Pace pace) {
+  switch (pace) {
+    case RequestBodies::Pace::kFine:
+      env_.Tell(RefusedRequest::kUnread);
+      nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_CANCEL);
+      return ScheduleFlush();
+    case RequestBodies::Pace::kStalled:
+      return Refuse(stream, HttpRefusal::kTimeout);
+    case RequestBodies::Pace::kTooSlow:
+      return Refuse(stream, HttpRefusal::kOverloaded, RefusedRequest::kTooSlow);
+    case RequestBodies::Pace::kWaitedTooLong:
+      return Refuse(stream, HttpRefusal::kOverloaded);
   }
 }
 

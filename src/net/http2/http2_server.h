@@ -1,9 +1,10 @@
 // HTTP/2 server connections (RFC 9113) over nghttp2. Entry point for the session in http_server.cc
 // only.
 //
-// Request bodies are slices of the receive slabs, responses leave as slices of their ropes. Windows
-// are given back at once; what bounds memory is the size limit per body, the budget of the server,
-// and the limits below.
+// Request bodies are slices of the receive slabs, responses leave as slices of their ropes. A
+// stream's window is opened beyond the first bytes once the budget of the server has promised room
+// for the whole body (request_bodies.h). A connection that sends frames without end that carry no
+// request is told ENHANCE_YOUR_CALM (frame_meter.h).
 #pragma once
 
 #include "base/status.h"
@@ -18,11 +19,11 @@ struct ServerEnv;
 
 struct Http2ServerOptions {
   uint32_t max_concurrent_streams = 1000;
-  uint32_t stream_window_bytes = 1024 * 1024;
   uint32_t connection_window_bytes = 16 * 1024 * 1024;
   size_t max_header_bytes =
       64 * 1024;  // per request, with 32 bytes per field as in SETTINGS_MAX_HEADER_LIST_SIZE
-  // A request whose body makes no progress for this long is reset; zero: never.
+  // A request whose body makes no progress for this long is refused, as is one that is slower than
+  // request_bodies.h says; one whose answer cannot be sent for so long is reset; zero: never.
   Duration stall_timeout = std::chrono::seconds(60);
 
   // gRPC keepalive (server_parameters). Zero: infinite.

@@ -29,7 +29,10 @@ std::string RandomBytes(size_t size) {
 
 class Http2ServerTest : public testing::Test {
  protected:
-  Http2ServerTest() { handler_->reply = Echo; }
+  Http2ServerTest() {
+    handler_->reply = Echo;
+    options_.watch = watch_;
+  }
 
   TestHttp2Client& Connect() {
     if (!server_) {
@@ -42,6 +45,7 @@ class Http2ServerTest : public testing::Test {
 
   Worker worker_;
   HttpServerOptions options_;
+  std::shared_ptr<TestWatch> watch_ = std::make_shared<TestWatch>();
   std::shared_ptr<TestHandler> handler_ = std::make_shared<TestHandler>();
   std::optional<TestServer> server_;
   std::vector<std::unique_ptr<TestHttp2Client>> clients_;
@@ -105,6 +109,97 @@ TEST_F(Http2ServerTest, AResetIsHeardThoughTheBudgetIsUsedUp) {
   EXPECT_EQ(server_->server->budget().used(), 100u);
   handler_->calls.clear();
   EXPECT_EQ(server_->server->budget().used(), 0u);
+}
+
+TEST_F(Http2ServerTest, BodiesThatTogetherAreLargerThanTheBudgetCompleteOneAfterAnother) {
+  options_.max_inflight_body_bytes = 4'000'000;
+  TestHttp2Client& client = Connect();
+  std::vector<int32_t> ids;
+  for (int i = 0; i < 20; ++i) {
+    ids.push_back(client.Post("/", RandomBytes(400'000), {{"content-length", "400000"}}));
+  }
+  size_t most = 0;
+  EXPECT_TRUE(client.Until([&] {
+    most = std::max(most, server_->server->budget().used());
+    return std::ranges::all_of(ids, [&](int32_t id) { return client.responses[id].ended; });
+  }));
+  for (const int32_t id : ids) {
+    EXPECT_EQ(client.responses[id].headers[":status"], "200");
+  }
+  EXPECT_LE(most, 6'000'000u) << "the budget, and slabs that several bodies are charged for";
+  EXPECT_EQ(server_->server->budget().used(), 0u);
+  EXPECT_EQ(server_->server->budget().promised(), 0u);
+}
+
+TEST_F(Http2ServerTest, ABodyWhoseSizeIsNotToldIsReceivedToo) {
+  options_.max_body_bytes = 1'000'000;
+  options_.max_inflight_body_bytes = 1'500'000;
+  TestHttp2Client& client = Connect();
+  const std::string body = RandomBytes(900'000);
+  EXPECT_TRUE(client.Await(client.Post("/", body)).body == body);
+  EXPECT_EQ(server_->server->budget().promised(), 0u);
+}
+
+TEST_F(Http2ServerTest, ABodyThatIsAnnouncedTooLargeIsRefusedBeforeItComes) {
+  options_.max_body_bytes = 100'000;
+  TestHttp2Client& client = Connect();
+  const int32_t id = client.Post("/", "x", {{"content-length", "100001"}}, true);
+  EXPECT_EQ(client.Await(id).headers[":status"], "413");
+  EXPECT_EQ(watch_->requests[RefusedRequest::kBodyTooLarge], 1);
+}
+
+TEST_F(Http2ServerTest, ABodyThatGetsNoRoomIsRefusedInTheEnd) {
+  options_.http2_options.stall_timeout = milliseconds(100);
+  options_.max_inflight_body_bytes = 200'000;
+  handler_->reply = nullptr;
+  TestHttp2Client& other = Connect();
+  other.Post("/", std::string(130'000, 'x'), {{"content-length", "130000"}});
+  ASSERT_TRUE(other.Until([&] { return handler_->calls.size() == 1; }));
+  TestHttp2Client& hog = Connect();
+  const int32_t slow = hog.Post("/", std::string(10, 'x'), {{"content-length", "150000"}}, true);
+  TestHttp2Client& client = Connect();
+  const int32_t id = client.Post("/", std::string(150'000, 'x'), {{"content-length", "150000"}});
+  EXPECT_EQ(client.Await(id).headers[":status"], "503");
+  EXPECT_EQ(hog.Await(slow).headers[":status"], "408");
+  EXPECT_GE(watch_->requests[RefusedRequest::kBodyBudget], 1);
+  EXPECT_GE(watch_->requests[RefusedRequest::kTooSlow], 1);
+  handler_->calls.clear();
+  EXPECT_EQ(server_->server->budget().used(), 0u);
+}
+
+TEST_F(Http2ServerTest, HeadersOfOpenRequestsAreBounded) {
+  options_.max_inflight_body_bytes = 1'000'000;  // 4 MiB for headers, at least
+  handler_->reply = nullptr;
+  TestHttp2Client& client = Connect();
+  std::vector<int32_t> ids;
+  for (int i = 0; i < 150; ++i) {
+    ids.push_back(client.Post("/", "x", {{"x-large", std::string(50'000, 'a')}}, true));
+  }
+  EXPECT_EQ(client.Await(ids.back()).headers[":status"], "503");
+  EXPECT_GT(watch_->requests[RefusedRequest::kHeaderBudget], 50);
+  TestHttp2Client& other = Connect();
+  other.Post("/", "x");
+  EXPECT_TRUE(other.Until([&] { return handler_->calls.size() == 1; }));
+}
+
+TEST_F(Http2ServerTest, AFloodIsToldToCalmDown) {
+  TestHttp2Client& client = Connect();
+  for (int i = 0; i < 3000; ++i) {
+    client.Ping();
+  }
+  EXPECT_TRUE(client.Until([&] { return client.closed; }));
+  EXPECT_EQ(client.goaway_error, static_cast<uint32_t>(NGHTTP2_ENHANCE_YOUR_CALM));
+  EXPECT_EQ(watch_->connections[RefusedConnection::kFlood], 1);
+}
+
+TEST_F(Http2ServerTest, AnAnswerThatMayNotBeSentIsGivenUp) {
+  options_.http2_options.stall_timeout = milliseconds(50);
+  handler_->reply = [](const HttpRequest&) { return TextResponse(200, std::string(70'000, 'x')); };
+  TestHttp2Client& client = Connect();
+  client.hold_window = true;
+  const int32_t id = client.Post("/", "x");
+  EXPECT_EQ(client.Await(id).reset, static_cast<uint32_t>(NGHTTP2_CANCEL));
+  EXPECT_EQ(watch_->requests[RefusedRequest::kUnread], 1);
 }
 
 TEST_F(Http2ServerTest, AYoungConnectionGetsItsFirstRequestBeforeItIsToldToGo) {
@@ -268,6 +363,37 @@ TEST_F(Http2ServerTest, TlsChoosesTheProtocolByAlpn) {
                                     TlsClientContext::Create(client_tls).value(), "localhost", {}));
   const std::string body = RandomBytes(1'000'000);
   EXPECT_TRUE(client.Await(client.Post("/", body)).body == body);
+}
+
+TEST_F(Http2ServerTest, WhoSpeaksSomethingElseIsCounted) {
+  struct Speaker final : StreamHandler {
+    void OnConnected() override {}
+    void OnData(Slice) override {}
+    void OnEnd() override { ended = true; }
+    void OnClosed(Status) override { ended = true; }
+    bool ended = false;
+  };
+  const auto say = [this](const std::string& words) {
+    Speaker speaker;
+    auto stream = ConnectPlain(worker_, server_->listener->address(), {});
+    stream->Start(&speaker);
+    stream->Write(Rope::CopyOf(words));
+    EXPECT_TRUE(worker_.RunUntil([&] { return speaker.ended; }, seconds(10))) << words;
+  };
+  options_.http1 = false;
+  server_.emplace(worker_, options_, handler_);
+  say("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(watch_->connections[RefusedConnection::kWrongPort], 1);
+  say("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string(9, 'x'));
+  EXPECT_EQ(watch_->connections[RefusedConnection::kProtocol], 1);
+  const PemPair pair = TestCa().Issue("server", "DNS:localhost");
+  TlsServerOptions tls;
+  tls.cert_pem = pair.cert;
+  tls.key_pem = pair.key;
+  options_.tls = TlsServerContext::Create(tls).value();
+  server_.emplace(worker_, options_, handler_);
+  say("no TLS at all, whatever else it may be");
+  EXPECT_EQ(watch_->connections[RefusedConnection::kHandshake], 1);
 }
 
 TEST_F(Http2ServerTest, CurlIsServedWithBothProtocols) {

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,10 +92,17 @@ struct Http2Stream final : ResponseSink {
   Http2Stream(Http2ServerConnection& owner, int32_t stream_id) : connection(owner), id(stream_id) {}
   void OnResponse(HttpResponse response) override;
 
-  void TakeHeader(std::string_view name, std::string_view value, size_t max_header_bytes) {
+  // What is not kept makes the request one that is refused.
+  void TakeHeader(std::string_view name, std::string_view value, size_t max_header_bytes,
+                  const RequestBodies& bodies) {
     header_bytes += name.size() + value.size() + 32;
     if (header_bytes > max_header_bytes) {
-      header_too_large = true;
+      header_trouble = HeaderTrouble::kTooLarge;
+    } else if (header_trouble == HeaderTrouble::kNone &&
+               !bodies.TakeHead(request.body, name.size() + value.size() + sizeof(HttpHeader))) {
+      header_trouble = HeaderTrouble::kNoRoom;
+    }
+    if (header_trouble != HeaderTrouble::kNone) {
       return;
     }
     HttpRequest& head = request.head;
@@ -117,10 +126,14 @@ struct Http2Stream final : ResponseSink {
   Http2ServerConnection& connection;
   const int32_t id;
   ServerRequest request;
+  enum class HeaderTrouble : uint8_t { kNone, kTooLarge, kNoRoom };
   size_t header_bytes = 0;
-  bool header_too_large = false;
+  HeaderTrouble header_trouble = HeaderTrouble::kNone;
   bool remote_ended = false;
+  bool touched = false;    // see Http2Streams::Touch
   bool responded = false;  // submitted to nghttp2; from then on the body is discarded
+  TimePoint responded_at;
+  bool receiving() const { return !remote_ended && !responded; }
   Http2Answer answer;
 };
 
@@ -137,18 +150,23 @@ class Http2Streams {
   Http2Stream& Begin(Http2ServerConnection& owner, int32_t id) {
     auto stream = std::make_unique<Http2Stream>(owner, id);
     stream->request.body = bodies_.Begin();
+    if (!bodies_.TakeHead(stream->request.body, kStreamBytes)) {
+      stream->header_trouble = Http2Stream::HeaderTrouble::kNoRoom;
+    }
     return *streams_.emplace(id, std::move(stream)).first->second;
   }
   void Dispatch(Http2Stream& stream, const ServerEnv& env) {
     ++unanswered_;
-    stream.request.Dispatch(env, &stream);
+    stream.request.Dispatch(env, bodies_, &stream);
   }
-  // It is answered: what its body held is given back.
-  void OnAnswer(Http2Stream& stream) {
+  // It is answered: what it held is given back.
+  void OnAnswer(Http2Stream& stream, TimePoint now) {
     GAPLESS_CHECK(!stream.responded);
     stream.responded = true;
+    stream.responded_at = now;
     unanswered_ -= stream.request.responder ? 1 : 0;
-    stream.request.body.charge.Release();
+    stream.request.body = RequestBody();
+    stream.request.head = HttpRequest();
   }
   // True if none is left. Unknown numbers are ignored.
   bool End(int32_t id) {
@@ -168,26 +186,89 @@ class Http2Streams {
   bool empty() const { return streams_.empty(); }
   // Dispatched and not answered.
   size_t unanswered() const { return unanswered_; }
-  // Calls `refuse` for every request whose body has stalled. Whether the bodies of others are still
-  // on their way.
-  bool CheckStalled(std::move_only_function<void(Http2Stream&)> refuse) {
-    bool waiting = false;
-    for (const auto& [id, stream] : streams_) {
-      if (!stream->remote_ended && !stream->responded) {
-        if (bodies_.Stalled(stream->request.body)) {
-          refuse(*stream);
-        } else {
-          waiting = true;
-        }
+  // Something of its request came, or its head: Settle looks at it.
+  void Touch(Http2Stream& stream) {
+    if (!std::exchange(stream.touched, true)) {
+      touched_.push_back(stream.id);
+    }
+  }
+  // After the frames of a turn: packs what came, and opens the windows of large bodies in the order
+  // of their coming, as far as there is room. Calls `refuse` for bodies that are too large. True:
+  // some wait for room, and Settle is to be called again soon.
+  bool Settle(nghttp2_session* session, const ServerEnv& env,
+              std::move_only_function<void(Http2Stream&)> refuse) {
+    for (const int32_t id : std::exchange(touched_, {})) {
+      Http2Stream* stream = Receiving(id);
+      if (!stream) {
+        continue;
+      }
+      stream->touched = false;
+      RequestBody& body = stream->request.body;
+      bodies_.Settle(body);
+      if (!stream->request.LearnSize(env)) {
+        refuse(*stream);
+      } else if (bodies_.NeedsPromise(body) && !std::exchange(body.queued, true)) {
+        waiting_.push_back(id);
       }
     }
-    return waiting;
+    while (!waiting_.empty()) {
+      Http2Stream* stream = Receiving(waiting_.front());
+      if (stream && !bodies_.Promise(stream->request.body)) {
+        return true;
+      }
+      if (stream) {
+        OpenWindow(session, *stream);
+      }
+      waiting_.pop_front();
+    }
+    return false;
+  }
+  // Calls `act` for every request whose body does not come as it should (Pace), and for those whose
+  // answers cannot be sent (kFine). Whether there are others to look at later.
+  bool CheckPace(TimePoint now,
+                 std::move_only_function<void(Http2Stream&, RequestBodies::Pace)> act) {
+    bool more = false;
+    std::vector<std::pair<Http2Stream*, RequestBodies::Pace>> bad;
+    for (const auto& [id, stream] : streams_) {
+      const bool unread =
+          stream->responded && now - stream->responded_at >= bodies_.stall_timeout();
+      const RequestBodies::Pace pace =
+          stream->receiving() ? bodies_.Check(stream->request.body) : RequestBodies::Pace::kFine;
+      if (unread || pace != RequestBodies::Pace::kFine) {
+        bad.emplace_back(stream.get(), pace);
+      }
+      more = more || stream->responded || stream->receiving();
+    }
+    for (const auto& [stream, pace] : bad) {
+      act(*stream, pace);
+    }
+    return more;
   }
 
  private:
+  // What a stream takes here and in nghttp2, without its fields.
+  static constexpr size_t kStreamBytes = 1024;
+  // A window is larger than its body by this much, so that a body that is larger than it may be is
+  // seen to be.
+  static constexpr size_t kWindowSlack = 16 * 1024;
+
+  Http2Stream* Receiving(int32_t id) {
+    const auto found = streams_.find(id);
+    return found != streams_.end() && found->second->receiving() ? found->second.get() : nullptr;
+  }
+  static void OpenWindow(nghttp2_session* session, const Http2Stream& stream) {
+    const RequestBody& body = stream.request.body;
+    const size_t window = body.bytes.size() + body.charge.promised() + kWindowSlack;
+    nghttp2_session_set_local_window_size(
+        session, NGHTTP2_FLAG_NONE, stream.id,
+        static_cast<int32_t>(std::min<size_t>(window, std::numeric_limits<int32_t>::max())));
+  }
+
   RequestBodies& bodies_;
   std::unordered_map<int32_t, std::unique_ptr<Http2Stream>> streams_;
   size_t unanswered_ = 0;
+  std::vector<int32_t> touched_;
+  std::deque<int32_t> waiting_;  // for the promise of their body
 };
 
 }  // namespace gapless::net

@@ -32,7 +32,11 @@ class TestHttp2Client final : public StreamHandler {
     nghttp2_session_callbacks_set_on_header_callback(callbacks, OnHeader);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, OnChunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, OnFrame);
-    nghttp2_session_client_new(&session_, callbacks, this);
+    nghttp2_option* option = nullptr;
+    nghttp2_option_new(&option);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_session_client_new2(&session_, callbacks, this, option);
+    nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_submit_settings(session_, 0, nullptr, 0);
     stream_->Start(this);
@@ -90,6 +94,7 @@ class TestHttp2Client final : public StreamHandler {
   uint32_t goaway_error = 0;
   std::string goaway_text;
   bool closed = false;
+  bool hold_window = false;  // answers stop once they have filled the windows
 
  private:
   static TestHttp2Client& Self(void* user) { return *static_cast<TestHttp2Client*>(user); }
@@ -107,8 +112,11 @@ class TestHttp2Client final : public StreamHandler {
         std::string(reinterpret_cast<const char*>(value), value_size);
     return 0;
   }
-  static int OnChunk(nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size,
-                     void* user) {
+  static int OnChunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data,
+                     size_t size, void* user) {
+    if (!Self(user).hold_window) {
+      nghttp2_session_consume(session, id, size);
+    }
     Self(user).responses[id].body.append(reinterpret_cast<const char*>(data), size);
     return 0;
   }

@@ -301,7 +301,8 @@ bool Listener::AcceptOne() {
       return true;
     }
     if (errno != EAGAIN) {
-      RestFor(kPause);  // out of descriptors or memory
+      acceptor_->OnAcceptFailed(ErrorText(errno));  // out of descriptors or memory
+      RestFor(kPause);
     }
     return false;
   }

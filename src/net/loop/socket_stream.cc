@@ -11,8 +11,9 @@
 namespace gapless::net {
 namespace {
 
-// One turn reads at most this much from one connection, so that the others get theirs.
+// One turn reads at most this much from one connection, for so long, so that the others get theirs.
 constexpr size_t kReadPerTurn = 1024 * 1024;
+constexpr auto kReadTime = std::chrono::milliseconds(1);
 // So many bytes are not held back for others of the same turn.
 constexpr size_t kFlushAt = 128 * 1024;
 
@@ -68,8 +69,7 @@ class SocketStream final : public Stream {
     }
     reader_.Resume();
     if (reader_.wanted() && !read_scheduled_ && state_ == State::kConnected) {
-      read_scheduled_ = true;
-      Later(&SocketStream::ReadSome);
+      ReadLater();
     }
   }
   void Close() override {
@@ -128,6 +128,11 @@ class SocketStream final : public Stream {
   }
   void OnIo(uint32_t events);
   void ReadSome();
+  // With others that have much to read, in the order of their coming.
+  void ReadLater() {
+    read_scheduled_ = true;
+    worker_.RunNextTurn(lifetime_.Guard([this] { ReadSome(); }));
+  }
   void Flush() {
     if (state_ != State::kConnected || failure_) {
       return;
@@ -225,10 +230,11 @@ void SocketStream::OnIo(uint32_t events) {
 void SocketStream::ReadSome() {
   read_scheduled_ = false;
   size_t total = 0;
+  const auto begin = std::chrono::steady_clock::now();
   while (state_ == State::kConnected && reader_.wanted()) {
-    if (total >= kReadPerTurn) {
-      read_scheduled_ = true;
-      return Later(&SocketStream::ReadSome);
+    if (total >= kReadPerTurn ||
+        (total > 0 && std::chrono::steady_clock::now() - begin >= kReadTime)) {
+      return ReadLater();
     }
     Result<Slice> bytes = reader_.Read(worker_.Now());
     if (!bytes.ok()) {

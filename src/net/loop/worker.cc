@@ -24,6 +24,8 @@ namespace {
 
 // A turn handles at most this many events; more come with the next turn.
 constexpr size_t kEventsPerTurn = 128;
+// A turn works for so long on what earlier turns have left; the rest is for later ones.
+constexpr auto kLongWork = std::chrono::milliseconds(2);
 // Tasks posted by tasks run in the same turn this deep.
 constexpr int kMailboxRounds = 3;
 // A mailbox that keeps refilling itself while the loop stops is cut off after this many rounds.
@@ -111,7 +113,7 @@ Worker::~Worker() {
       MutexLock lock(mutex_);
       tasks.swap(mailbox_);
     }
-    if (tasks.empty()) {
+    if (tasks.empty() && std::exchange(next_turn_, {}).empty()) {
       break;
     }
   }
@@ -190,6 +192,11 @@ void Worker::Post(Task task) {
   }
 }
 
+void Worker::RunNextTurn(Task task) {
+  GAPLESS_DCHECK(InThread());
+  next_turn_.push_back(std::move(task));
+}
+
 WallTime Worker::WallNow() const {
   return WallTime(std::chrono::system_clock::now().time_since_epoch());
 }
@@ -235,12 +242,25 @@ bool Worker::RunMailbox() {
   return !tasks.empty();
 }
 
+void Worker::RunLongWork() {
+  const TimePoint begin = SteadyNow();
+  // What is posted meanwhile belongs to the next turn.
+  for (size_t left = next_turn_.size(); left > 0; --left) {
+    Task task = std::move(next_turn_.front());
+    next_turn_.pop_front();
+    task();
+    if (SteadyNow() - begin >= kLongWork) {
+      return;
+    }
+  }
+}
+
 void Worker::Turn(Duration max_wait) {
   Duration wait = max_wait;
   if (std::optional<TimePoint> next = timers_.Next()) {
     wait = std::min(wait, *next - SteadyNow());
   }
-  if (!MailboxEmpty()) {
+  if (!MailboxEmpty() || !next_turn_.empty()) {
     wait = Duration::zero();
   }
   std::array<epoll_event, kEventsPerTurn> events;
@@ -263,6 +283,7 @@ void Worker::Turn(Duration max_wait) {
   // A callback that is destroyed may own further watches.
   std::exchange(graveyard_, {}).clear();
   timers_.RunDue(now_);
+  RunLongWork();
   // What callbacks and tasks leave for "later", like the flush of a stream, needs no wait in
   // between.
   for (int round = 0; round < kMailboxRounds && RunMailbox(); ++round) {

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -90,6 +91,10 @@ class Worker final : public Loop {
   WallTime WallNow() const override;
   [[nodiscard]] Timer RunAt(TimePoint when, Task task) override;
 
+  // On this thread: runs `task` in the next turn, which comes at once, after what is ready then.
+  // For long work that is done in parts, so that others get their turns in between.
+  void RunNextTurn(Task task);
+
   // `interest` is a set of kIoRead, kIoWrite and kIoEdge. The caller keeps `fd` and must end the
   // watch before closing it.
   [[nodiscard]] IoWatch Watch(int fd, uint32_t interest, IoCallback callback);
@@ -99,6 +104,7 @@ class Worker final : public Loop {
   void Turn(Duration max_wait);
   void Wake();
   bool RunMailbox();
+  void RunLongWork();
   void Unwatch(IoWatch::Entry* entry);
   bool MailboxEmpty();
 
@@ -110,6 +116,7 @@ class Worker final : public Loop {
   std::atomic<bool> stop_{false};
   TimePoint now_;
   TimerQueue timers_;
+  std::deque<Task> next_turn_;
   std::vector<std::unique_ptr<IoWatch::Entry>>
       graveyard_;  // ended in this turn: events may still point here
 

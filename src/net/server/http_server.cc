@@ -21,6 +21,9 @@ constexpr auto kDrainFirstByteWait = std::chrono::milliseconds(500);
 // Between two pieces of an HTTP/2 preface.
 constexpr auto kPrefaceWait = std::chrono::seconds(20);
 
+// Of headers a server may hold at least so much.
+constexpr size_t kLeastHeads = 4 * 1024 * 1024;
+
 }  // namespace
 
 // One connection: its stream, the choice of protocol, and the end.
@@ -59,13 +62,19 @@ class HttpServer::Session final : public StreamHandler {
       connection_->OnWritable();
     }
   }
-  void OnClosed(Status) override {
+  void OnClosed(Status reason) override {
     if (!connected_) {
       ++server_.stats_.handshake_failures;
+      Tell(RefusedConnection::kHandshake, reason.message());
     }
     Remove();
   }
 
+  void Tell(RefusedConnection reason, std::string_view detail) {
+    if (server_.options_.watch) {
+      server_.options_.watch->OnRefused(reason, stream_->socket().peer(), detail);
+    }
+  }
   void Choose();
   void Begin(bool http2);
   void Misdirected(std::string_view why);
@@ -119,7 +128,7 @@ void HttpServer::Session::OnData(Slice bytes) {
   if (connection_) {
     return connection_->OnData(std::move(bytes));
   }
-  early_.Append(std::move(bytes));
+  early_.Append(Slice::CopyOf(bytes.span()));  // a slab would be kept for a few bytes
   Choose();
 }
 
@@ -147,6 +156,7 @@ void HttpServer::Session::Choose() {
 
 // HTTP/1.1 is what all who may be here understand, or at least show to their user.
 void HttpServer::Session::Misdirected(std::string_view why) {
+  Tell(RefusedConnection::kWrongPort, why);
   const std::string& other = server_.options_.other_port;
   const std::string text = fmt::format("{}{}{}\n", why, other.empty() ? "" : " ", other);
   stream_->Write(Rope::CopyOf(
@@ -167,10 +177,12 @@ void HttpServer::Session::Begin(bool http2) {
                 .worker_index = index_,
                 .stream = *stream_,
                 .handler = *server_.handler_,
-                .budget = server_.budget_,
+                .shares = {.bodies = std::make_shared<BudgetShare>(server_.budget_),
+                           .heads = std::make_shared<BudgetShare>(server_.heads_)},
                 .max_body_bytes = server_.options_.max_body_bytes,
                 .peer = std::move(peer),
-                .finish = [this] { Finish(); }};
+                .finish = [this] { Finish(); },
+                .watch = server_.options_.watch};
   connection_ = http2 ? NewHttp2ServerConnection(server_.options_.http2_options, std::move(env))
                       : NewHttp1ServerConnection(server_.options_.http1_options, std::move(env));
   const Rope early = std::exchange(early_, Rope());
@@ -238,7 +250,9 @@ HttpServer::HttpServer(std::vector<Worker*> workers, HttpServerOptions options,
     : workers_(std::move(workers)),
       options_(std::move(options)),
       handler_(std::move(handler)),
-      budget_(std::make_shared<BodyBudget>(options_.max_inflight_body_bytes)) {
+      budget_(std::make_shared<BodyBudget>(options_.max_inflight_body_bytes)),
+      heads_(std::make_shared<BodyBudget>(
+          std::max(kLeastHeads, options_.max_inflight_body_bytes / options_.header_share))) {
   for (Worker* worker : workers_) {
     shards_.push_back(std::make_unique<Shard>());
     shards_.back()->worker = worker;
@@ -260,6 +274,12 @@ void HttpServer::OnAccept(Worker& worker, size_t index, Fd fd, ConnectionSlot sl
   Session* started = session.get();
   shard.sessions.emplace(started, std::move(session));
   started->Start();
+}
+
+void HttpServer::OnAcceptFailed(std::string_view why) {
+  if (options_.watch) {
+    options_.watch->OnRefused(RefusedConnection::kAccept, SocketAddress(), why);
+  }
 }
 
 void HttpServer::DeleteLater(Shard& shard, std::unique_ptr<Session> session) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "net/http/http_handler.h"
+#include "net/http/server_watch.h"
 #include "net/http1/http1_server.h"
 #include "net/http2/http2_server.h"
 #include "net/loop/listener.h"
@@ -34,6 +35,10 @@ struct HttpServerOptions {
   size_t max_body_bytes = 20 * 1024 * 1024;  // per request
   // For all requests of this server together, see BodyBudget.
   size_t max_inflight_body_bytes = 512 * 1024 * 1024;
+  // Headers of requests that are not answered get this part of it, beside the bodies.
+  size_t header_share = 8;
+  // Hears what is turned away; null: nobody. Thread-safe.
+  std::shared_ptr<ServerWatch> watch;
 };
 
 // Counters since creation; thread-safe to read.
@@ -50,6 +55,7 @@ class HttpServer final : public Acceptor, public std::enable_shared_from_this<Ht
   ~HttpServer() override;
 
   void OnAccept(Worker& worker, size_t index, Fd fd, ConnectionSlot slot) override;
+  void OnAcceptFailed(std::string_view why) override;
 
   // On the first worker. Ends keep-alive, sends GOAWAY, waits until requests in flight are
   // answered, at most until `deadline`, when the rest is cut off; then calls `done` on the first
@@ -74,6 +80,7 @@ class HttpServer final : public Acceptor, public std::enable_shared_from_this<Ht
   const HttpServerOptions options_;
   const std::shared_ptr<HttpHandler> handler_;
   const std::shared_ptr<BodyBudget> budget_;
+  const std::shared_ptr<BodyBudget> heads_;
   HttpServerStats stats_;
   std::vector<std::unique_ptr<Shard>> shards_;  // one per worker, touched on that worker only
 

@@ -4,6 +4,7 @@
 #include "net/server/http_server.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,16 @@ class TestHandler : public HttpHandler {
   }
   std::function<HttpResponse(const HttpRequest&)> reply;
   std::vector<HttpCall> calls;
+};
+
+// Counts what is turned away. On the test's thread only.
+struct TestWatch final : ServerWatch {
+  void OnRefused(RefusedRequest reason, const SocketAddress&) override { ++requests[reason]; }
+  void OnRefused(RefusedConnection reason, const SocketAddress&, std::string_view) override {
+    ++connections[reason];
+  }
+  std::map<RefusedRequest, int> requests;
+  std::map<RefusedConnection, int> connections;
 };
 
 // Answers with what the request was.

@@ -45,6 +45,8 @@ class ExportMethod final : public net::GrpcMethod {
     context->deadline = call.deadline;
     call.responder.OnCancel([context] { context->cancelled = true; });
     request.context = std::move(context);
+    request.memory = call.responder.NewCharge();
+    request.worker = call.worker;
     intake_->Take(std::move(request),
                   [responder = std::move(call.responder)](Status status) mutable {
                     responder.Reply(ToReply(status));

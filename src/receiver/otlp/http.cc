@@ -169,6 +169,8 @@ void HttpRoutes::Handle(net::HttpCall call) {
   auto context = std::make_shared<otlp::RequestContext>();
   call.responder.OnCancel([context] { context->cancelled = true; });
   request.context = std::move(context);
+  request.memory = call.responder.NewCharge();
+  request.worker = call.worker;
   const otlp::Signal signal = request.signal;
   const bool json = request.json;
   // The handler lives as long as its server, and that as long as its connections.

@@ -1,66 +1,13 @@
 #include "receiver/otlp/intake.h"
 
 #include "base/retry_delay.h"
-#include "otlp/json_decode.h"
-#include "otlp/scan.h"
+#include "net/loop/worker.h"
 #include "telemetry/inventory.h"
-#include "wire/compression.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace gapless::otlp_receiver {
-namespace {
-
-// Whether all of the content comes from the only gzip member: its trailer holds the size (RFC 1952
-// section 2.3.1). Some readers drop what follows the first member, so other bodies are not passed
-// on as they are.
-bool IsOneGzipMember(const Rope& body, size_t raw_size) {
-  constexpr size_t kSizeBytes = 4;
-  if (body.size() < kSizeBytes) {
-    return false;
-  }
-  std::array<std::byte, kSizeBytes> trailer;
-  body.Sub(body.size() - kSizeBytes, kSizeBytes).CopyTo(trailer.data());
-  uint32_t size = 0;
-  for (size_t i = kSizeBytes; i-- > 0;) {
-    size = size << 8 | std::to_integer<uint32_t>(trailer[i]);
-  }
-  return size == static_cast<uint32_t>(raw_size);
-}
-
-bool StaysCompressed(wire::Codec codec, const Rope& body, size_t raw_size) {
-  return codec == wire::Codec::kZstd ||
-         (codec == wire::Codec::kGzip && IsOneGzipMember(body, raw_size));
-}
-
-}  // namespace
-
-Result<otlp::Batch> ToBatch(Request request, size_t max_bytes) {
-  Rope raw = request.body;
-  if (request.codec != wire::Codec::kIdentity) {
-    ASSIGN_OR_RETURN(raw, wire::Decompress(request.codec, request.body, max_bytes));
-  }
-  if (request.json) {
-    ASSIGN_OR_RETURN(raw, otlp::DecodeJson(raw, request.signal));
-  }
-  ASSIGN_OR_RETURN(const otlp::ScanResult scan, otlp::Scan(raw, request.signal));
-  otlp::Batch batch;
-  batch.signal = request.signal;
-  batch.items = static_cast<uint32_t>(scan.items);
-  batch.raw_size = raw.size();
-  batch.lanes = scan.lanes;
-  if (!request.json && StaysCompressed(request.codec, request.body, raw.size())) {
-    batch.codec = request.codec;
-    batch.body = std::move(request.body);
-  } else {
-    batch.body = std::move(raw);
-  }
-  batch.metadata = std::move(request.metadata);
-  batch.context = std::move(request.context);
-  return batch;
-}
-
 Status ForClient(Status status) {
   if (status.origin() == Origin::kPeer || !status.retryable()) {
     return status;
@@ -89,11 +36,12 @@ std::shared_ptr<const otlp::Metadata> MakeMetadata(const net::HttpHeaders& heade
 }
 
 Intake::Intake(const pipeline::Settings& settings, std::string_view transport,
-               const pipeline::Outputs& outputs, size_t max_bytes, Mode mode)
+               const pipeline::Outputs& outputs, size_t max_bytes, Mode mode, IntakeHelpers helpers)
     : outputs_(outputs),
       max_bytes_(max_bytes),
       mode_(mode),
-      too_large_(transport == "http" ? Code::kInvalidArgument : Code::kResourceExhausted) {
+      too_large_(transport == "http" ? Code::kInvalidArgument : Code::kResourceExhausted),
+      helpers_(std::move(helpers)) {
   constexpr auto kAccepted = telemetry::MetricsBySignal("otelcol_receiver_accepted_");
   constexpr auto kRefused = telemetry::MetricsBySignal("otelcol_receiver_refused_");
   constexpr auto kFailed = telemetry::MetricsBySignal("otelcol_receiver_failed_");
@@ -112,10 +60,51 @@ void Intake::Take(Request request, std::move_only_function<void(Status)> done) c
   if (mode_ == Mode::kFarewell) {
     return done(ForClient(Unavailable("shutting down")));
   }
-  const auto index = static_cast<size_t>(request.signal);
-  Result<otlp::Batch> batch = ToBatch(std::move(request), max_bytes_);
+  if (!helpers_.unpacker || !request.worker) {
+    Result<otlp::Batch> batch = Unpack(request, max_bytes_);
+    return OnUnpacked(request.signal, std::move(batch), std::move(request.memory), std::move(done));
+  }
+  if (auto batch = UnpackQuickly(request, max_bytes_)) {
+    return OnUnpacked(request.signal, *std::move(batch), std::move(request.memory),
+                      std::move(done));
+  }
+  UnpackElsewhere(std::move(request), std::move(done));
+}
+
+void Intake::UnpackElsewhere(Request request, Done done) const {
+  if (waiting_.fetch_add(1) >= kMaxWaiting) {
+    waiting_.fetch_sub(1);
+    return OnUnpacked(request.signal, TooManyRequests(), {}, std::move(done));
+  }
+  helpers_.unpacker->Post(
+      [self = shared_from_this(), request = std::move(request), done = std::move(done)]() mutable {
+        const bool wanted = !request.context || !request.context->cancelled;
+        Result<otlp::Batch> batch = wanted ? Unpack(request, self->max_bytes_)
+                                           : Result<otlp::Batch>(Cancelled("the client has left"));
+        self->waiting_.fetch_sub(1);
+        net::Worker* const worker = request.worker;
+        const otlp::Signal signal = request.signal;
+        net::BodyCharge memory = std::move(request.memory);
+        worker->Post([self = std::move(self), signal, batch = std::move(batch),
+                      memory = std::move(memory), done = std::move(done)]() mutable {
+          self->OnUnpacked(signal, std::move(batch), std::move(memory), std::move(done));
+        });
+      });
+}
+
+void Intake::OnUnpacked(otlp::Signal signal, Result<otlp::Batch> batch, net::BodyCharge memory,
+                        Done done) const {
   if (!batch.ok()) {
     const Status status = batch.status();
+    if (status.code() == Code::kUnavailable || status.code() == Code::kCancelled) {
+      if (helpers_.refusals && status.code() == Code::kUnavailable) {
+        helpers_.refusals->OnRefused(net::RefusedRequest::kBodyBudget, net::SocketAddress());
+      }
+      return done(ForClient(status));
+    }
+    if (helpers_.refusals && status.code() == Code::kResourceExhausted) {
+      helpers_.refusals->OnInflated(status.message());
+    }
     // Never repeated: the same bytes would fail again.
     const Code code = status.code() == Code::kResourceExhausted ? too_large_ : status.code();
     return done(Status(code, status.message()).WithRetryable(false));
@@ -123,13 +112,16 @@ void Intake::Take(Request request, std::move_only_function<void(Status)> done) c
   if (batch->items == 0) {
     return done({});
   }
+  const auto index = static_cast<size_t>(signal);
   const uint32_t items = batch->items;
-  outputs_[index]->Consume(std::move(*batch),
-                           pipeline::Completion([books = books_[index], items,
-                                                 done = std::move(done)](Status status) mutable {
-                             (status.ok() ? books.accepted : books.refused).Add(items);
-                             done(ForClient(std::move(status)));
-                           }));
+  outputs_[index]->Consume(
+      *std::move(batch),
+      pipeline::Completion([books = books_[index], items, memory = std::move(memory),
+                            done = std::move(done)](Status status) mutable {
+        (status.ok() ? books.accepted : books.refused).Add(items);
+        memory.Release();
+        done(ForClient(std::move(status)));
+      }));
 }
 
 }  // namespace gapless::otlp_receiver

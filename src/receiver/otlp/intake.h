@@ -1,36 +1,27 @@
 // Intake: what happens to a request once its bytes are here, whatever the transport: decompress,
 // validate, count, hand to the pipeline, keep the books.
 //
-// Immutable after construction; any worker. Answers come on the worker that called.
+// Large and compressed bodies are unpacked on a thread of the receiver's own, so that nobody else's
+// request waits for them on a worker. Immutable after construction; any worker. Answers come on the
+// worker that called.
 #pragma once
 
 #include "net/http/http.h"
 #include "otlp/batch.h"
 #include "pipeline/component.h"
 #include "pipeline/factory.h"
+#include "receiver/otlp/refusals.h"
+#include "receiver/otlp/unpack.h"
 #include "telemetry/metrics.h"
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
 
 namespace gapless::otlp_receiver {
-
-struct Request {
-  otlp::Signal signal = otlp::Signal::kTraces;
-  Rope body;  // as sent
-  wire::Codec codec = wire::Codec::kIdentity;
-  bool json = false;
-  std::shared_ptr<const otlp::Metadata> metadata;
-  std::shared_ptr<const otlp::RequestContext> context;
-};
-
-// Decompresses, validates and counts. `max_bytes` bounds the body after decompression.
-// A gzip or zstd body stays as it came, so that it can leave again without recompression; other
-// codecs are undone. Errors: INVALID_ARGUMENT, or RESOURCE_EXHAUSTED above the limit.
-Result<otlp::Batch> ToBatch(Request request, size_t max_bytes);
 
 // What a client is told. A refusal of ours that may be repeated carries a code that clients repeat
 // (UNAVAILABLE for those that they do not, such as RESOURCE_EXHAUSTED or what a disk said) and a
@@ -51,12 +42,20 @@ enum class Mode : uint8_t {
   kFarewell,  // refuses them all, as the receiver has ended
 };
 
-class Intake {
+// Where an intake unpacks what takes long, and whom it tells of refusals.
+struct IntakeHelpers {
+  // Outlives the requests. Null: the worker does everything.
+  net::Worker* unpacker = nullptr;
+  std::shared_ptr<Refusals> refusals;  // null: nobody
+};
+
+class Intake : public std::enable_shared_from_this<Intake> {
  public:
   // `transport`: "grpc" or "http", a label. In kFarewell the outputs only say which signals there
   // were; they may be gone.
   Intake(const pipeline::Settings& settings, std::string_view transport,
-         const pipeline::Outputs& outputs, size_t max_bytes, Mode mode = Mode::kServe);
+         const pipeline::Outputs& outputs, size_t max_bytes, Mode mode = Mode::kServe,
+         IntakeHelpers helpers = {});
 
   bool Serves(otlp::Signal signal) const {
     return outputs_[static_cast<size_t>(signal)] != nullptr;
@@ -66,6 +65,15 @@ class Intake {
   void Take(Request request, std::move_only_function<void(Status)> done) const;
 
  private:
+  using Done = std::move_only_function<void(Status)>;
+  // Requests that wait to be unpacked; more are told to come again.
+  static constexpr size_t kMaxWaiting = 64;
+
+  void UnpackElsewhere(Request request, Done done) const;
+  // The worker's thread again.
+  void OnUnpacked(otlp::Signal signal, Result<otlp::Batch> batch, net::BodyCharge memory,
+                  Done done) const;
+
   struct Books {
     telemetry::Counter accepted;
     telemetry::Counter refused;
@@ -76,7 +84,9 @@ class Intake {
   const size_t max_bytes_;
   const Mode mode_;
   const Code too_large_;  // what a body above the limit is, by transport
+  const IntakeHelpers helpers_;
   std::array<Books, otlp::kSignals.size()> books_;
+  mutable std::atomic<size_t> waiting_{0};
 };
 
 }  // namespace gapless::otlp_receiver

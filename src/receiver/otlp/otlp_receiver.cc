@@ -4,6 +4,7 @@
 #include "net/server/listener_pool.h"
 #include "receiver/otlp/grpc.h"
 #include "receiver/otlp/http.h"
+#include "receiver/otlp/refusals.h"
 
 #include <utility>
 
@@ -37,6 +38,8 @@ Status OtlpReceiver::Start() {
   if (protocols.http) {
     RETURN_IF_ERROR(Open(protocols.http->server.listen));
   }
+  unpacker_ = std::make_unique<net::Worker>("otlp-unpack");
+  unpacker_->Start();
   const bool both = protocols.grpc && protocols.http;
   Server& first = servers_.front();
   Server& last = servers_.back();
@@ -61,9 +64,13 @@ Status OtlpReceiver::StartGrpc(Server& server, const endpoint::GrpcServerConfig&
                                const net::Listener* http) {
   ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(grpc));
   options.other_port = OtherPort("OTLP over gRPC", "OTLP over HTTP", http);
+  auto refusals = std::make_shared<Refusals>(settings_, "grpc");
+  options.watch = refusals;
   const size_t max_bytes = endpoint::MaxMessageBytes(grpc);
   Serve(server, "GRPC", std::move(options), [&](Mode mode) {
-    auto intake = std::make_shared<const Intake>(settings_, "grpc", outputs_, max_bytes, mode);
+    auto intake = std::make_shared<const Intake>(
+        settings_, "grpc", outputs_, max_bytes, mode,
+        IntakeHelpers{.unpacker = unpacker_.get(), .refusals = refusals});
     return MakeGrpcHandler(std::move(intake), grpc.listen.include_metadata, max_bytes);
   });
   return {};
@@ -72,9 +79,12 @@ Status OtlpReceiver::StartGrpc(Server& server, const endpoint::GrpcServerConfig&
 Status OtlpReceiver::StartHttp(Server& server, const HttpConfig& http, const net::Listener* grpc) {
   ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(http.server));
   options.other_port = OtherPort("OTLP over HTTP", "OTLP over gRPC", grpc);
+  auto refusals = std::make_shared<Refusals>(settings_, "http");
+  options.watch = refusals;
   Serve(server, "HTTP", std::move(options), [&](Mode mode) {
-    auto intake = std::make_shared<const Intake>(settings_, "http", outputs_,
-                                                 endpoint::MaxBodyBytes(http.server), mode);
+    auto intake = std::make_shared<const Intake>(
+        settings_, "http", outputs_, endpoint::MaxBodyBytes(http.server), mode,
+        IntakeHelpers{.unpacker = unpacker_.get(), .refusals = refusals});
     return MakeHttpHandler(std::move(intake), http);
   });
   return {};
