@@ -85,7 +85,7 @@ class Service final : private AdminActions {
   TelemetryConfig telemetry_;  // what runs
   std::unique_ptr<Collector> collector_;
   std::unique_ptr<net::HttpService> admin_;
-  std::string admin_endpoint_;
+  AdminConfig admin_config_;
   std::vector<ReloadDone> reloads_;        // wishes that the reload under way fulfils
   std::vector<ReloadDone> later_reloads_;  // those that the next one will
   bool busy_ = false;                      // it starts, or a reload goes on

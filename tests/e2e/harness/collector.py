@@ -116,7 +116,8 @@ class Collector:
 
     def ask_admin(self, method, path, **query):
         """The answer of the admin API."""
-        return requests.request(method, f"http://{self.admin}{path}", params=query, timeout=30)
+        return requests.request(method, f"http://{self.admin}{path}", params=query, timeout=30,
+                                headers={"X-Gapless-Request": "1"})
 
     @property
     def http(self):
