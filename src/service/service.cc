@@ -276,6 +276,7 @@ void Service::Apply(Loaded loaded, Collector::Done done) {
 
 void Service::WatchHealth() {
   collector_->PublishStatus();
+  shortages_.Look(log_, options_.workers.front()->Now());
   health_timer_ = options_.workers.front()->RunAfter(kHealthInterval, [this] { WatchHealth(); });
 }
 

@@ -9,6 +9,7 @@
 #include "service/graph/collector.h"
 #include "service/plan/load.h"
 #include "service/telemetry/own_metrics.h"
+#include "service/telemetry/shortage_log.h"
 #include "telemetry/log_core.h"
 #include "telemetry/process_metrics.h"
 
@@ -90,6 +91,7 @@ class Service final : private AdminActions {
   std::vector<ReloadDone> later_reloads_;  // those that the next one will
   bool busy_ = false;                      // it starts, or a reload goes on
   bool stopping_ = false;
+  ShortageLog shortages_;
   Timer health_timer_;
   Timer memory_timer_;
 };

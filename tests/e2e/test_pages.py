@@ -1,4 +1,4 @@
-"""Pages and APIs without a password: what a web page in a browser may not do, and the paths of probes."""
+"""Pages and APIs without a password: what a web page in a browser may not do; paths of probes."""
 
 import pytest
 import requests

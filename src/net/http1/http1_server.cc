@@ -81,6 +81,7 @@ class Http1ServerConnection final : public ServerConnection,
   }
   void OnHangup() override { TellOfLeaving(); }
   void OnWritable() override { UpdateReading(); }
+  bool idle() const override { return phase_ == Phase::kIdle; }
   void Drain() override {
     draining_ = true;
     if (phase_ == Phase::kIdle && input_.empty()) {

@@ -7,6 +7,8 @@
 namespace gapless::net {
 namespace {
 
+constexpr size_t kMaxConnections = 32;
+
 class FarewellHandler final : public HttpHandler {
  public:
   void Handle(HttpCall call) override { call.responder.Send(TryAgainResponse("shutting down")); }
@@ -40,7 +42,9 @@ Status HttpService::Start(Worker& worker, std::string_view transport, std::strin
                           HttpServerOptions options, std::shared_ptr<HttpHandler> handler,
                           const BrowserRules& rules) {
   worker_ = &worker;
-  ASSIGN_OR_RETURN(listener_, ListenerPool::Process().Take({&worker}, transport, endpoint, {}));
+  ASSIGN_OR_RETURN(listener_, ListenerPool::Process().Take(
+                                  {&worker}, transport, endpoint,
+                                  {.max_connections = kMaxConnections, .reserved = true}));
   server_ = HttpServer::Create(
       {&worker}, options,
       std::make_shared<GuardedHandler>(BrowserGuard(endpoint, listener_->address(), rules),
