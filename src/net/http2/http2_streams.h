@@ -96,6 +96,7 @@ struct Http2Stream final : ResponseSink {
       header_too_large = true;
       return;
     }
+    value = TrimBlanks(value);
     HttpRequest& head = request.head;
     if (name == ":method") {
       head.method = value;
