@@ -191,6 +191,7 @@ void HttpRoutes::Handle(net::HttpCall call) {
     request.metadata = MakeMetadata(http.headers, http.authority);
   }
   auto context = std::make_shared<otlp::RequestContext>();
+  context->client_address = ClientAddress(*call.peer);
   call.responder.OnCancel([context] { context->cancelled = true; });
   request.context = std::move(context);
   const otlp::Signal signal = request.signal;

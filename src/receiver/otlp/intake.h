@@ -4,7 +4,7 @@
 // Immutable after construction; any worker. Answers come on the worker that called.
 #pragma once
 
-#include "net/http/http.h"
+#include "net/http/http_handler.h"
 #include "otlp/batch.h"
 #include "pipeline/component.h"
 #include "pipeline/factory.h"
@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace gapless::otlp_receiver {
@@ -44,6 +45,9 @@ Status TooManyRequests();
 // Header names in lower case, sorted, and the authority as "host" and ":authority".
 std::shared_ptr<const otlp::Metadata> MakeMetadata(const net::HttpHeaders& headers,
                                                    std::string_view authority);
+
+// Without the port; an IPv4 address that came over IPv6 as itself.
+std::string ClientAddress(const net::PeerInfo& peer);
 
 // What an intake does with requests.
 enum class Mode : uint8_t {
