@@ -83,12 +83,16 @@ Status Status::WithRetryAfter(Duration delay) const {
   return status;
 }
 
-Status Status::FromPeer() const {
+Status Status::FromPeer() const { return WithOrigin(Origin::kPeer); }
+
+Status Status::FromOwnShortage() const { return WithOrigin(Origin::kOwnShortage); }
+
+Status Status::WithOrigin(Origin origin) const {
   if (ok()) {
     return *this;
   }
   auto rep = Copy();
-  rep->origin = Origin::kPeer;
+  rep->origin = origin;
   Status status;
   status.rep_ = std::move(rep);
   return status;

@@ -44,7 +44,8 @@ enum class Code : uint8_t {
 // "UNAVAILABLE" and so on, as in the gRPC documentation.
 std::string_view CodeName(Code code);
 
-enum class Origin : uint8_t { kLocal, kPeer };
+// kOwnShortage: this process lacks descriptors or memory, which says nothing about a peer.
+enum class Origin : uint8_t { kLocal, kPeer, kOwnShortage };
 
 // Value type; cheap to move; a copy shares the immutable details. Thread-safe to read.
 class [[nodiscard]] Status {
@@ -65,6 +66,7 @@ class [[nodiscard]] Status {
   Status WithRetryable(bool retryable) const;
   Status WithRetryAfter(Duration delay) const;
   Status FromPeer() const;
+  Status FromOwnShortage() const;
   // "prefix: message"; OK stays OK.
   Status Annotate(std::string_view prefix) const;
 
@@ -80,6 +82,7 @@ class [[nodiscard]] Status {
     std::string message;
   };
   std::shared_ptr<Rep> Copy() const;
+  Status WithOrigin(Origin origin) const;
   std::shared_ptr<const Rep> rep_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -119,7 +120,19 @@ std::string KeyText(const std::string& key) {
   return IsPlainSafe(key) ? key : Quoted(key);
 }
 
-std::string YamlScalar(const Node& node) {
+// As it was written, where that reads back as the same value: some take the text of a number, such
+// as an account that begins with zero, and others its value.
+std::optional<std::string> AsWritten(const Node& node) {
+  if (node.is_string() || !node.is_scalar() || node.text().empty()) {
+    return std::nullopt;
+  }
+  const bool one_word = std::ranges::none_of(
+      node.text(), [](char c) { return c <= ' ' || c == 0x7f || c == '#' || c == ','; });
+  return one_word && ResolvePlainScalar(node.text()) == node ? std::optional(node.text())
+                                                             : std::nullopt;
+}
+
+std::string ValueText(const Node& node) {
   switch (node.kind()) {
     case Kind::kNull:
       return "null";
@@ -138,6 +151,8 @@ std::string YamlScalar(const Node& node) {
   }
   return "";
 }
+
+std::string YamlScalar(const Node& node) { return AsWritten(node).value_or(ValueText(node)); }
 
 bool IsInline(const Node& node) {
   return node.is_scalar() || (node.is_list() ? node.list().empty() : node.map().empty());
@@ -198,7 +213,7 @@ std::string JsonScalar(const Node& node) {
   if (node.kind() == Kind::kFloat && !std::isfinite(node.float_value())) {
     return Quoted(FloatText(node.float_value()));
   }
-  return YamlScalar(node);
+  return ValueText(node);
 }
 
 void WriteJson(const Node& node, size_t indent, std::string& out) {

@@ -181,6 +181,20 @@ b:
 )");
 }
 
+TEST(YamlWriterTest, ANumberIsWrittenAsItWasWritten) {
+  const auto root = ParseYaml(
+      "account: 012345678901\nhex: 0x1F\nexponent: 1e3\nyes: True\ntilde: ~\ntext: '012'\n", "c");
+  ASSERT_TRUE(root.ok());
+  EXPECT_EQ(ToYaml(*root),
+            "account: 012345678901\nhex: 0x1F\nexponent: 1e3\n\"yes\": True\ntilde: ~\n"
+            "text: \"012\"\n");
+  Node made = Node::Map();
+  made.Set("n", Node::Int(7));
+  made.Set("f", Node::Float(7));
+  EXPECT_EQ(ToYaml(made), "n: 7\nf: 7.0\n");
+  EXPECT_EQ(ParseYaml(ToYaml(*root), "d").value(), *root);
+}
+
 TEST(YamlWriterTest, WritesJson) {
   EXPECT_EQ(ToJson(Parsed("{a: [1, x\"y], b: {}, c: .inf, d: 1.0}")), R"({
   "a": [

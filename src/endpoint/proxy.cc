@@ -5,6 +5,9 @@
 #include "net/http/http.h"
 #include "wire/base64.h"
 
+#include <array>
+#include <charconv>
+
 namespace gapless::endpoint {
 namespace {
 
@@ -19,31 +22,89 @@ const char* Either(Environment environment, const char* upper, const char* lower
   return value != nullptr && *value != '\0' ? value : environment(lower);
 }
 
-bool IsThisHost(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+// The address in `text`, as 16 bytes (an IPv4 one is mapped); nullopt: it is none.
+using Ip = std::array<uint8_t, 16>;
+std::optional<Ip> ParseIp(std::string_view text) {
+  const auto address = net::SocketAddress::FromNumeric(std::string(text), 0);
+  return address ? std::optional(address->Ip()) : std::nullopt;
 }
 
-// One entry of NO_PROXY: "*", "host", ".domain", "host:port". Address ranges are compared as text
-// only.
+bool IsThisHost(const std::string& host) {
+  if (host == "localhost") {
+    return true;
+  }
+  const auto ip = ParseIp(host);
+  constexpr Ip kLoopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return ip && (*ip == kLoopback || (net::IsMappedIpv4(*ip) && (*ip)[12] == 127));
+}
+
+// Whether "10.0.0.0/8" or "2001:db8::/32" contains `ip`; nullopt: `range` is no range.
+std::optional<bool> RangeContains(std::string_view range, const std::optional<Ip>& ip) {
+  const size_t slash = range.find('/');
+  if (slash == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::string_view digits = range.substr(slash + 1);
+  size_t bits = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  const auto base = ParseIp(range.substr(0, slash));
+  const bool v4 = !range.contains(':');
+  if (!base || error != std::errc() || end != digits.data() + digits.size() ||
+      bits > (v4 ? 32U : 128U)) {
+    return std::nullopt;
+  }
+  if (!ip || net::IsMappedIpv4(*ip) != v4) {
+    return false;
+  }
+  bits += v4 ? 96 : 0;
+  for (size_t i = 0; i < bits; ++i) {
+    if ((((*base)[i / 8] ^ (*ip)[i / 8]) >> (7 - i % 8) & 1) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Splits ":port" off "host:port" and "[v6]:port", and brackets. An address of IPv6 without brackets
+// has no port.
+std::string_view TakePort(std::string_view& entry) {
+  std::string_view port;
+  const size_t colon = entry.rfind(':');
+  if (colon != std::string_view::npos &&
+      (entry.find(':') == colon || (colon > 0 && entry[colon - 1] == ']'))) {
+    port = entry.substr(colon + 1);
+    entry = entry.substr(0, colon);
+  }
+  if (entry.starts_with('[') && entry.ends_with(']')) {
+    entry = entry.substr(1, entry.size() - 2);
+  }
+  return port;
+}
+
+// One entry of NO_PROXY, in lower case: "*", an address or a range of them, "host", ".domain",
+// "*.domain"; all but "*" and ranges may have a port.
 bool Excludes(std::string_view entry, const std::string& host, uint16_t port) {
   if (entry == "*") {
     return true;
   }
-  const size_t colon = entry.rfind(':');
-  if (colon != std::string_view::npos && entry.find(':') == colon) {
-    if (entry.substr(colon + 1) != std::to_string(port)) {
-      return false;
-    }
-    entry = entry.substr(0, colon);
+  const auto ip = ParseIp(host);
+  if (const auto contains = RangeContains(entry, ip)) {
+    return *contains;
+  }
+  const std::string_view wanted_port = TakePort(entry);
+  if (!wanted_port.empty() && wanted_port != std::to_string(port)) {
+    return false;
+  }
+  if (const auto address = ParseIp(entry)) {
+    return ip == address;
   }
   if (entry.starts_with("*.")) {
     entry.remove_prefix(1);
   }
-  const std::string name = Lower(entry);
-  if (name.starts_with('.')) {
-    return host.ends_with(name);
+  if (entry.starts_with('.')) {
+    return host.ends_with(entry);
   }
-  return !name.empty() && (host == name || host.ends_with("." + name));
+  return !entry.empty() && (host == entry || host.ends_with("." + std::string(entry)));
 }
 
 bool NoProxy(std::string_view list, const std::string& host, uint16_t port) {
@@ -57,7 +118,7 @@ bool NoProxy(std::string_view list, const std::string& host, uint16_t port) {
     while (entry.ends_with(' ')) {
       entry.remove_suffix(1);
     }
-    if (!entry.empty() && Excludes(entry, host, port)) {
+    if (!entry.empty() && Excludes(Lower(entry), host, port)) {
       return true;
     }
   }
@@ -70,7 +131,7 @@ Result<Proxy> ParseProxy(std::string_view url) {
   std::string_view text = url;
   const size_t scheme = text.find("://");
   if (scheme != std::string_view::npos) {
-    if (text.substr(0, scheme) != "http") {
+    if (!net::AsciiEqualsIgnoreCase(text.substr(0, scheme), "http")) {
       return InvalidArgument(
           fmt::format("proxies of scheme \"{}\" are not supported", text.substr(0, scheme)));
     }

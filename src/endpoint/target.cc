@@ -1,14 +1,18 @@
 #include "endpoint/target.h"
 
+#include "endpoint/query.h"
 #include "fmt/format.h"
+#include "net/http/http.h"
+#include "wire/base64.h"
 
 #include <algorithm>
 
 namespace gapless::endpoint {
 namespace {
 
+// Schemes are case-insensitive (RFC 3986 section 3.1).
 bool TakePrefix(std::string_view& text, std::string_view prefix) {
-  if (!text.starts_with(prefix)) {
+  if (!net::AsciiEqualsIgnoreCase(text.substr(0, prefix.size()), prefix)) {
     return false;
   }
   text.remove_prefix(prefix.size());
@@ -44,7 +48,35 @@ Result<net::HostPort> ParseAddress(std::string_view text) {
   return net::HostPort::Parse(text);
 }
 
-bool IsUrlByte(char c) { return c > ' ' && c < 0x7f; }
+bool IsControl(char c) { return (c >= 0 && c < ' ') || c == 0x7f; }
+
+// What may not stand in a request line is percent-encoded, as Go does.
+std::string EncodedPath(std::string_view path) {
+  std::string out;
+  for (const char c : path) {
+    const bool plain = c > ' ' && c < 0x7f && !std::string_view("\"<>\\^`{|}").contains(c);
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+// "user:password" as the value of Authorization.
+std::string BasicAuthorization(std::string_view user_info) {
+  std::string user = PercentDecode(user_info);
+  if (!user_info.contains(':')) {
+    user += ':';
+  }
+  std::string value = "Basic ";
+  wire::AppendBase64(AsBytes(user), true, &value);
+  return value;
+}
+
+// A zone of an IPv6 address is written with %25 (RFC 6874).
+std::string WithZone(std::string_view authority) {
+  std::string text(authority);
+  const size_t zone = text.find("%25");
+  return text.starts_with('[') && zone != std::string::npos ? text.replace(zone, 3, "%") : text;
+}
 
 }  // namespace
 
@@ -70,7 +102,7 @@ Result<GrpcTarget> ParseGrpcEndpoint(std::string_view endpoint) {
 
 Result<UrlTarget> ParseUrl(std::string_view url) {
   const auto bad = [url](std::string_view why) {
-    return InvalidArgument(fmt::format("parse \"{}\": {}", url, why));
+    return InvalidArgument(fmt::format("parse \"{}\": {}", WithoutUser(url), why));
   };
   UrlTarget target;
   std::string_view text = url;
@@ -78,30 +110,46 @@ Result<UrlTarget> ParseUrl(std::string_view url) {
   if (!target.https && !TakePrefix(text, "http://")) {
     return bad("the URL must begin with http:// or https://");
   }
-  if (!std::ranges::all_of(text, IsUrlByte)) {
+  if (std::ranges::any_of(text, IsControl)) {
     return bad("invalid character in URL");
   }
   text = text.substr(0, text.find('#'));
   const size_t end = std::min(text.find_first_of("/?"), text.size());
-  const std::string_view authority = text.substr(0, end);
+  std::string_view authority = text.substr(0, end);
   const std::string_view rest = text.substr(end);
+  if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    target.authorization = BasicAuthorization(authority.substr(0, at));
+    authority.remove_prefix(at + 1);
+  }
+  if (authority.ends_with(':')) {
+    authority.remove_suffix(1);  // no port is the scheme's
+  }
   if (authority.empty()) {
     return bad("no Host in request URL");
   }
-  if (!authority.contains('[') && authority.find_first_of("%\"<>\\^`{|}") != authority.npos) {
+  const bool odd = std::ranges::any_of(
+      authority, [](char c) { return c <= ' ' || std::string_view("\"<>\\^`{|}").contains(c); });
+  if (odd || (!authority.contains('[') && authority.contains('%'))) {
     return bad("invalid character in host name");
   }
-  if (authority.contains('@')) {
-    return bad("user information in the URL is not supported; use headers");
-  }
-  auto address = net::HostPort::ParseWithDefault(authority, target.https ? 443 : 80);
+  auto address = net::HostPort::ParseWithDefault(WithZone(authority), target.https ? 443 : 80);
   if (!address.ok()) {
     return bad(address.status().message());
   }
   target.address = *address;
   target.authority = std::string(authority);
-  target.path = rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
+  target.path = EncodedPath(rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest));
   return target;
+}
+
+std::string WithoutUser(std::string_view url) {
+  const size_t scheme = url.find("://");
+  const size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::string_view authority = url.substr(begin, url.find_first_of("/?#", begin) - begin);
+  const size_t at = authority.rfind('@');
+  return at == std::string_view::npos
+             ? std::string(url)
+             : std::string(url.substr(0, begin)) + std::string(url.substr(begin + at + 1));
 }
 
 }  // namespace gapless::endpoint

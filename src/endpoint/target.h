@@ -29,10 +29,14 @@ struct UrlTarget {
   bool https = false;
   net::HostPort address;  // with the scheme's port if none is written
   std::string authority;  // as written: host, or host:port
-  std::string path;       // begins with '/', with the query
+  std::string path;       // begins with '/', with the query; percent-encoded where it must be
+  // Of the user and password in the URL, for the header Authorization; empty: there are none.
+  std::string authorization = {};
 };
 
-// An absolute http or https URL, without user information.
+// An absolute http or https URL, as Go's url.Parse takes them.
 Result<UrlTarget> ParseUrl(std::string_view url);
+// For logs: the URL without user and password.
+std::string WithoutUser(std::string_view url);
 
 }  // namespace gapless::endpoint

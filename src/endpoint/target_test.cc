@@ -18,6 +18,8 @@ TEST(GrpcEndpointTest, ReadsWhatUpstreamReadsAndFailsInItsWords) {
       {"localhost:4317", nullptr, "localhost", 4317},
       {"https://backend.example.com:443", nullptr, "backend.example.com", 443, true},
       {"http://backend:4317", nullptr, "backend", 4317},
+      {"HTTPS://Backend:4317", nullptr, "Backend", 4317, true},
+      {"DNS:///backend:4317", nullptr, "backend", 4317},
       {"dns:///backend:4317", nullptr, "backend", 4317},
       {"dns://8.8.8.8/backend:4317", nullptr, "backend", 4317},
       {"[::1]:4317", nullptr, "::1", 4317},
@@ -60,6 +62,25 @@ struct UrlCase {
   bool https = false;
 };
 
+TEST(UrlTest, UserAndPasswordBecomeAnAuthorization) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"http://joe:s3cret%40x@127.0.0.1:4318/p", "Basic am9lOnMzY3JldEB4"},
+      {"http://joe@127.0.0.1:4318/p", "Basic am9lOg=="},
+      {"http://joe:a@b@127.0.0.1:4318/p", "Basic am9lOmFAYg=="},
+      {"http://127.0.0.1:4318/p", ""},
+  };
+  for (const auto& [url, authorization] : cases) {
+    const auto target = ParseUrl(url);
+    ASSERT_TRUE(target.ok()) << url;
+    EXPECT_EQ(target->authorization, authorization) << url;
+    EXPECT_EQ(target->authority, "127.0.0.1:4318") << url;
+    EXPECT_EQ(WithoutUser(url), "http://127.0.0.1:4318/p");
+  }
+  EXPECT_EQ(ParseUrl("http://joe:secret@h:x/").status().message().find("secret"),
+            std::string::npos);
+  EXPECT_FALSE(ParseUrl("http://joe:secret@/").ok());
+}
+
 TEST(UrlTest, TakesHttpUrlsApart) {
   const UrlCase cases[] = {
       {"http://h:4318", true, "h:4318", "/", 4318},
@@ -67,13 +88,18 @@ TEST(UrlTest, TakesHttpUrlsApart) {
       {"http://h/base/v1/traces?x=1#f", true, "h", "/base/v1/traces?x=1", 80},
       {"https://[::1]:8443/p", true, "[::1]:8443", "/p", 8443, true},
       {"http://h?x=1", true, "h", "/?x=1", 80},
+      {"HTTP://LOCALHOST:4318", true, "LOCALHOST:4318", "/", 4318},
+      {"Https://h/P", true, "h", "/P", 443, true},
+      {"http://h:/p", true, "h", "/p", 80},
+      {"http://h/a b{c}", true, "h", "/a%20b%7Bc%7D", 80},
+      {"http://h/a%20b", true, "h", "/a%20b", 80},
+      {"http://h/\xc3\xa4", true, "h", "/%C3%A4", 80},
+      {"http://[fe80::1%25lo]:4318/", true, "[fe80::1%25lo]:4318", "/", 4318},
       {"h:4318", false},
       {"ftp://h", false},
       {"http://", false},
       {"http:///path", false},
-      {"http://user:pw@h/", false},
       {"http://h:99999/", false},
-      {"http://h/a b", false},
       {"http://h/\r\nEvil: 1", false},
   };
   for (const UrlCase& c : cases) {

@@ -41,6 +41,11 @@ class File {
   virtual Status Allocate(uint64_t size) = 0;
   virtual Status Truncate(uint64_t size) = 0;
   virtual Result<uint64_t> Size() = 0;
+  // A pipe, a terminal, /dev/null: what is written comes one after the other whatever the offset,
+  // nothing is kept, and Truncate, Sync and Size have nothing to do. A reader that takes nothing
+  // for five seconds is UNAVAILABLE; the rest of what was begun then goes before what is written
+  // next.
+  virtual bool is_stream() const { return false; }
 };
 
 // Held until it is destroyed; the kernel frees it with the process.
@@ -60,7 +65,8 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // kCreate: read and write, made (mode 0600) if it is not there.
+  // kCreate: read and write, made (mode 0600) if it is not there. What is there and no regular file
+  // is opened as a stream (File::is_stream).
   virtual Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) = 0;
   // Replaces `to` in one step. Durable after SyncDirectory.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;

@@ -7,10 +7,14 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace gapless::io {
 namespace {
@@ -186,6 +190,41 @@ TEST(MachineTest, TakesTheSmallestLimitOnTheWayToTheRootOfTheCgroup) {
   EXPECT_EQ(MachineMemoryLimit(fs), 16384U * 1024);
   fs.SetContent("/sys/fs/cgroup/pod/memory.max", "1000000\n");
   EXPECT_EQ(MachineMemoryLimit(fs), 1'000'000U);
+}
+
+TEST(PosixStreamTest, APipeTakesBytesInOrderAndKeepsWhatItBegan) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+  FileSystem& fs = PosixFileSystem();
+  auto file = fs.Open("/proc/self/fd/" + std::to_string(ends[1]), OpenMode::kCreate);
+  ASSERT_TRUE(file.ok()) << file.status().ToString();
+  EXPECT_TRUE((*file)->is_stream());
+  EXPECT_EQ((*file)->Size().value(), 0U);
+  EXPECT_TRUE((*file)->Sync().ok());
+  EXPECT_TRUE((*file)->Truncate(7).ok());
+  EXPECT_TRUE((*file)->WriteAt(0, AsBytes("one\n")).ok());
+  EXPECT_TRUE((*file)->WriteAt(0, AsBytes("two\n")).ok());
+  std::array<char, 64> room{};
+  EXPECT_EQ(read(ends[0], room.data(), room.size()), 8);
+  EXPECT_EQ(std::string_view(room.data(), 8), "one\ntwo\n");
+  close(ends[0]);
+  const auto before = signal(SIGPIPE, SIG_IGN);
+  EXPECT_FALSE((*file)->WriteAt(8, AsBytes("three\n")).ok());
+  signal(SIGPIPE, before);
+  close(ends[1]);
+}
+
+TEST(PosixStreamTest, ANamedPipeWithoutAReaderAndDevNullAreOpenedAtOnce) {
+  const std::string path = testing::TempDir() + "pipe." + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  FileSystem& fs = PosixFileSystem();
+  for (const std::string& stream : {path, std::string("/dev/null")}) {
+    auto file = fs.Open(stream, OpenMode::kCreate);
+    ASSERT_TRUE(file.ok()) << file.status().ToString();
+    EXPECT_TRUE((*file)->is_stream());
+    EXPECT_TRUE((*file)->WriteAt(100, AsBytes("x")).ok());
+  }
+  unlink(path.c_str());
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "io/posix_file_system.h"
 
+#include "io/posix_stream.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -184,6 +186,12 @@ bool TryOfdLock(int fd) {
 class Posix final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
+    if (mode == OpenMode::kCreate) {
+      ASSIGN_OR_RETURN(std::unique_ptr<File> stream, OpenStream(path));
+      if (stream) {
+        return stream;
+      }
+    }
     int flags = O_CLOEXEC | (mode == OpenMode::kRead ? O_RDONLY : O_RDWR);
     flags |= mode == OpenMode::kCreate ? O_CREAT : 0;
     const int fd = ::open(path.c_str(), flags, 0600);

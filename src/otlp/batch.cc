@@ -1,6 +1,20 @@
 #include "otlp/batch.h"
 
+#include <algorithm>
+
 namespace gapless::otlp {
+
+Batch WithClientAddress(Batch batch) {
+  if (!batch.context || batch.context->client_address.empty()) {
+    return batch;
+  }
+  auto metadata =
+      batch.metadata ? std::make_shared<Metadata>(*batch.metadata) : std::make_shared<Metadata>();
+  metadata->emplace_back(kClientAddressKey, batch.context->client_address);
+  std::ranges::stable_sort(*metadata, {}, &Metadata::value_type::first);
+  batch.metadata = std::move(metadata);
+  return batch;
+}
 
 Result<Batch> Inflate(Batch batch) {
   if (batch.codec == wire::Codec::kIdentity) {

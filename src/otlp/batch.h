@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,10 +24,16 @@ namespace gapless::otlp {
 // component reads it.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
-// What the waiting client wants; read where a request fails over inside the call (sending_queue
-// off).
+// The name under which the client's address is kept with the metadata of a stored request, where a
+// processor behind the journal reads it. No header can have it.
+inline constexpr std::string_view kClientAddressKey = ":client.address";
+
+// Where a request came from, and what the waiting client wants; the latter is read where a request
+// fails over inside the call (sending_queue off). Gone once the request was stored.
 struct RequestContext {
   std::optional<TimePoint> deadline;
+  // Without a port; the path of a unix socket; empty: unknown.
+  std::string client_address;
   // Set by the receiver when the client left; read on any thread.
   std::atomic<bool> cancelled = false;
 };
@@ -49,6 +56,9 @@ struct Batch {
   std::shared_ptr<const Metadata> metadata;
   std::shared_ptr<const RequestContext> context;
 };
+
+// `batch` with the address of its client in its metadata, if its context knows it.
+Batch WithClientAddress(Batch batch);
 
 // The same batch with an uncompressed body. Errors: INVALID_ARGUMENT, which a validated batch never
 // gives.

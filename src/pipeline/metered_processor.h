@@ -19,6 +19,7 @@ class MeteredProcessor final : public Processor {
     processor_->Shutdown(deadline, std::move(done));
   }
   Result<std::optional<otlp::Batch>> Process(otlp::Batch batch) override;
+  bool wants_client_address() const override { return processor_->wants_client_address(); }
 
  private:
   const std::unique_ptr<Processor> processor_;

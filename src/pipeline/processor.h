@@ -15,6 +15,9 @@ class Processor : public Component {
   // with fewer or changed items, or none when no item is left. An error refuses the batch: the
   // client hears it.
   virtual Result<std::optional<otlp::Batch>> Process(otlp::Batch batch) = 0;
+  // Whether Process reads the address of the client: behind a journal it is there only if it was
+  // stored with the request (otlp::WithClientAddress).
+  virtual bool wants_client_address() const { return false; }
 };
 
 }  // namespace gapless::pipeline

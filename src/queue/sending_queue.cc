@@ -34,6 +34,16 @@ Duration LongestSeries(const SendingQueueOptions& options) {
   return longest;
 }
 
+// Whether a processor behind the journal reads it.
+bool WantsClientAddress(const SendingQueueOptions& options) {
+  const auto wants = [](const auto& processor) { return processor->wants_client_address(); };
+  return std::ranges::any_of(options.levels, [&](const QueueLevel& level) {
+    return std::ranges::any_of(level.paths, [&](const QueueLevel::Path& path) {
+      return std::ranges::any_of(path.processors, wants);
+    });
+  });
+}
+
 }  // namespace
 
 SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal,
@@ -143,6 +153,9 @@ void SendingQueue::DropOldestFor(const otlp::Batch& batch) {
 void SendingQueue::Append(BlockedProducers::Request request) {
   admission_.Add(request.batch.items, request.batch.raw_size);
   ++appending_;
+  if (WantsClientAddress(options_)) {
+    request.batch = otlp::WithClientAddress(std::move(request.batch));
+  }
   otlp::Batch kept = request.batch;
   journal_->Append(
       std::move(request.batch),

@@ -43,6 +43,9 @@ Status HttpHealth::Prepare(std::string_view url) {
   request.authority = target.authority;
   request.target = target.path;
   request.headers.Add("user-agent", endpoint::DefaultUserAgent());
+  if (!target.authorization.empty()) {
+    request.headers.Add("authorization", target.authorization);
+  }
   if (proxy && !target.https) {
     request.target = "http://" + target.authority + target.path;
     if (!proxy->authorization.empty()) {

@@ -47,6 +47,7 @@ class ChannelTransport final : public Transport, private net::ClientChannel::Obs
   void Start() override { channel_.Start(); }
   AttemptId Attempt(const otlp::Batch& batch, Duration timeout, AttemptCallback done) override;
   void Cancel(AttemptId id) override;
+  bool held_back() const override { return channel_.held_back(); }
   void Probe(Duration timeout, AttemptCallback done) override;
   Form form() const override { return protocol_->form(); }
   void ProbeAsConfigured(Duration timeout, AttemptCallback done) override;

@@ -53,6 +53,7 @@ class DrillTransport final : public Transport, private TransportObserver {
   void Start() override;
   AttemptId Attempt(const otlp::Batch& batch, Duration timeout, AttemptCallback done) override;
   void Cancel(AttemptId id) override;
+  bool held_back() const override { return inner_->held_back(); }
   void Probe(Duration timeout, AttemptCallback done) override;
   void Stop() override { inner_->Stop(); }
 

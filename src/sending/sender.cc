@@ -183,27 +183,31 @@ void Sender::StartAttempt(Delivery& delivery) {
   const DeliveryId id = delivery.id;
   const Delivery::Timeout timeout = delivery.AttemptTimeout(settings_.timeout);
   if (timeout.after > Duration::zero()) {
-    delivery.timer = loop_.RunAfter(timeout.after, [this, id, timeout] {
-      Delivery& late = *deliveries_.at(id);
-      late.CancelAttempt(*transport_);
-      if (timeout.is_share) {
-        End(id,
-            late.state == Delivery::State::kReleased ? DeliveryEnd::kLate : DeliveryEnd::kGaveUp,
-            TimedOut(DeadlineExceeded("the level's share of the client's deadline ran out")));
-        return;
-      }
-      // The connection is judged by the transport; an attempt that a living connection lets time
-      // out is the peer's answer.
-      OnResult(id,
-               TimedOut(DeadlineExceeded(fmt::format("no answer within {} ms",
-                                                     timeout.after / std::chrono::milliseconds(1)))
-                            .FromPeer()));
-    });
+    delivery.timer = loop_.RunAfter(timeout.after, [this, id, timeout] { OnTimeout(id, timeout); });
   }
   delivery.attempt =
       delivery.Via(*transport_)
           .Attempt(delivery.request.batch, timeout.after,
                    [this, id](AttemptResult result) { OnResult(id, std::move(result)); });
+}
+
+void Sender::OnTimeout(DeliveryId id, const Delivery::Timeout& timeout) {
+  Delivery& late = *deliveries_.at(id);
+  if (late.Via(*transport_).held_back() && !timeout.is_share) {
+    late.timer = loop_.RunAfter(timeout.after, [this, id, timeout] { OnTimeout(id, timeout); });
+    return;
+  }
+  late.CancelAttempt(*transport_);
+  if (timeout.is_share) {
+    End(id, late.state == Delivery::State::kReleased ? DeliveryEnd::kLate : DeliveryEnd::kGaveUp,
+        TimedOut(DeadlineExceeded("the level's share of the client's deadline ran out")));
+    return;
+  }
+  // The connection is judged by the transport; an attempt that a living connection lets time out is
+  // the peer's answer.
+  OnResult(id, TimedOut(DeadlineExceeded(fmt::format("no answer within {} ms",
+                                                     timeout.after / std::chrono::milliseconds(1)))
+                            .FromPeer()));
 }
 
 void Sender::OnResult(DeliveryId id, AttemptResult result) {

@@ -95,6 +95,7 @@ class Sender {
  private:
   void Pump();
   void StartAttempt(Delivery& delivery);
+  void OnTimeout(DeliveryId id, const Delivery::Timeout& timeout);
   void OnResult(DeliveryId id, AttemptResult result);
   void Learn(Delivery& delivery, AttemptResult& result);
   void TryAgain(Delivery& delivery, const AttemptResult& result);

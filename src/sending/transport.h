@@ -51,6 +51,10 @@ class Transport {
   // Withdraws an attempt: its callback never fires. Unknown or finished ids are ignored.
   virtual void Cancel(AttemptId id) = 0;
 
+  // Nothing can be sent for want of descriptors or memory in this process: an attempt that is not
+  // answered meanwhile says nothing about the destination.
+  virtual bool held_back() const { return false; }
+
   // Asks the destination whether it is well, without user data: connect, TLS, SETTINGS and PING, an
   // empty export. `done` fires exactly once on a later turn, at the latest after `timeout`; not
   // after the transport is destroyed.

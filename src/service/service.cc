@@ -149,19 +149,21 @@ void Service::LogWarnings(const Loaded& loaded) const {
 
 // A second instance on this machine finds the port taken: that is no reason not to work.
 void Service::SetUpAdmin(const AdminConfig& config) {
-  if (admin_ && admin_endpoint_ == config.endpoint) {
+  if (admin_ && admin_config_ == config) {
     return;
   }
   net::Worker& control = *options_.workers.front();
   if (const auto former = std::exchange(admin_, nullptr)) {
     former->Shutdown(control.Now() + kCloseTime, [] {});
   }
-  admin_endpoint_ = config.endpoint;
+  admin_config_ = config;
   if (config.endpoint.empty()) {
     return;
   }
   auto service = std::make_unique<net::HttpService>();
-  if (Status status = service->Start(control, "tcp", config.endpoint, {}, MakeAdminHandler(*this));
+  if (Status status =
+          service->Start(control, "tcp", config.endpoint, {}, MakeAdminHandler(*this),
+                         {.allowed_hosts = config.allowed_hosts, .always_check_host = true});
       !status.ok()) {
     log_.Warn("The admin API is not served; service::admin::endpoint chooses another address",
               {{"endpoint", config.endpoint}, {"cause", status.message()}});
@@ -274,6 +276,7 @@ void Service::Apply(Loaded loaded, Collector::Done done) {
 
 void Service::WatchHealth() {
   collector_->PublishStatus();
+  shortages_.Look(log_, options_.workers.front()->Now());
   health_timer_ = options_.workers.front()->RunAfter(kHealthInterval, [this] { WatchHealth(); });
 }
 

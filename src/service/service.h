@@ -9,6 +9,7 @@
 #include "service/graph/collector.h"
 #include "service/plan/load.h"
 #include "service/telemetry/own_metrics.h"
+#include "service/telemetry/shortage_log.h"
 #include "telemetry/log_core.h"
 #include "telemetry/process_metrics.h"
 
@@ -85,11 +86,12 @@ class Service final : private AdminActions {
   TelemetryConfig telemetry_;  // what runs
   std::unique_ptr<Collector> collector_;
   std::unique_ptr<net::HttpService> admin_;
-  std::string admin_endpoint_;
+  AdminConfig admin_config_;
   std::vector<ReloadDone> reloads_;        // wishes that the reload under way fulfils
   std::vector<ReloadDone> later_reloads_;  // those that the next one will
   bool busy_ = false;                      // it starts, or a reload goes on
   bool stopping_ = false;
+  ShortageLog shortages_;
   Timer health_timer_;
   Timer memory_timer_;
 };

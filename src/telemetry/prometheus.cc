@@ -82,12 +82,30 @@ std::string LabelName(std::string_view attribute) {
   return name;
 }
 
+// Attributes that become the same label have their values joined, in the order of their names
+// (OpenTelemetry's specification of Prometheus compatibility).
+Labels AsLabels(Labels attributes) {
+  std::sort(attributes.begin(), attributes.end());
+  Labels labels;
+  for (auto& [attribute, value] : attributes) {
+    const std::string name = LabelName(attribute);
+    const auto same = std::find_if(labels.begin(), labels.end(),
+                                   [&](const auto& label) { return label.first == name; });
+    if (same == labels.end()) {
+      labels.emplace_back(name, std::move(value));
+    } else {
+      same->second += ";" + value;
+    }
+  }
+  return labels;
+}
+
 // {a="1",b="2"}; nothing at all without labels.
 void AppendLabels(Out& out, const Labels& labels) {
   char separator = '{';
   for (const auto& [name, value] : labels) {
     out.push_back(separator);
-    Append(out, LabelName(name));
+    Append(out, name);
     Append(out, "=\"");
     AppendEscaped(out, value, true);
     out.push_back('"');
@@ -117,7 +135,11 @@ void AppendHeader(Out& out, std::string_view name, std::string_view type, std::s
 }
 
 void AppendHistogram(Out& out, std::string_view name, const MetricDef& def,
-                     const SeriesValue& series, const Labels& labels) {
+                     const SeriesValue& series, Labels labels) {
+  // The bound of a bucket has this name: another label of it is renamed as Prometheus does.
+  for (auto& [label, value] : labels) {
+    label = label == "le" ? "exported_le" : label;
+  }
   uint64_t cumulative = 0;
   for (size_t i = 0; i < series.buckets.size(); ++i) {
     cumulative += series.buckets[i];
@@ -133,11 +155,11 @@ void AppendHistogram(Out& out, std::string_view name, const MetricDef& def,
 
 // Labels of a series and those that every series gets; the series' own win.
 Labels Merge(const Labels& own, const Labels& common) {
-  Labels merged = own;
+  Labels merged = AsLabels(own);
+  const size_t count = merged.size();
   for (const auto& label : common) {
-    const bool taken = std::any_of(own.begin(), own.end(), [&](const auto& other) {
-      return LabelName(other.first) == LabelName(label.first);
-    });
+    const bool taken = std::any_of(merged.begin(), merged.begin() + static_cast<ptrdiff_t>(count),
+                                   [&](const auto& other) { return other.first == label.first; });
     if (!taken) {
       merged.push_back(label);
     }
@@ -147,11 +169,15 @@ Labels Merge(const Labels& own, const Labels& common) {
 }
 
 Labels CommonLabels(const PrometheusOptions& options) {
-  Labels common = options.constant_labels;
+  Labels common = AsLabels(options.constant_labels);
+  const auto set = [&common](std::string name, std::string value) {
+    std::erase_if(common, [&](const auto& label) { return label.first == name; });
+    common.emplace_back(std::move(name), std::move(value));
+  };
   if (!options.without_scope_info) {
-    common.emplace_back("otel_scope_name", "gapless");
-    common.emplace_back("otel_scope_schema_url", "");
-    common.emplace_back("otel_scope_version", options.scope_version);
+    set("otel_scope_name", "gapless");
+    set("otel_scope_schema_url", "");
+    set("otel_scope_version", options.scope_version);
   }
   return common;
 }
@@ -180,9 +206,7 @@ void AppendHandlerErrors(Out& out) {
 
 void AppendTargetInfo(Out& out, const PrometheusOptions& options) {
   AppendHeader(out, "target_info", "gauge", "Target metadata");
-  Labels labels = options.resource;
-  std::sort(labels.begin(), labels.end());
-  AppendSample(out, "target_info", "", labels, 1);
+  AppendSample(out, "target_info", "", AsLabels(options.resource), 1);
 }
 
 }  // namespace

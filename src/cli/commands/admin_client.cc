@@ -24,6 +24,7 @@ Result<net::HttpResponse> AskAdmin(const AdminRequest& request) {
   http.authority = request.endpoint;
   http.target = request.target;
   http.headers.Add("user-agent", endpoint::DefaultUserAgent());
+  http.headers.Add("x-gapless-request", "1");
   http.headers.Add("accept", request.json ? "application/json" : "text/plain");
 
   std::optional<net::ExchangeResult> answer;

@@ -37,6 +37,9 @@ Result<net::HttpResponse> Get(net::Worker& worker, const endpoint::UrlTarget& ur
     }
   }
   request.headers.Add("user-agent", endpoint::DefaultUserAgent());
+  if (!url.authorization.empty()) {
+    request.headers.Add("authorization", url.authorization);
+  }
   request.headers.Add("accept", "application/yaml, text/yaml, */*");
 
   std::optional<net::ExchangeResult> answer;

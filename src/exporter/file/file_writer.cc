@@ -89,7 +89,7 @@ Status FileWriter::Sync() {
     RETURN_IF_ERROR(Reopen());
   }
   RETURN_IF_ERROR(file_->Sync());
-  if (new_name_) {
+  if (new_name_ && !file_->is_stream()) {
     RETURN_IF_ERROR(fs_.SyncDirectory(directory_));
     new_name_ = false;
   }
@@ -105,12 +105,15 @@ Status FileWriter::Append(std::span<const ByteSpan> message, WallTime now) {
     length += piece.size();
   }
   // A message larger than the limit gets a file of its own.
-  if (options_.rotation && size_ > 0 &&
+  if (options_.rotation && !file_->is_stream() && size_ > 0 &&
       size_ + length > options_.rotation->max_megabytes * kMegabyte) {
     RETURN_IF_ERROR(CommitAll());
     RETURN_IF_ERROR(Rotate(now));
   }
   if (Status status = file_->WriteAt(size_, message); !status.ok()) {
+    if (file_->is_stream()) {
+      return status;  // it knows what it has begun
+    }
     // If cutting fails as well, the next message cuts before it is written.
     const Status cut = file_->Truncate(size_);
     file_.reset();
@@ -155,6 +158,9 @@ Status FileWriter::Rotate(WallTime now) {
 }
 
 Status FileWriter::Probe() {
+  if (file_ && file_->is_stream()) {
+    return OkStatus();  // whether somebody reads shows with the next message
+  }
   constexpr std::array<std::byte, 4096> kBlock{};
   const std::string path = options_.path + ".probe";
   ASSIGN_OR_RETURN(const auto file, fs_.Open(path, io::OpenMode::kCreate));

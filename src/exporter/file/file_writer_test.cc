@@ -2,6 +2,7 @@
 
 #include "exporter/file/backups.h"
 #include "io/memory_file_system.h"
+#include "io/posix_file_system.h"
 
 namespace gapless::exporter::file {
 namespace {
@@ -223,6 +224,20 @@ TEST(FileWriterTest, AProbeTellsWhetherTheDiskTakesDataAndLeavesNoTrace) {
   fs.FailWrites(ResourceExhausted("disk full"));
   EXPECT_FALSE(writer.Probe().ok());
   fs.FailWrites(OkStatus());
+  EXPECT_TRUE(writer.Probe().ok());
+}
+
+TEST(FileWriterTest, AStreamIsNeitherEmptiedNorRotatedNorProbedBeside) {
+  FileWriter::Options options;
+  options.path = "/dev/null";
+  options.sync = true;
+  options.rotation = Rotation{.max_megabytes = 1};
+  FileWriter writer(io::PosixFileSystem(), options);
+  ASSERT_TRUE(writer.Open().ok());
+  const std::string message(600'000, 'x');
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(WriteText(writer, message).ok());
+  }
   EXPECT_TRUE(writer.Probe().ok());
 }
 

@@ -47,7 +47,7 @@ HttpProtocol::HttpProtocol(const Config& config, const endpoint::UrlTarget& targ
                                                      : wire::ContentEncoding(codec_)),
       codec_name_(codec_ == wire::Codec::kIdentity ? "none" : config.client.compression),
       level_(endpoint::HttpLevel(config.client)),
-      url_(config.UrlFor(signal)) {
+      url_(endpoint::WithoutUser(config.UrlFor(signal))) {
   request_.method = "POST";
   request_.scheme = target.https ? "https" : "http";
   request_.authority = target.authority;
@@ -64,6 +64,10 @@ HttpProtocol::HttpProtocol(const Config& config, const endpoint::UrlTarget& targ
       request_.headers.Add("proxy-authorization", proxy->authorization);
       secrets_.Add("proxy-authorization", proxy->authorization);
     }
+  }
+  if (!target.authorization.empty()) {
+    request_.headers.Add("authorization", target.authorization);
+    secrets_.Add("authorization", target.authorization);
   }
   for (const net::HttpHeader& header : endpoint::ToHeaders(config.client.headers)) {
     if (header.name == "host") {

@@ -29,7 +29,10 @@ const config::Table<Config>& ConfigTable() {
   static const config::Table<Config> table(
       {
           config::Squash(&Config::server, endpoint::HttpServerTable()),
-          Field("path", &Config::path, "Where the answer is."),
+          Field("path", &Config::path,
+                "Where the answer is; with a slash at its end a whole tree."),
+          Field("allowed_hosts", &Config::allowed_hosts,
+                "More names that the Host header may have; \"*\": all."),
           Field("response_body", &Config::response_body, body, "In place of the default bodies."),
           Field("check_collector_pipeline", &Config::check_collector_pipeline, pipeline,
                 "Read and ignored, as upstream."),

@@ -5,6 +5,7 @@
 #include "endpoint/server.h"
 
 #include <string>
+#include <vector>
 
 namespace gapless::extension::health_check {
 
@@ -25,6 +26,7 @@ struct Config {
 
   endpoint::HttpServerConfig server;
   std::string path = "/";
+  std::vector<std::string> allowed_hosts;
   config::Section<ResponseBody> response_body;
   PipelineCheck check_collector_pipeline;
 };

@@ -2,6 +2,7 @@
 
 #include "base/duration_text.h"
 #include "base/rfc3339.h"
+#include "net/server/serve_mux.h"
 #include "telemetry/log.h"
 #include "wire/json_writer.h"
 
@@ -31,11 +32,14 @@ std::string StatusBody(const pipeline::StatusSource& health, WallTime now, bool 
 class HealthCheck::Handler final : public net::HttpHandler {
  public:
   Handler(const Config& config, const pipeline::StatusSource& health)
-      : config_(config), health_(health) {}
+      : config_(config), mux_({config.path}), health_(health) {}
 
   void Handle(net::HttpCall call) override {
+    if (auto elsewhere = mux_.Redirect(call.request)) {
+      return call.responder.Send(*std::move(elsewhere));
+    }
     net::HttpResponse response;
-    if (call.request.path() != config_.path) {
+    if (!mux_.Find(call.request.path())) {
       response.status = 404;
       call.responder.Send(std::move(response));
       return;
@@ -57,6 +61,7 @@ class HealthCheck::Handler final : public net::HttpHandler {
 
  private:
   const Config config_;
+  const net::ServeMux mux_;
   const pipeline::StatusSource& health_;
 };
 
@@ -69,7 +74,8 @@ Status HealthCheck::Start() {
   ASSIGN_OR_RETURN(auto options, endpoint::MakeServerOptions(config_.server));
   const endpoint::ListenConfig& listen = config_.server.listen;
   RETURN_IF_ERROR(service_.Start(*settings_.workers.front(), listen.transport, listen.endpoint,
-                                 std::move(options), std::make_shared<Handler>(config_, health_)));
+                                 std::move(options), std::make_shared<Handler>(config_, health_),
+                                 {.allowed_hosts = config_.allowed_hosts}));
   settings_.log.Info("Starting health_check extension", {{"endpoint", service_.address()}});
   return OkStatus();
 }

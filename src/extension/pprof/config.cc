@@ -24,6 +24,8 @@ const config::Table<Config>& ConfigTable() {
   static const config::Table<Config> table(
       {
           Field("endpoint", &Config::endpoint, "Address to listen on."),
+          Field("allowed_hosts", &Config::allowed_hosts,
+                "More names that the Host header may have; \"*\": all."),
           Field("dialer", &Config::dialer, dialer, "A server dials nobody."),
           Field("block_profile_fraction", &Config::block_profile_fraction,
                 "Accepted, without effect."),

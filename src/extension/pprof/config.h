@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gapless::extension::pprof {
 
 struct Config {
   std::string endpoint = "localhost:1777";
+  std::vector<std::string> allowed_hosts;
   endpoint::DialerConfig dialer;
   // Of Go's profiler; read, without effect.
   int64_t block_profile_fraction = 0;

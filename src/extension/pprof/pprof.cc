@@ -1,6 +1,7 @@
 #include "extension/pprof/pprof.h"
 
 #include "extension/pprof/profiles.h"
+#include "net/server/serve_mux.h"
 
 #include <memory>
 #include <utility>
@@ -13,6 +14,9 @@ namespace {
 class Handler final : public net::HttpHandler {
  public:
   void Handle(net::HttpCall call) override {
+    if (auto elsewhere = mux_.Redirect(call.request)) {
+      return call.responder.Send(*std::move(elsewhere));
+    }
     Answer answer = AnswerTo(call.request.path(), getpid());
     net::HttpResponse response;
     response.status = answer.status;
@@ -23,6 +27,9 @@ class Handler final : public net::HttpHandler {
     response.body = Rope::CopyOf(answer.body);
     call.responder.Send(std::move(response));
   }
+
+ private:
+  const net::ServeMux mux_{{"/debug/pprof/"}};
 };
 
 }  // namespace
@@ -32,7 +39,8 @@ Pprof::Pprof(pipeline::Settings settings, Config config)
 
 Status Pprof::Start() {
   RETURN_IF_ERROR(service_.Start(*settings_.workers.front(), "tcp", config_.endpoint, {},
-                                 std::make_shared<Handler>()));
+                                 std::make_shared<Handler>(),
+                                 {.allowed_hosts = config_.allowed_hosts}));
   settings_.log.Info("Starting pprof extension", {{"endpoint", service_.address()}});
   return OkStatus();
 }

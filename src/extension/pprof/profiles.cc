@@ -43,7 +43,7 @@ std::string MallocInfo() {
 }
 
 Answer AnswerTo(std::string_view path, int pid) {
-  if (path == kPrefix || path == kPrefix.substr(0, kPrefix.size() - 1)) {
+  if (path == kPrefix) {
     return {.body = Explanation(pid)};
   }
   if (!path.starts_with(kPrefix)) {

@@ -10,6 +10,8 @@ const config::Table<Config>& ConfigTable() {
   static const config::Table<Config> table(
       {
           config::Squash(&Config::server, endpoint::HttpServerTable()),
+          Field("allowed_hosts", &Config::allowed_hosts,
+                "More names that the Host header may have; \"*\": all."),
           Field("expvar", &Config::expvar, expvar, "Accepted, without effect."),
       },
       [](const Config& config, config::Checker& checker) {

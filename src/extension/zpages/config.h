@@ -4,6 +4,9 @@
 #include "config/fields.h"
 #include "endpoint/server.h"
 
+#include <string>
+#include <vector>
+
 namespace gapless::extension::zpages {
 
 // Shows Go's variables upstream.
@@ -15,6 +18,7 @@ struct Config {
   Config() { server.listen.endpoint = "localhost:55679"; }
 
   endpoint::HttpServerConfig server;
+  std::vector<std::string> allowed_hosts;
   Expvar expvar;
 };
 

@@ -2,6 +2,7 @@
 
 #include "endpoint/user_agent.h"
 #include "extension/zpages/pages.h"
+#include "net/server/serve_mux.h"
 
 #include <memory>
 #include <utility>
@@ -13,6 +14,9 @@ class Zpages::Handler final : public net::HttpHandler {
   explicit Handler(const pipeline::StatusSource& source) : source_(source) {}
 
   void Handle(net::HttpCall call) override {
+    if (auto elsewhere = mux_.Redirect(call.request)) {
+      return call.responder.Send(*std::move(elsewhere));
+    }
     net::HttpResponse response;
     const auto page = RenderPage(call.request.path(),
                                  {.build = endpoint::DefaultUserAgent(),
@@ -42,6 +46,7 @@ class Zpages::Handler final : public net::HttpHandler {
 
  private:
   const pipeline::StatusSource& source_;
+  const net::ServeMux mux_{{"/debug/"}};
 };
 
 Zpages::Zpages(pipeline::Settings settings, Config config, const pipeline::StatusSource& status)
@@ -51,7 +56,8 @@ Status Zpages::Start() {
   ASSIGN_OR_RETURN(auto options, endpoint::MakeServerOptions(config_.server));
   const endpoint::ListenConfig& listen = config_.server.listen;
   RETURN_IF_ERROR(service_.Start(*settings_.workers.front(), listen.transport, listen.endpoint,
-                                 std::move(options), std::make_shared<Handler>(source_)));
+                                 std::move(options), std::make_shared<Handler>(source_),
+                                 {.allowed_hosts = config_.allowed_hosts}));
   settings_.log.Info("Starting zPages extension", {{"endpoint", service_.address()}});
   return OkStatus();
 }

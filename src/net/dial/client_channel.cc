@@ -51,11 +51,17 @@ uint64_t ClientChannel::Send(SharedRequest request, ExchangeCallback done, bool 
 
 uint64_t ClientChannel::Ask(SharedRequest request, Duration timeout, ExchangeCallback done) {
   const uint64_t id = Send(std::move(request), std::move(done), true);
-  requests_.Find(id)->deadline = worker_.RunAfter(timeout, [this, id] { Expire(id); });
+  requests_.Find(id)->deadline =
+      worker_.RunAfter(timeout, [this, id, timeout] { Expire(id, timeout); });
   return id;
 }
 
-void ClientChannel::Expire(uint64_t id) {
+void ClientChannel::Expire(uint64_t id, Duration timeout) {
+  if (held_back()) {
+    requests_.Find(id)->deadline =
+        worker_.RunAfter(timeout, [this, id, timeout] { Expire(id, timeout); });
+    return;
+  }
   ExchangeCallback done = std::move(requests_.Find(id)->done);
   Cancel(id);
   const std::string why =
@@ -145,7 +151,7 @@ void ClientChannel::OnConnectionRecovered(ClientConnection& connection) {
   }
   using Claim = ConnectionSet::Live::Claim;
   const Claim claim = std::exchange(live.claim, Claim::kOurs);
-  if (!live_.doubtful() && !connected()) {
+  if (!live_.doubtful() && !dials_.connected()) {
     dials_.policy().OnRecovered(worker_.Now());
   }
   if (claim == Claim::kGivenAway && observer_ != nullptr) {
@@ -156,7 +162,7 @@ void ClientChannel::OnConnectionRecovered(ClientConnection& connection) {
 
 void ClientChannel::OnConnectionGoodbye(ClientConnection& connection) {
   live_.Find(connection)->role = ConnectionSet::Live::Role::kRetiring;
-  if (connection.is_http2() && !stopped_ && !live_.usable() && connected()) {
+  if (connection.is_http2() && !stopped_ && !live_.usable() && dials_.connected()) {
     dials_.policy().OnGoodbye(worker_.Now());
   }
   ScheduleStep();
@@ -179,7 +185,7 @@ void ClientChannel::OnConnectionDown(ClientConnection& connection, const Status&
     if (!known) {
       Question();
     }
-  } else if (!live_.usable() && connected()) {
+  } else if (!live_.usable() && dials_.connected()) {
     if (http2) {
       dials_.policy().OnGoodbye(worker_.Now());
     } else {
@@ -239,7 +245,7 @@ void ClientChannel::OnGrowthFailed() {
 }
 
 void ClientChannel::GrowPool() {
-  if (!connected() || live_.serves_http2() || worker_.Now() < grow_not_before_) {
+  if (!dials_.connected() || live_.serves_http2() || worker_.Now() < grow_not_before_) {
     return;
   }
   size_t growing = dials_.size();
@@ -252,7 +258,8 @@ void ClientChannel::GrowPool() {
 // Connects to every address once the first one works.
 void ClientChannel::Spread() {
   const Resolver::Addresses& known = dials_.known();
-  if (!options_.spread || known.size() < 2 || worker_.Now() < grow_not_before_ || !connected()) {
+  if (!options_.spread || known.size() < 2 || worker_.Now() < grow_not_before_ ||
+      !dials_.connected()) {
     return;
   }
   for (size_t i = 0; i < std::min(known.size(), kMaxSpread); ++i) {

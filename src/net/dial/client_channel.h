@@ -43,12 +43,16 @@ class ClientChannel final : private ClientConnection::Observer, private DialSet:
   void Start();
   // `urgent`: do not wait for the redial rhythm (probes).
   uint64_t Send(SharedRequest request, ExchangeCallback done, bool urgent = false);
-  // As an urgent Send that ends with DEADLINE_EXCEEDED when there is no answer within `timeout`.
+  // As an urgent Send that ends with DEADLINE_EXCEEDED when there is no answer within `timeout`,
+  // not counting the time in which it is held back.
   uint64_t Ask(SharedRequest request, Duration timeout, ExchangeCallback done);
   // The callback will not run. Unknown numbers are ignored.
   void Cancel(uint64_t id);
   // How long the caller waits for an answer: no dial is waited for longer. 30 s unless told.
   void set_timeout(Duration timeout) { peer_.set_timeout(timeout); }
+  // There is no connection, and none can be dialled, as this process has no descriptors or memory
+  // for it: what is not answered meanwhile says nothing about the peer.
+  bool held_back() const { return dials_.held_back() && !live_.usable(); }
   // No new dials; idle connections close now, the others when their requests are done.
   void Stop();
 
@@ -72,11 +76,10 @@ class ClientChannel final : private ClientConnection::Observer, private DialSet:
 
   void Assign();
   void OnExchangeDone(uint64_t id, ExchangeResult result);
-  void Expire(uint64_t id);
+  void Expire(uint64_t id, Duration timeout);
   void FailWaiting(const Status& status);
   // Only a new dial can tell whether the peer or the connection is gone.
   void Question();
-  bool connected() { return dials_.policy().phase() == DialPolicy::Phase::kConnected; }
   void KillDead();
   // Additional connections: for requests that wait, or to every address.
   void GrowPool();

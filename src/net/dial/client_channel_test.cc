@@ -1,6 +1,8 @@
 #include "net/dial/test_channel.h"
+#include "net/loop/descriptors.h"
 
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 namespace gapless::net {
@@ -452,6 +454,66 @@ TEST_F(ClientChannelTest, GoesThroughTheTunnelOfAProxy) {
   EXPECT_THAT(head, testing::StartsWith("CONNECT backend.example.com:" +
                                         std::to_string(peer_.port()) + " HTTP/1.1\r\n"));
   EXPECT_THAT(head, testing::HasSubstr("proxy-authorization: Basic eA==\r\n"));
+}
+
+TEST_F(ClientChannelTest, BlanksAroundAHeaderValueAreNoErrorOfThePeer) {
+  peer_.on_request = [](PeerConnection& connection, int32_t id) {
+    connection.Respond(
+        id, {{":status", "200"}, {"content-type", "application/grpc"}, {"server", "x "}},
+        std::string(5, '\0'), {{"grpc-status", "3"}, {"grpc-message", " bad span: \t"}});
+  };
+  peer_.Listen();
+  Open(Options(peer_.port()));
+  Send("a");
+  ASSERT_TRUE(UntilResults(1));
+  EXPECT_TRUE(results_[0].status.ok()) << results_[0].status.ToString();
+  EXPECT_EQ(results_[0].response.headers.Find("server"), "x");
+  EXPECT_EQ(results_[0].response.trailers.Find("grpc-status"), "3");
+  EXPECT_EQ(results_[0].response.trailers.Find("grpc-message"), "bad span:");
+}
+
+// As if every descriptor that this process may have were in use.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &former_);
+    rlimit none = former_;
+    none.rlim_cur = static_cast<rlim_t>(Fd(socket(AF_UNIX, SOCK_STREAM, 0)).get());
+    setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &former_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit former_{};
+};
+
+TEST_F(ClientChannelTest, APeerIsNotBlamedForDescriptorsThatThisProcessLacks) {
+  peer_.Listen();
+  for (const char* host : {"127.0.0.1", "peer.invalid"}) {
+    ClientChannelOptions options = Options(peer_.port());
+    options.target.host = host;
+    options.dial.answer_within = milliseconds(300);
+    const uint64_t noted = Noted(Shortage::kDial).count;
+    std::optional<ExchangeResult> answer;
+    {
+      const NoDescriptors none;
+      Open(options);
+      channel_->Ask(Post("a"), milliseconds(400),
+                    [&](ExchangeResult result) { answer = std::move(result); });
+      Linger(milliseconds(800));
+      EXPECT_TRUE(channel_->held_back());
+    }
+    EXPECT_TRUE(news_.dial_failures.empty()) << news_.dial_failures[0].ToString();
+    EXPECT_FALSE(answer.has_value()) << "its time does not count while it is held back";
+    EXPECT_GT(Noted(Shortage::kDial).count, noted);
+    if (options.target.host == "127.0.0.1") {
+      ASSERT_TRUE(Until([&] { return answer.has_value(); }));
+      EXPECT_TRUE(answer->status.ok()) << answer->status.ToString();
+      EXPECT_FALSE(channel_->held_back());
+    }
+  }
 }
 
 TEST_F(ClientChannelTest, AProxyThatRefusesIsAFailedDialThatSaysSo) {

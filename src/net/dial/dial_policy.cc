@@ -74,6 +74,15 @@ void DialPolicy::OnStep(uint64_t dial, TimePoint when, bool connected) {
   }
 }
 
+void DialPolicy::OnHeldBack(uint64_t dial, TimePoint now) {
+  const auto it = std::ranges::find(dials_, dial, &Dial::id);
+  if (it != dials_.end()) {
+    it->started = now;
+    it->last_step = now;
+    it->passed_by = false;
+  }
+}
+
 TimePoint DialPolicy::AnswerBy(const Dial& dial, TimePoint now) const {
   if (dial.passed_by) {
     return dial.started;

@@ -87,6 +87,8 @@ class DialPolicy {
   void SetPatience(const Patience& patience) { patience_ = patience; }
   // The dial got on; `connected`: TCP is. What is told again and unknown dials change nothing.
   void OnStep(uint64_t dial, TimePoint when, bool connected);
+  // The dial has not begun yet, for a reason of our own: its time counts from now.
+  void OnHeldBack(uint64_t dial, TimePoint now);
   // False if the dial had been reported overdue, or is no longer known.
   bool OnAnswered(uint64_t dial, TimePoint now);
   // True if the failure is news, false if the dial was reported overdue before or is unknown.

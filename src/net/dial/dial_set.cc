@@ -2,12 +2,19 @@
 
 #include "fmt/format.h"
 #include "net/dial/proxy_stream.h"
+#include "net/loop/descriptors.h"
 #include "net/loop/worker.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace gapless::net {
+namespace {
+
+// Between two tries of a dial that this process has no descriptors or memory for.
+constexpr Duration kHeldBack = std::chrono::milliseconds(100);
+
+}  // namespace
 
 DialSet::DialSet(Worker& worker, const ClientChannelOptions& options, PeerRecord& peer,
                  Owner& owner)
@@ -20,6 +27,9 @@ DialSet::DialSet(Worker& worker, const ClientChannelOptions& options, PeerRecord
 
 bool DialSet::Poll() {
   for (const auto& [id, dial] : dials_) {
+    if (dial.waits()) {
+      policy_.OnHeldBack(id, worker_.Now());
+    }
     ReportSteps(id, dial);
   }
   policy_.SetPatience(peer_.PatienceNow(worker_.Now()));
@@ -172,7 +182,15 @@ void DialSet::OnConnectionDown(ClientConnection& connection, const Status& reaso
 
 void DialSet::Failed(uint64_t id, const Status& status) {
   const auto it = dials_.find(id);
-  if (it == dials_.end() || TryNextAddress(id, it->second)) {
+  if (it == dials_.end()) {
+    return;
+  }
+  if (status.origin() == Origin::kOwnShortage) {
+    NoteShortage(Shortage::kDial, 0);
+    if (!it->second.growth) {
+      return HoldBack(id, it->second);
+    }
+  } else if (TryNextAddress(id, it->second)) {
     return;
   }
   const bool growth = it->second.growth;
@@ -183,6 +201,22 @@ void DialSet::Failed(uint64_t id, const Status& status) {
     owner_.OnDialFailed(status);
   }
   owner_.OnDialEvent();
+}
+
+void DialSet::HoldBack(uint64_t id, Dial& dial) {
+  if (dial.connection) {
+    worker_.DeferDelete(std::move(dial.connection));
+  }
+  dial.tried = 0;
+  dial.greeted.reset();
+  dial.held_back = true;
+  policy_.OnHeldBack(id, worker_.Now());
+  dial.again = worker_.RunAfter(kHeldBack, [this, id] { Resolve(id); });
+  owner_.OnDialEvent();
+}
+
+bool DialSet::held_back() const {
+  return std::ranges::any_of(dials_, [](const auto& entry) { return entry.second.waits(); });
 }
 
 // A greeting is answered as requests are: what comes after it is no step of the network's.

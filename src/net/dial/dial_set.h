@@ -70,6 +70,7 @@ class DialSet final : private ClientConnection::Observer {
   ~DialSet() override { Clear(); }
 
   DialPolicy& policy() { return policy_; }
+  bool connected() const { return policy_.phase() == DialPolicy::Phase::kConnected; }
   // Does what the policy asks for. True: the peer is not there, requests that wait fail.
   bool Poll();
   // Dials for an additional connection, to any address or to this one.
@@ -77,6 +78,8 @@ class DialSet final : private ClientConnection::Observer {
   void Clear();
 
   size_t size() const { return dials_.size(); }
+  // A dial waits until this process has what it needs. Until then nothing is known of the peer.
+  bool held_back() const;
   // Whether a connection to `address` is on its way.
   bool Grows(const SocketAddress& address) const;
   // Of the last resolution.
@@ -90,6 +93,11 @@ class DialSet final : private ClientConnection::Observer {
     size_t tried = 0;
     std::unique_ptr<ClientConnection> connection;
     std::optional<TimePoint> greeted = {};
+    bool held_back = false;  // it waits, as this process has no descriptors or memory for it
+    Timer again = {};
+
+    // Held back, and without a socket still.
+    bool waits() const { return held_back && !(connection && connection->socket().fd().valid()); }
   };
 
   void OnConnectionReady(ClientConnection& connection) override;
@@ -103,6 +111,7 @@ class DialSet final : private ClientConnection::Observer {
   void Greet(uint64_t id, Dial& dial);
   void Answered(uint64_t id);
   void Failed(uint64_t id, const Status& status);
+  void HoldBack(uint64_t id, Dial& dial);
   void Drop(uint64_t id);
 
   Worker& worker_;

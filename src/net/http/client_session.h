@@ -52,6 +52,9 @@ struct ClientLimits {
   size_t max_header_bytes = 64 * 1024;
 };
 
+// Interim answers (1xx) to one request. A peer that sends more has no intention to answer.
+inline constexpr size_t kMaxInterimAnswers = 8;
+
 inline constexpr size_t kMaxDroppedBytes = size_t{16} * 1024 * 1024;
 
 // A request in flight, and its answer as far as it came. For sessions.
@@ -62,6 +65,7 @@ struct ClientExchange {
   HttpResponse response = {};
   bool head = false;  // of the final answer, not of an interim one
   size_t dropped_bytes = 0;
+  size_t interim_answers = 0;
 
   // RESOURCE_EXHAUSTED: far too much came.
   Status TakeBody(ByteSpan bytes, const ClientLimits& limits);
@@ -80,6 +84,7 @@ class ClientSession {
     virtual void OnReady() = 0;
     // The connection takes no new requests; those in flight may still be answered.
     virtual void OnGoodbye() = 0;
+    // Of a final answer; interim ones are no progress.
     virtual void OnAnswerBytes() = 0;
     virtual void OnPingAck() = 0;
     // An exchange ended inside Send or Cancel: call Deliver on a later turn.

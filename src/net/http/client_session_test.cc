@@ -83,6 +83,20 @@ TEST(Http1SessionTest, AnInterimResponseIsNoAnswer) {
   EXPECT_EQ(session->capacity(), 1u);
 }
 
+TEST(Http1SessionTest, EndlessInterimResponsesAreNoProgressAndEndTheConnection) {
+  Recorder owner;
+  auto session = NewHttp1ClientSession({}, &owner);
+  session->Start();
+  session->Send(1, Request(""), [](ExchangeResult) {});
+  const Slice interim = Slice::CopyOf("HTTP/1.1 100 Continue\r\n\r\n");
+  for (size_t i = 0; i < kMaxInterimAnswers; ++i) {
+    ASSERT_TRUE(session->Receive(interim).ok());
+  }
+  EXPECT_EQ(owner.answers, 0);
+  const Status status = session->Receive(interim);
+  EXPECT_EQ(status.code(), Code::kUnavailable) << status.ToString();
+}
+
 TEST(Http1SessionTest, ABodyUntilTheEndOfTheConnectionIsComplete) {
   Recorder owner;
   auto session = NewHttp1ClientSession({}, &owner);
@@ -117,6 +131,45 @@ TEST(Http2SessionTest, IsReadyWithThePeersSettingsOnly) {
   ASSERT_TRUE(session->Receive(Slice::CopyOf(kSettings)).ok());
   EXPECT_TRUE(owner.ready);
   EXPECT_GT(session->capacity(), 0u);
+}
+
+TEST(Http2SessionTest, EndlessInterimResponsesAreNoProgressAndEndTheRequest) {
+  Recorder owner;
+  auto session = NewHttp2ClientSession({}, &owner);
+  session->Start();
+  ASSERT_TRUE(session->Receive(Slice::CopyOf(kSettings)).ok());
+  std::vector<ExchangeResult> results;
+  session->Send(1, Request(""), [&](ExchangeResult r) { results.push_back(std::move(r)); });
+  // ":status" is name 8 of HPACK's static table, here with a literal value.
+  const std::string interim = Frame(1, 4, 1,
+                                    "\x08\x03"
+                                    "100"s);
+  for (size_t i = 0; i < kMaxInterimAnswers; ++i) {
+    ASSERT_TRUE(session->Receive(Slice::CopyOf(interim)).ok());
+  }
+  EXPECT_TRUE(results.empty());
+  EXPECT_EQ(owner.answers, 0);
+  ASSERT_TRUE(session->Receive(Slice::CopyOf(interim)).ok());
+  ASSERT_EQ(results.size(), 1u);
+  EXPECT_EQ(results[0].fate, Fate::kLost);
+}
+
+TEST(Http2SessionTest, HeadersOfAStreamThatWasResetCannotBeInflatedWithoutEnd) {
+  Recorder owner;
+  auto session = NewHttp2ClientSession({}, &owner);
+  session->Start();
+  ASSERT_TRUE(session->Receive(Slice::CopyOf(kSettings)).ok());
+  session->Send(1, Request(""), [](ExchangeResult) {});
+  // A header of 3,000 bytes goes into the dynamic table, where one byte names it again.
+  std::string literal = "\x40\x01x\x7f\xb9\x16"s;
+  literal.append(3000, 'v');
+  ASSERT_TRUE(session->Receive(Slice::CopyOf(Frame(1, 4, 1, "\x88" + literal))).ok());
+  Status status;
+  const std::string bomb = Frame(1, 5, 1, std::string(400, '\xbe'));
+  for (int i = 0; i < 400 && status.ok(); ++i) {
+    status = session->Receive(Slice::CopyOf(bomb));
+  }
+  EXPECT_FALSE(status.ok());
 }
 
 TEST(Http2SessionTest, NothingIsPutOutWhileThePeerTakesNothing) {

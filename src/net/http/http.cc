@@ -48,6 +48,14 @@ bool AsciiEqualsIgnoreCase(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, Lower, Lower);
 }
 
+std::string_view TrimBlanks(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) {
+    return {};
+  }
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
 bool IsHeaderName(std::string_view name) {
   return !name.empty() && std::ranges::all_of(name, IsTokenChar);
 }

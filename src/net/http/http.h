@@ -75,6 +75,8 @@ struct HttpResponse {
 // Lower case in place, ASCII only.
 void AsciiLower(std::string& text);
 bool AsciiEqualsIgnoreCase(std::string_view a, std::string_view b);
+// Without blanks and tabs at either end: they are no part of a field value (RFC 9110 5.5).
+std::string_view TrimBlanks(std::string_view text);
 // RFC 9110 tokens and field values: what may stand in a header.
 bool IsHeaderName(std::string_view name);
 bool IsHeaderValue(std::string_view value);

@@ -53,6 +53,8 @@ class ServerConnection {
   virtual void OnWritable() = 0;
   // Takes no more requests, answers those in flight, then finishes.
   virtual void Drain() = 0;
+  // No request is being read or answered.
+  virtual bool idle() const = 0;
 };
 
 // What a refusal is called by those who count it.

@@ -64,6 +64,7 @@ class Http1ClientSession final : public ClientSession, private Http1Parser::Sink
  private:
   Status OnHead(Http1Head head) override;
   Status OnBody(Slice bytes) override {
+    owner_->OnAnswerBytes();
     return current_ ? current_->TakeBody(bytes.span(), limits_) : OkStatus();
   }
   void OnComplete() override;
@@ -106,7 +107,6 @@ Status Http1ClientSession::Receive(const Slice& bytes) {
       return goodbye_ ? OkStatus() : Unavailable("HTTP/1.1: bytes that answer no request");
     }
     answering_ = true;
-    owner_->OnAnswerBytes();
     Result<size_t> used = parser_.Feed(bytes.Sub(offset, bytes.size() - offset));
     if (!used.ok()) {
       goodbye_ = true;
@@ -143,6 +143,12 @@ void Http1ClientSession::End() {
 Status Http1ClientSession::OnHead(Http1Head head) {
   interim_ = head.status < 200;
   keep_alive_ = head.keep_alive && !head.until_close;
+  if (current_ && interim_ && ++current_->interim_answers > kMaxInterimAnswers) {
+    return InvalidArgument("too many interim answers (1xx)");
+  }
+  if (!interim_) {
+    owner_->OnAnswerBytes();
+  }
   if (current_ && !interim_) {
     current_->head = true;
     current_->response.status = head.status;

@@ -17,14 +17,6 @@ Status Malformed(std::string_view what) {
   return InvalidArgument("malformed HTTP message: " + std::string(what));
 }
 
-std::string_view TrimBlanks(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
 // Whether `token` is a member of a comma-separated list, without regard to case.
 bool ListHas(std::string_view list, std::string_view token) {
   while (!list.empty()) {

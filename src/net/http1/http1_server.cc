@@ -88,6 +88,7 @@ class Http1ServerConnection final : public ServerConnection,
   }
   void OnHangup() override { TellOfLeaving(); }
   void OnWritable() override { UpdateReading(); }
+  bool idle() const override { return phase_ == Phase::kIdle; }
   void Drain() override {
     draining_ = true;
     if (phase_ == Phase::kIdle && input_.empty()) {
@@ -293,6 +294,23 @@ void Http1ServerConnection::HandleParseError(const Status& status) {
   Refuse(HttpRefusal::kBadRequest);
 }
 
+// A target in absolute form: its authority takes the place of Host (RFC 9112 section 3.2.2).
+static void TakeAbsoluteForm(HttpRequest& request) {
+  std::string_view target = request.target;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!AsciiEqualsIgnoreCase(target.substr(0, scheme.size()), scheme)) {
+      continue;
+    }
+    target.remove_prefix(scheme.size());
+    const size_t end = std::min(target.find_first_of("/?"), target.size());
+    const std::string_view authority = target.substr(0, end);
+    request.authority = authority.substr(authority.rfind('@') + 1);
+    const std::string path(target.substr(end));
+    request.target = path.starts_with('/') ? path : "/" + path;
+    return;
+  }
+}
+
 Status Http1ServerConnection::OnHead(Http1Head head) {
   HttpRequest& request = current_.request.head;
   request.method = std::move(head.method);
@@ -301,6 +319,7 @@ Status Http1ServerConnection::OnHead(Http1Head head) {
   request.authority = head.headers.Find("host").value_or("");
   request.headers = std::move(head.headers);
   request.headers.Remove("host");
+  TakeAbsoluteForm(request);
   current_.answer = {.keep_alive = head.keep_alive && options_.keep_alives,
                      .head_only = request.method == "HEAD",
                      .minor_version = head.minor_version};

@@ -2,6 +2,7 @@
 #include "net/server/http_server.h"
 #include "net/server/test_server.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace gapless::net {
@@ -79,6 +80,25 @@ TEST_F(Http1ServerTest, AnswersRequestsOfOneConnectionInOrder) {
       << client.received;
   EXPECT_LT(client.received.find("/two"), client.received.find("/last"));
   EXPECT_EQ(client.Count("connection: close"), 1u);
+}
+
+TEST_F(Http1ServerTest, ATargetInAbsoluteFormIsTheSameRequest) {
+  struct Case {
+    const char* target;
+    const char* echoed;
+  };
+  for (const auto& [target, echoed] : {
+           Case{"http://x:4318/v1/traces?a=b",
+                "x-target: /v1/traces?a=b\r\nx-authority: x:4318\r\n"},
+           Case{"HTTPS://user:word@x/y", "x-target: /y\r\nx-authority: x\r\n"},
+           Case{"http://x", "x-target: /\r\nx-authority: x\r\n"},
+           Case{"http://x?q", "x-target: /?q\r\nx-authority: x\r\n"},
+           Case{"/http://x/", "x-target: /http://x/\r\nx-authority: h\r\n"},
+       }) {
+    RawClient& client = Connect();
+    client.Send(fmt::format("GET {} HTTP/1.1\r\nHost: h\r\n\r\n", target));
+    EXPECT_TRUE(client.Sees(echoed)) << target << client.received;
+  }
 }
 
 TEST_F(Http1ServerTest, ALateAnswerHoldsPipelinedRequestsBack) {

@@ -60,6 +60,9 @@ bool BelongsToHttp1(std::string_view name) {
          name == "keep-alive" || name == "upgrade" || name == "proxy-connection";
 }
 
+// Bytes of decoded headers without a complete answer among them: more end the connection.
+constexpr size_t kMaxHeadersWithoutAnswer = size_t{1} << 20;
+
 class Http2ClientSession final : public ClientSession {
  public:
   Http2ClientSession(const ClientLimits& limits, Owner* owner) : limits_(limits), owner_(owner) {
@@ -74,6 +77,9 @@ class Http2ClientSession final : public ClientSession {
     nghttp2_option* option = nullptr;
     GAPLESS_CHECK(nghttp2_option_new(&option) == 0);
     nghttp2_option_set_no_closed_streams(option, 1);
+    // gRPC's specification lets a receiver strip them, grpc-go takes them, and some peers send
+    // them.
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
     nghttp2_option_set_max_send_header_block_length(option, 256 * 1024);
     GAPLESS_CHECK(nghttp2_session_client_new2(&session_, callbacks, this, option) == 0);
     nghttp2_option_del(option);
@@ -182,6 +188,20 @@ class Http2ClientSession final : public ClientSession {
   static ssize_t OnReadBody(nghttp2_session*, int32_t stream, uint8_t*, size_t size,
                             uint32_t* flags, nghttp2_data_source*, void* user);
 
+  // The header of an answer is complete.
+  void OnHead(int32_t stream) {
+    Exchange* exchange = Find(stream);
+    if (exchange == nullptr) {
+      return;
+    }
+    exchange->head = exchange->response.status >= 200;
+    if (exchange->head) {
+      owner_->OnAnswerBytes();
+    } else if (++exchange->interim_answers > kMaxInterimAnswers) {
+      nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+      Finish(stream, Unavailable("HTTP/2: too many interim answers (1xx)"), Fate::kLost);
+    }
+  }
   Exchange* Find(int32_t stream) {
     auto it = exchanges_.find(stream);
     return it == exchanges_.end() ? nullptr : it->second.get();
@@ -206,7 +226,8 @@ class Http2ClientSession final : public ClientSession {
   std::unordered_map<int32_t, std::unique_ptr<Exchange>> exchanges_;
   std::unordered_map<uint64_t, int32_t> streams_;  // by the caller's id
   std::vector<Finished> finished_;
-  std::string control_;  // frames that nghttp2 wrote, not yet in out_
+  size_t headers_without_answer_ = 0;  // decoded bytes, since the last complete answer
+  std::string control_;                // frames that nghttp2 wrote, not yet in out_
   Rope out_;
   bool ready_ = false;
   bool goodbye_ = false;
@@ -289,6 +310,7 @@ void Http2ClientSession::Finish(int32_t stream, Status status, Fate fate) {
     return;
   }
   Exchange& exchange = *it->second;
+  headers_without_answer_ = status.ok() ? 0 : headers_without_answer_;
   ExchangeResult result = exchange.End(std::move(status), fate);
   finished_.emplace_back(std::move(exchange.done), std::move(result));
   streams_.erase(exchange.id);
@@ -312,6 +334,11 @@ int Http2ClientSession::OnHeader(nghttp2_session*, const nghttp2_frame* frame, c
                                  void* user) {
   Http2ClientSession& self = Self(user);
   Exchange* exchange = self.Find(frame->hd.stream_id);
+  // A header must be decoded whatever becomes of its stream, and a few bytes can make much of it.
+  self.headers_without_answer_ += name_size + value_size;
+  if (self.headers_without_answer_ > kMaxHeadersWithoutAnswer) {
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
   if (exchange == nullptr) {
     return 0;
   }
@@ -321,7 +348,7 @@ int Http2ClientSession::OnHeader(nghttp2_session*, const nghttp2_frame* frame, c
     return 0;
   }
   const std::string_view key(reinterpret_cast<const char*>(name), name_size);
-  const std::string_view text(reinterpret_cast<const char*>(value), value_size);
+  const std::string_view text = TrimBlanks({reinterpret_cast<const char*>(value), value_size});
   HttpResponse& response = exchange->response;
   if (key == ":status") {
     // nghttp2 has checked that these are three digits. An earlier 1xx response is replaced.
@@ -353,10 +380,7 @@ int Http2ClientSession::OnFrame(nghttp2_session*, const nghttp2_frame* frame, vo
       }
       break;
     case NGHTTP2_HEADERS:
-      self.owner_->OnAnswerBytes();
-      if (Exchange* exchange = self.Find(frame->hd.stream_id)) {
-        exchange->head = exchange->response.status >= 200;
-      }
+      self.OnHead(frame->hd.stream_id);
       [[fallthrough]];
     case NGHTTP2_DATA:
       if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {

@@ -49,6 +49,7 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   void OnHangup() override { Finish(); }
   void OnWritable() override { Flush(); }
   void Drain() override { goodbye_.Drain(); }
+  bool idle() const override { return streams_.empty(); }
 
   void Respond(Http2Stream& stream, HttpResponse response) {
     if (stream.request.responder) {
@@ -203,7 +204,12 @@ SessionPtr Http2ServerConnection::NewSession() {
         return Self(user).output_.SendBody(*static_cast<Http2Answer*>(source->ptr), head, size);
       });
   nghttp2_option_set_no_closed_streams(option, 1);
+<<<<<<< HEAD
   nghttp2_option_set_no_auto_window_update(option, 1);
+=======
+  // gRPC's specification lets a receiver strip them, grpc-go takes them, and some peers send them.
+  nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
+>>>>>>> wt-surf
   nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetRate);
   nghttp2_session* session = nullptr;
   GAPLESS_CHECK(nghttp2_session_server_new2(&session, calls, this, option) == 0);

@@ -69,6 +69,21 @@ TEST_F(Http2ServerTest, CarriesBodiesOfAllSizesBothWays) {
   EXPECT_EQ(server_->server->budget().used(), 0u);
 }
 
+TEST_F(Http2ServerTest, BlanksAroundAHeaderValueAreTakenOff) {
+  HttpHeaders seen;
+  handler_->reply = [&seen](const HttpRequest& request) {
+    seen = request.headers;
+    return Echo(request);
+  };
+  TestHttp2Client& client = Connect();
+  const int32_t id =
+      client.Post("/x", "", {{"authorization", "Bearer x "}, {"x-tenant", " \ta"}, {"x-e", " "}});
+  EXPECT_EQ(client.Await(id).headers[":status"], "200");
+  EXPECT_EQ(seen.Find("authorization"), "Bearer x");
+  EXPECT_EQ(seen.Find("x-tenant"), "a");
+  EXPECT_EQ(seen.Find("x-e"), "");
+}
+
 TEST_F(Http2ServerTest, AnswersInAnyOrder) {
   handler_->reply = nullptr;
   TestHttp2Client& client = Connect();

@@ -105,6 +105,7 @@ struct Http2Stream final : ResponseSink {
     if (header_trouble != HeaderTrouble::kNone) {
       return;
     }
+    value = TrimBlanks(value);
     HttpRequest& head = request.head;
     if (name == ":method") {
       head.method = value;

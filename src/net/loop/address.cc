@@ -2,6 +2,7 @@
 
 #include "fmt/format.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
@@ -169,6 +170,22 @@ std::string SocketAddress::HostString() const {
     return "@" + std::string(address->sun_path + 1, size - 1);
   }
   return std::string(address->sun_path, strnlen(address->sun_path, size));
+}
+
+std::array<uint8_t, 16> SocketAddress::Ip() const {
+  std::array<uint8_t, 16> ip{};
+  if (family() == AF_INET) {
+    ip[10] = ip[11] = 0xff;
+    std::memcpy(&ip[12], &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, 4);
+  } else if (family() == AF_INET6) {
+    std::memcpy(ip.data(), &reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr, 16);
+  }
+  return ip;
+}
+
+bool IsMappedIpv4(const std::array<uint8_t, 16>& ip) {
+  return std::all_of(ip.begin(), ip.begin() + 10, [](uint8_t byte) { return byte == 0; }) &&
+         ip[10] == 0xff && ip[11] == 0xff;
 }
 
 std::string SocketAddress::ToString() const {

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -48,6 +49,8 @@ class SocketAddress {
   void set_port(uint16_t port);
   // "127.0.0.1:4317", "[::1]:4317", "/run/x.sock".
   std::string ToString() const;
+  // 16 bytes, an IPv4 address mapped into IPv6; all zero for unix sockets.
+  std::array<uint8_t, 16> Ip() const;
   // Without the port; the path for unix sockets.
   std::string HostString() const;
 
@@ -57,6 +60,9 @@ class SocketAddress {
   sockaddr_storage storage_{};
   socklen_t size_ = 0;
 };
+
+// Of the form ::ffff:a.b.c.d.
+bool IsMappedIpv4(const std::array<uint8_t, 16>& ip);
 
 // What getsockname or getpeername says of a descriptor; empty if it fails.
 SocketAddress AddressOf(int fd, int (*ask)(int, sockaddr*, socklen_t*));

@@ -2,8 +2,10 @@
 //
 // Numeric hosts are answered at once, names from the hosts file or DNS. Answers are kept for their
 // TTL, at least a second and at most 30; an answer that is too old is still better than none when
-// the name server is gone, so it is given then. A query ends within kTimeout. All on the worker's
-// thread.
+// the name server is gone, so it is given then. The names of the search list are asked for in turn,
+// and an error of one is no reason not to ask for the next. resolv.conf is looked at again every
+// five seconds, as Go does. A query ends within kTimeout, or what resolv.conf asks for if that is
+// longer. All on the worker's thread.
 #pragma once
 
 #include "base/loop.h"
@@ -30,7 +32,13 @@ class Resolver {
   using Addresses = std::vector<SocketAddress>;
   using Callback = std::move_only_function<void(Result<Addresses>)>;
 
+  // For tests. Port 0: that of DNS.
+  struct Sources {
+    std::string resolv_conf = "/etc/resolv.conf";
+    uint16_t port = 0;
+  };
   explicit Resolver(Worker& worker);
+  Resolver(Worker& worker, Sources sources);
   // Callbacks of pending queries do not run.
   ~Resolver();
   Resolver(const Resolver&) = delete;

@@ -1,6 +1,7 @@
 #include "net/loop/listener.h"
 
 #include "fmt/format.h"
+#include "net/loop/descriptors.h"
 
 #include <algorithm>
 #include <array>
@@ -20,6 +21,17 @@ namespace {
 constexpr int kAcceptsPerTurn = 64;
 // When descriptors or connections have run out: look again after this time.
 constexpr auto kPause = std::chrono::milliseconds(50);
+// The same if somebody may make room at once.
+constexpr auto kRoomPause = std::chrono::milliseconds(20);
+
+// Connections of all listeners, as ConnectionLimit counts them.
+std::atomic<size_t> open_connections{0};
+
+// The listeners of this control worker that accept.
+std::vector<Listener*>& Accepting() {
+  thread_local std::vector<Listener*> listeners;
+  return listeners;
+}
 
 Result<int> FamilyOf(std::string_view transport) {
   if (transport.empty() || transport == "tcp") {
@@ -122,6 +134,7 @@ ConnectionSlot::ConnectionSlot(std::shared_ptr<std::vector<std::atomic<uint32_t>
                                size_t index)
     : counts_(std::move(counts)), index_(index) {
   (*counts_)[index_].fetch_add(1, std::memory_order_relaxed);
+  open_connections.fetch_add(1, std::memory_order_relaxed);
 }
 
 ConnectionSlot& ConnectionSlot::operator=(ConnectionSlot&& other) noexcept {
@@ -136,6 +149,7 @@ ConnectionSlot& ConnectionSlot::operator=(ConnectionSlot&& other) noexcept {
 void ConnectionSlot::Release() {
   if (counts_) {
     (*counts_)[index_].fetch_sub(1, std::memory_order_relaxed);
+    open_connections.fetch_sub(1, std::memory_order_relaxed);
     counts_ = nullptr;
   }
 }
@@ -193,6 +207,7 @@ Listener::Listener(std::vector<Worker*> workers, Fd fd, SocketAddress address,
 
 Listener::~Listener() {
   watch_.Reset();
+  std::erase(Accepting(), this);
   RemoveFile();
 }
 
@@ -247,6 +262,10 @@ Fd Listener::Release() {
 void Listener::SetAcceptor(std::shared_ptr<Acceptor> acceptor) {
   GAPLESS_CHECK(workers_[0]->InThread());
   acceptor_ = std::move(acceptor);
+  std::erase(Accepting(), this);
+  if (acceptor_) {
+    Accepting().push_back(this);
+  }
   UpdateWatch();
 }
 
@@ -285,13 +304,31 @@ void Listener::RestFor(Duration pause) {
 
 void Listener::OnReadable() {
   for (int i = 0; i < kAcceptsPerTurn && acceptor_; ++i) {
-    if (options_.max_connections > 0 && connections() >= options_.max_connections) {
-      return RestFor(kPause);
+    if (Full()) {
+      NoteShortage(Shortage::kConnections, 0);
+      return WaitForRoom();
     }
     if (!AcceptOne()) {
       return;
     }
   }
+}
+
+bool Listener::Full() const {
+  return (options_.max_connections > 0 && connections() >= options_.max_connections) ||
+         (!options_.reserved &&
+          open_connections.load(std::memory_order_relaxed) >= ConnectionLimit());
+}
+
+// Who has most connections gives some away. Its own limit is a listener's own affair.
+void Listener::WaitForRoom() {
+  Listener* largest = this;
+  if (options_.max_connections == 0 || connections() < options_.max_connections) {
+    largest = *std::ranges::max_element(Accepting(), {}, &Listener::connections);
+  }
+  const std::shared_ptr<Acceptor> acceptor = largest->acceptor_;
+  acceptor->MakeRoom();
+  RestFor(kRoomPause);
 }
 
 bool Listener::AcceptOne() {
@@ -300,8 +337,15 @@ bool Listener::AcceptOne() {
     if (errno == ECONNABORTED || errno == EINTR) {
       return true;
     }
+<<<<<<< HEAD
     if (errno != EAGAIN) {
       acceptor_->OnAcceptFailed(ErrorText(errno));  // out of descriptors or memory
+=======
+    if (IsShortage(errno)) {
+      NoteShortage(Shortage::kAccept, errno);
+      WaitForRoom();
+    } else if (errno != EAGAIN) {
+>>>>>>> wt-surf
       RestFor(kPause);
     }
     return false;

@@ -45,14 +45,23 @@ class Acceptor {
   // A new connection, on the thread of `worker`, which is the listener's worker number `index`.
   // Called on any of the workers, on several at the same time.
   virtual void OnAccept(Worker& worker, size_t index, Fd fd, ConnectionSlot slot) = 0;
+<<<<<<< HEAD
   // A connection waits that the system has no descriptor or no memory for. It is tried again. On
   // the first worker.
   virtual void OnAcceptFailed(std::string_view) {}
+=======
+  // Clients wait, as there are too many connections: those that have been idle longest may be
+  // closed. On the listener's first worker, every now and then while it lasts.
+  virtual void MakeRoom() {}
+>>>>>>> wt-surf
 };
 
 struct ListenerOptions {
-  // Further connections wait in the backlog. 0: no limit.
+  // Further connections wait in the backlog. 0: no limit but that of the process.
   size_t max_connections = 0;
+  // Its connections may come although the process has as many as it may have (ConnectionLimit). For
+  // our own pages, of which there are few.
+  bool reserved = false;
   int backlog = 1024;
 };
 
@@ -104,6 +113,8 @@ class Listener {
   void OnReadable();
   bool AcceptOne();
   void RemoveFile();
+  bool Full() const;
+  void WaitForRoom();
   void RestFor(Duration pause);
   void UpdateWatch();
   size_t LeastLoaded() const;

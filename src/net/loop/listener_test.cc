@@ -1,6 +1,7 @@
 #include "net/loop/listener.h"
 
 #include "net/loop/address.h"
+#include "net/loop/descriptors.h"
 #include "net/server/listener_pool.h"
 
 #include <gtest/gtest.h>
@@ -19,6 +20,7 @@ struct Counter final : Acceptor {
     fds.push_back(std::move(fd));
     slots.push_back(std::move(slot));
   }
+  void MakeRoom() override { ++room_wanted; }
   size_t total() {
     MutexLock lock(mutex);
     return fds.size();
@@ -27,6 +29,7 @@ struct Counter final : Acceptor {
   std::vector<int> per_worker = std::vector<int>(4);
   std::vector<Fd> fds;
   std::vector<ConnectionSlot> slots;
+  int room_wanted = 0;
 };
 
 Fd Dial(const SocketAddress& address) {
@@ -89,6 +92,29 @@ TEST(ListenerTest, TheLimitHoldsFurtherConnectionsBackUntilOneEnds) {
   EXPECT_FALSE(worker.RunUntil([&] { return counter->total() == 2; }, milliseconds(20)));
   counter->slots.clear();
   EXPECT_TRUE(worker.RunUntil([&] { return counter->total() == 2; }, seconds(5)));
+}
+
+TEST(ListenerTest, TheLimitOfTheProcessHoldsForAllListenersButThoseOfOurPages) {
+  Worker worker;
+  const auto counter = std::make_shared<Counter>();
+  auto first = Listener::Open({&worker}, "tcp", "127.0.0.1:0", {}).value();
+  auto second = Listener::Open({&worker}, "tcp", "127.0.0.1:0", {}).value();
+  auto page = Listener::Open({&worker}, "tcp", "127.0.0.1:0", {.reserved = true}).value();
+  for (const auto* listener : {&first, &second, &page}) {
+    (*listener)->SetAcceptor(counter);
+  }
+  SetConnectionLimit(1);
+  const Fd one = Dial(first->address());
+  ASSERT_TRUE(worker.RunUntil([&] { return counter->total() == 1; }, seconds(5)));
+  const uint64_t noted = Noted(Shortage::kConnections).count;
+  const Fd two = Dial(second->address());
+  EXPECT_FALSE(worker.RunUntil([&] { return counter->total() == 2; }, milliseconds(20)));
+  EXPECT_GT(Noted(Shortage::kConnections).count, noted);
+  EXPECT_GT(counter->room_wanted, 0);
+  const Fd three = Dial(page->address());
+  EXPECT_TRUE(worker.RunUntil([&] { return counter->total() == 2; }, seconds(5)));
+  SetConnectionLimit(0);
+  EXPECT_TRUE(worker.RunUntil([&] { return counter->total() == 3; }, seconds(5)));
 }
 
 TEST(ListenerTest, AStaleSocketFileIsReplacedAndALiveOneIsNot) {

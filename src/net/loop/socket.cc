@@ -1,6 +1,7 @@
 #include "net/loop/socket.h"
 
 #include "fmt/format.h"
+#include "net/loop/descriptors.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -39,7 +40,9 @@ Socket::Socket(Fd connected)
 Result<bool> Socket::Connect() {
   fd_ = Fd(socket(peer_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd_.valid()) {
-    return Unavailable(fmt::format("cannot create a socket: {}", ErrorText(errno)));
+    const int error = errno;
+    const Status failed = Unavailable(fmt::format("cannot create a socket: {}", ErrorText(error)));
+    return IsShortage(error) ? failed.FromOwnShortage() : failed;
   }
   const bool connected = connect(fd_.get(), peer_.get(), peer_.size()) == 0;
   if (!connected && errno != EINPROGRESS) {
@@ -49,7 +52,8 @@ Result<bool> Socket::Connect() {
 }
 
 Status Socket::DialFailed(int error) const {
-  return Unavailable(fmt::format("dial {}: {}", peer_.ToString(), ErrorText(error)));
+  const Status failed = Unavailable(fmt::format("dial {}: {}", peer_.ToString(), ErrorText(error)));
+  return IsShortage(error) ? failed.FromOwnShortage() : failed;
 }
 
 int Socket::TakeError() {

@@ -31,7 +31,7 @@ class Socket {
   Result<bool> Connect();
   // The error (errno) that the kernel has noted, and forgets now; 0: none.
   int TakeError();
-  // "dial 10.0.0.1:4317: Connection refused".
+  // "dial 10.0.0.1:4317: Connection refused". Of origin kOwnShortage if that is what it is.
   Status DialFailed(int error) const;
   // To be told once, when it is connected. Probes begin after `keepalive` of idle time; sent bytes
   // that stay unacknowledged for `user_timeout` end the connection; zero: the system's default.

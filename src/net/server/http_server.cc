@@ -20,6 +20,11 @@ constexpr auto kFirstByteWait = std::chrono::minutes(2);
 constexpr auto kDrainFirstByteWait = std::chrono::milliseconds(500);
 // Between two pieces of an HTTP/2 preface.
 constexpr auto kPrefaceWait = std::chrono::seconds(20);
+// Of connections without a request, when there are too many: those are closed that were silent for
+// so long, at once at least so many and this part of all.
+constexpr auto kQuietMin = std::chrono::seconds(1);
+constexpr size_t kCloseAtOnce = 8;
+constexpr size_t kClosePart = 64;
 
 // Of headers a server may hold at least so much.
 constexpr size_t kLeastHeads = 4 * 1024 * 1024;
@@ -36,10 +41,14 @@ class HttpServer::Session final : public StreamHandler {
         worker_(worker),
         index_(index),
         stream_(std::move(stream)),
-        slot_(std::move(slot)) {}
+        slot_(std::move(slot)),
+        last_data_(worker.Now()) {}
 
   void Start() { stream_->Start(this); }
   void Drain();
+  bool idle() const { return !finishing_ && (!connection_ || connection_->idle()); }
+  TimePoint last_data() const { return last_data_; }
+  void Remove();
   // Ends everything; no callback follows. The session is to be destroyed on a later turn.
   void Silence() {
     removed_ = true;
@@ -79,7 +88,6 @@ class HttpServer::Session final : public StreamHandler {
   void Begin(bool http2);
   void Misdirected(std::string_view why);
   void Finish();
-  void Remove();
 
   HttpServer& server_;
   Shard& shard_;
@@ -90,6 +98,7 @@ class HttpServer::Session final : public StreamHandler {
   std::unique_ptr<ServerConnection> connection_;
   Rope early_;  // bytes that came before the protocol was known
   Timer timer_;
+  TimePoint last_data_;
   bool connected_ = false;
   bool draining_ = false;
   bool finishing_ = false;
@@ -125,6 +134,7 @@ void HttpServer::Session::OnData(Slice bytes) {
     return;  // reads on only so that the peer's unread bytes do not reset the connection
   }
   timer_.Cancel();
+  last_data_ = worker_.Now();
   if (connection_) {
     return connection_->OnData(std::move(bytes));
   }
@@ -276,9 +286,33 @@ void HttpServer::OnAccept(Worker& worker, size_t index, Fd fd, ConnectionSlot sl
   started->Start();
 }
 
+<<<<<<< HEAD
 void HttpServer::OnAcceptFailed(std::string_view why) {
   if (options_.watch) {
     options_.watch->OnRefused(RefusedConnection::kAccept, SocketAddress(), why);
+=======
+void HttpServer::MakeRoom() {
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    shard->worker->Post([self = shared_from_this(), &shard] { self->CloseIdle(*shard); });
+  }
+}
+
+void HttpServer::CloseIdle(Shard& shard) {
+  const TimePoint before = shard.worker->Now() - kQuietMin;
+  std::vector<Session*> idle;
+  for (const auto& [session, owner] : shard.sessions) {
+    if (session->idle() && session->last_data() <= before) {
+      idle.push_back(session);
+    }
+  }
+  const size_t count =
+      std::min(idle.size(), std::max(kCloseAtOnce, shard.sessions.size() / kClosePart));
+  std::ranges::partial_sort(idle, idle.begin() + static_cast<std::ptrdiff_t>(count), {},
+                            &Session::last_data);
+  idle.resize(count);
+  for (Session* session : idle) {
+    session->Remove();
+>>>>>>> wt-surf
   }
 }
 

@@ -191,5 +191,34 @@ TEST(HttpServerProtocolTest, RubbishIsAnsweredAtOnce) {
   }
 }
 
+TEST(HttpServerRoomTest, AConnectionThatHasBeenIdleLongestGivesWayToANewOne) {
+  Worker worker;
+  const auto handler = std::make_shared<TestHandler>();
+  auto listener = Listener::Open({&worker}, "tcp", "127.0.0.1:0", {.max_connections = 2}).value();
+  const auto server = HttpServer::Create({&worker}, {}, handler);
+  listener->SetAcceptor(server);
+  const auto ask = [&](std::unique_ptr<ClientChannel>& client) {
+    ClientChannelOptions options;
+    options.target = {"127.0.0.1", listener->address().port()};
+    options.connection.protocol = ClientProtocol::kHttp1;
+    client = std::make_unique<ClientChannel>(worker, options, nullptr);
+    client->Start();
+    client->Ask(std::make_shared<HttpRequest>(), seconds(20), [](const ExchangeResult&) {});
+  };
+  const Fd idle(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const SocketAddress& address = listener->address();
+  ASSERT_EQ(connect(idle.get(), address.get(), address.size()), 0);
+  ASSERT_TRUE(worker.RunUntil([&] { return listener->connections() == 1; }, seconds(10)));
+  std::unique_ptr<ClientChannel> busy;
+  ask(busy);
+  ASSERT_TRUE(worker.RunUntil([&] { return handler->calls.size() == 1; }, seconds(10)));
+  std::unique_ptr<ClientChannel> late;
+  ask(late);
+  ASSERT_TRUE(worker.RunUntil([&] { return handler->calls.size() == 2; }, seconds(10)));
+  EXPECT_FALSE(handler->calls[0].responder.cancelled());
+  char byte = 0;
+  EXPECT_EQ(recv(idle.get(), &byte, 1, 0), 0);
+}
+
 }  // namespace
 }  // namespace gapless::net

@@ -22,6 +22,12 @@ class TestCa {
     cert_ = Make("test ca", key_.get(), nullptr, "", true);
   }
 
+  // An intermediate CA.
+  explicit TestCa(const TestCa& root)
+      : key_(EVP_EC_gen("P-256"), EVP_PKEY_free), cert_(nullptr, X509_free) {
+    cert_ = root.Make("test intermediate", key_.get(), root.cert_.get(), "", true);
+  }
+
   std::string pem() const { return ToPem(cert_.get()); }
 
   // `alt_names` as in openssl.cnf: "DNS:localhost,IP:127.0.0.1".

@@ -3,6 +3,7 @@
 #include "base/mutex.h"
 #include "fmt/format.h"
 #include "net/loop/address.h"
+#include "net/tls/trust.h"
 
 #include <algorithm>
 #include <array>
@@ -45,33 +46,12 @@ constexpr std::array kInsecureSuites = std::to_array<std::string_view>(
      "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"});
 // A changed client CA file is looked for at most this often.
 constexpr auto kStatInterval = std::chrono::seconds(1);
-// Certificate and key files larger than this are refused.
-constexpr size_t kMaxPemBytes = 16 * 1024 * 1024;
 
 std::string LastSslError() {
   const unsigned long error = ERR_get_error();
   ERR_clear_error();
   const char* reason = error ? ERR_reason_error_string(error) : nullptr;
   return reason ? reason : "unknown TLS error";
-}
-
-Result<std::string> ReadFile(const std::string& path) {
-  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rbe"), std::fclose);
-  if (!file) {
-    return InvalidArgument(fmt::format("open {}: {}", path, ErrorText(errno)));
-  }
-  std::string text;
-  std::array<char, 4096> chunk;
-  while (size_t got = std::fread(chunk.data(), 1, chunk.size(), file.get())) {
-    text.append(chunk.data(), got);
-    if (text.size() > kMaxPemBytes) {
-      return InvalidArgument(fmt::format("read {}: file is too large", path));
-    }
-  }
-  if (std::ferror(file.get())) {
-    return InvalidArgument(fmt::format("read {}: input/output error", path));
-  }
-  return text;
 }
 
 // The text of a file or of an inline PEM; nullopt if neither is set. `what` names the setting in
@@ -88,7 +68,7 @@ Result<std::optional<std::string>> LoadPem(const std::string& file, const std::s
   if (file.empty()) {
     return std::optional<std::string>();
   }
-  ASSIGN_OR_RETURN(std::string text, ReadFile(file));
+  ASSIGN_OR_RETURN(std::string text, ReadPemFile(file));
   return std::optional<std::string>(std::move(text));
 }
 
@@ -97,27 +77,6 @@ BioPtr MemoryBio(const std::string& text) {
 }
 
 int NoPassword(char*, int, int, void*) { return 0; }
-
-// Adds every certificate of `pem` to the trust store, and its subject to the list of accepted
-// client CAs.
-Status AddTrust(SSL_CTX* ctx, const std::string& pem, bool client_ca, std::string_view source) {
-  BioPtr bio = MemoryBio(pem);
-  X509_STORE* store = SSL_CTX_get_cert_store(ctx);
-  int count = 0;
-  while (X509Ptr certificate{PEM_read_bio_X509(bio.get(), nullptr, NoPassword, nullptr)}) {
-    X509_STORE_add_cert(store, certificate.get());
-    if (client_ca) {
-      SSL_CTX_add_client_CA(ctx, certificate.get());
-    }
-    ++count;
-  }
-  ERR_clear_error();
-  if (count == 0) {
-    return InvalidArgument(
-        fmt::format("failed to parse cert {}: no PEM certificate found", source));
-  }
-  return {};
-}
 
 std::string SourceName(const std::string& file, std::string_view setting) {
   return file.empty() ? fmt::format("given as {}", setting) : file;
@@ -201,8 +160,9 @@ Status SetCiphers(SSL_CTX* ctx, const TlsCommonOptions& options, bool legacy) {
   if (list.empty()) {
     list = kSafeCiphers;
   }
-  // Debian's default security level forbids TLS 1.0 and 1.1 altogether.
-  list += legacy ? ":@SECLEVEL=0" : "";
+  // Debian's default security level forbids TLS 1.0 and 1.1 altogether, and RSA keys of 1024 bits,
+  // which Go takes.
+  list += legacy ? ":@SECLEVEL=0" : ":@SECLEVEL=1";
   if (SSL_CTX_set_cipher_list(ctx, list.c_str()) != 1) {
     return InvalidArgument(fmt::format("TLS cipher suites: {}", LastSslError()));
   }
@@ -251,6 +211,7 @@ Result<CtxPtr> BuildCommon(const TlsCommonOptions& options, const SSL_METHOD* me
   SSL_CTX_set_max_proto_version(ctx.get(), max_version);
   SSL_CTX_set_options(ctx.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(ctx.get(), SSL_MODE_RELEASE_BUFFERS);
+  VerifyAsGo(ctx.get());
   SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
   RETURN_IF_ERROR(SetCiphers(ctx.get(), options, min_version < TLS1_2_VERSION));
   RETURN_IF_ERROR(SetCurves(ctx.get(), options));
@@ -264,7 +225,7 @@ Status TrustCommon(SSL_CTX* ctx, const TlsCommonOptions& options) {
     RETURN_IF_ERROR(AddTrust(ctx, *ca, false, SourceName(options.ca_file, "ca_pem")));
   }
   if (!ca || options.include_system_ca_certs_pool) {
-    SSL_CTX_set_default_verify_paths(ctx);
+    AddSystemTrust(ctx);
   }
   return {};
 }
@@ -361,7 +322,7 @@ class TlsContextImpl {
     static constexpr unsigned char kSessionContext[] = "gapless";
     SSL_CTX_set_session_id_context(ctx.get(), kSessionContext, sizeof(kSessionContext) - 1);
     if (!server_.client_ca_file.empty()) {
-      ASSIGN_OR_RETURN(std::string pem, ReadFile(server_.client_ca_file));
+      ASSIGN_OR_RETURN(std::string pem, ReadPemFile(server_.client_ca_file));
       RETURN_IF_ERROR(AddTrust(ctx.get(), pem, true, server_.client_ca_file));
       SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     }

@@ -188,5 +188,65 @@ TEST_F(TlsTest, ErrorsNameWhatIsWrong) {
   }
 }
 
+TEST_F(TlsTest, AnIntermediateOrTheLeafItselfIsAnAnchorAsInGosPools) {
+  const TestCa intermediate(ca_);
+  const PemPair leaf = intermediate.Issue("server", "DNS:collector.test");
+  server_.cert_pem = leaf.cert;
+  server_.key_pem = leaf.key;
+  EXPECT_FALSE(Shake("collector.test").client.connected) << "the root alone knows no leaf";
+  for (const std::string& anchor : {intermediate.pem(), leaf.cert}) {
+    client_.ca_pem = anchor;
+    EXPECT_TRUE(Shake("collector.test").client.connected);
+    EXPECT_FALSE(Shake("other.test").client.connected);
+  }
+}
+
+TEST_F(TlsTest, AReceiverTrustsTheIntermediateOfItsClients) {
+  const TestCa intermediate(ca_);
+  const PemPair leaf = intermediate.Issue("agent", "DNS:agent.test");
+  const std::string path = testing::TempDir() + "client_ca." + std::to_string(getpid()) + ".pem";
+  std::ofstream(path) << intermediate.pem();
+  server_.client_ca_file = path;
+  client_.cert_pem = leaf.cert;
+  client_.key_pem = leaf.key;
+  EXPECT_TRUE(Shake("collector.test").server.connected);
+  unlink(path.c_str());
+}
+
+TEST_F(TlsTest, NamesAreTheAlternativeOnesAndWildcardsAreWholeLabels) {
+  struct Case {
+    const char* common_name;
+    const char* alt_names;
+    bool accepted;
+  };
+  for (const Case& c : {Case{"collector.sub.test", "", false}, Case{"x", "DNS:*.sub.test", true},
+                        Case{"x", "DNS:c*.sub.test", false}}) {
+    const PemPair pair = ca_.Issue(c.common_name, c.alt_names);
+    server_.cert_pem = pair.cert;
+    server_.key_pem = pair.key;
+    EXPECT_EQ(Shake("collector.sub.test").client.connected, c.accepted) << c.alt_names;
+  }
+}
+
+TEST_F(TlsTest, PlainFilesInTheSystemsDirectoriesAreTrusted) {
+  std::string directory = testing::TempDir() + "cas.XXXXXX";
+  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  const std::string file = directory + "/corp.pem";
+  // As a mounted ConfigMap, with something in front that is no certificate.
+  std::ofstream(file) << "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+                      << ca_.pem();
+  client_.ca_pem.clear();
+  EXPECT_FALSE(Shake("collector.test").client.connected);
+  setenv("SSL_CERT_DIR", ("/nowhere:" + directory).c_str(), 1);
+  EXPECT_TRUE(Shake("collector.test").client.connected);
+  unsetenv("SSL_CERT_DIR");
+  setenv("SSL_CERT_FILE", file.c_str(), 1);
+  EXPECT_TRUE(Shake("collector.test").client.connected);
+  unsetenv("SSL_CERT_FILE");
+  EXPECT_FALSE(Shake("collector.test").client.connected);
+  unlink(file.c_str());
+  rmdir(directory.c_str());
+}
+
 }  // namespace
 }  // namespace gapless::net

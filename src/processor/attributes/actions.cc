@@ -1,5 +1,6 @@
 #include "processor/attributes/actions.h"
 
+#include "base/go_regex.h"
 #include "otlp/any_value.h"
 #include "wire/digest.h"
 #include "wire/proto.h"
@@ -19,6 +20,9 @@ namespace {
 using otlp::AnyValue;
 using otlp::AttributeList;
 using otlp::ValueType;
+
+constexpr std::string_view kClientAddress = "client.address";
+constexpr std::string_view kAuthPrefix = "auth.";  // identities: there are none
 
 enum class Verb : uint8_t { kInsert, kUpdate, kUpsert, kDelete, kHash, kExtract, kConvert };
 
@@ -42,7 +46,7 @@ std::string Lower(std::string text) {
 std::unique_ptr<const re2::RE2> CompilePattern(const std::string& pattern) {
   re2::RE2::Options options;
   options.set_log_errors(false);
-  auto regex = std::make_unique<const re2::RE2>(pattern, options);
+  auto regex = std::make_unique<const re2::RE2>(ForRe2(pattern), options);
   return regex->ok() ? std::move(regex) : nullptr;
 }
 
@@ -430,12 +434,22 @@ Result<Actions> Actions::Compile(const std::vector<ActionConfig>& configs) {
   return actions;
 }
 
+bool Actions::wants_client_address() const {
+  return std::ranges::any_of(
+      actions_, [](const Action& action) { return action.from_context == kClientAddress; });
+}
+
 Actions::Context Actions::ContextOf(const otlp::Batch& batch) const {
   constexpr std::string_view kPrefix = "metadata.";
   Context context(actions_.size());
   for (size_t i = 0; i < actions_.size(); ++i) {
     std::string_view name = actions_[i].from_context;
-    if (name.empty() || !batch.metadata) {
+    if (name == kClientAddress && batch.context && !batch.context->client_address.empty()) {
+      context[i] = otlp::StringValue(batch.context->client_address);
+      continue;
+    }
+    name = name == kClientAddress ? otlp::kClientAddressKey : name;
+    if (name.empty() || name.starts_with(kAuthPrefix) || !batch.metadata) {
       continue;
     }
     name.remove_prefix(name.starts_with(kPrefix) ? kPrefix.size() : 0);

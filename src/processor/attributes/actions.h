@@ -29,6 +29,7 @@ class Actions {
   // no such metadata.
   using Context = std::vector<std::optional<std::string>>;
   Context ContextOf(const otlp::Batch& batch) const;
+  bool wants_client_address() const;
 
   // `context` of this batch; it and these actions outlive the edit that the list belongs to.
   void Apply(const Context& context, otlp::AttributeList& attributes) const;

@@ -26,6 +26,7 @@ class AttributesProcessor final : public pipeline::Processor {
   Status Start() override { return OkStatus(); }
   void Shutdown(TimePoint /*deadline*/, std::move_only_function<void()> done) override { done(); }
   Result<std::optional<otlp::Batch>> Process(otlp::Batch batch) override;
+  bool wants_client_address() const override { return options_.actions.wants_client_address(); }
 
  private:
   class Visitor;

@@ -190,6 +190,35 @@ TEST(AttributesProcessorTest, ExtractMakesAttributesOfNamedGroups) {
             (Found{{"http.url", "Int 1"}}));
 }
 
+TEST(AttributesProcessorTest, AGroupMayBeNamedAsInGo) {
+  const std::string actions =
+      "[{key: url, action: extract, pattern: '^(?<proto>[a-z]+)://(?P<host>[^/]+)'}]";
+  EXPECT_EQ(Apply(actions, b::StringAttribute(9, "url", "https://h/p")),
+            (Found{{"url", "Str https://h/p"}, {"proto", "Str https"}, {"host", "Str h"}}));
+}
+
+TEST(AttributesProcessorTest, FromContextTakesTheAddressOfTheClient) {
+  const auto processor = Make(
+      "actions: [{key: addr, from_context: client.address, action: upsert},"
+      " {key: who, from_context: auth.client.address, action: upsert}]");
+  EXPECT_TRUE(processor->wants_client_address());
+  EXPECT_FALSE(Make("actions: [{key: a, from_context: metadata.b, action: upsert}]")
+                   ->wants_client_address());
+  Batch batch = BatchOf(Signal::kTraces, Request({}));
+  auto context = std::make_shared<otlp::RequestContext>();
+  context->client_address = "10.1.2.3";
+  batch.context = std::move(context);
+  batch.metadata = std::make_shared<const otlp::Metadata>(otlp::Metadata{{"a", "b"}});
+  // Behind a journal the context is gone, and the address stands with the metadata.
+  Batch stored = otlp::WithClientAddress(batch);
+  stored.context = nullptr;
+  for (const Batch& given : {batch, stored}) {
+    const auto done = processor->Process(given);
+    ASSERT_TRUE(done.ok() && *done);
+    EXPECT_EQ(AttributesOfSpan(**done), (Found{{"addr", "Str 10.1.2.3"}}));
+  }
+}
+
 TEST(AttributesProcessorTest, ConvertLeavesWhatCannotBeConverted) {
   const auto convert = [](const std::string& type, const std::string& value) {
     return Apply("[{key: k, action: convert, converted_type: " + type + "}]",

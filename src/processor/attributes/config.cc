@@ -10,14 +10,14 @@ using config::Checker;
 using config::Field;
 using config::Table;
 
-// gapless knows a client by its metadata only.
+// There are no authenticators.
 void WarnOfContext(const std::vector<ActionConfig>& actions, std::string_view key,
                    Checker& checker) {
   for (const ActionConfig& action : actions) {
-    if (action.from_context.starts_with("auth.") || action.from_context == "client.address") {
+    if (action.from_context.starts_with("auth.")) {
       checker.Warn(key, "from_context: \"" + action.from_context +
                             "\" is never there: gapless keeps a client's metadata (metadata.…, "
-                            "with include_metadata), not its identity or address");
+                            "with include_metadata) and its address, not its identity");
     }
   }
 }
@@ -59,7 +59,7 @@ const Table<ActionConfig>& ActionTable() {
       Field("from_attribute", &ActionConfig::from_attribute,
             "insert, update, upsert: the attribute to copy."),
       Field("from_context", &ActionConfig::from_context,
-            "insert, update, upsert: metadata.NAME, a header of the request."),
+            "insert, update, upsert: metadata.NAME, a header of the request, or client.address."),
       Field("default_value", &ActionConfig::default_value,
             "insert, update, upsert: the value where from_attribute or from_context finds none."),
       Field("pattern", &ActionConfig::pattern,

@@ -1,5 +1,6 @@
 #include "processor/attributes/match.h"
 
+#include "base/go_regex.h"
 #include "otlp/any_value.h"
 #include "processor/attributes/actions.h"
 #include "wire/proto.h"
@@ -247,7 +248,7 @@ Result<TextSet> TextSet::Compile(const std::vector<std::string>& texts, bool reg
   re2::RE2::Options options;
   options.set_log_errors(false);
   for (const std::string& text : texts) {
-    patterns->list.push_back(std::make_unique<const re2::RE2>(text, options));
+    patterns->list.push_back(std::make_unique<const re2::RE2>(ForRe2(text), options));
     if (!patterns->list.back()->ok()) {
       return InvalidArgument(
           fmt::format("error parsing regexp: {}: `{}`", patterns->list.back()->error(), text));

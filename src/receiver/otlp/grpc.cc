@@ -43,6 +43,7 @@ class ExportMethod final : public net::GrpcMethod {
     }
     auto context = std::make_shared<otlp::RequestContext>();
     context->deadline = call.deadline;
+    context->client_address = ClientAddress(*call.peer);
     call.responder.OnCancel([context] { context->cancelled = true; });
     request.context = std::move(context);
     request.memory = call.responder.NewCharge();

@@ -1,15 +1,18 @@
 #include "receiver/otlp/http.h"
 
 #include "fmt/format.h"
+#include "net/server/serve_mux.h"
 #include "otlp/service.h"
 #include "otlp/status_map.h"
 #include "receiver/otlp/cors.h"
 #include "wire/compression.h"
 
 #include <algorithm>
-#include <map>
+#include <array>
+#include <ranges>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace gapless::otlp_receiver {
 namespace {
@@ -57,6 +60,7 @@ class HttpRoutes final : public net::HttpHandler {
  private:
   // How the body of `request` is to be read, or why it cannot be.
   Result<wire::Codec> CodecOf(const net::HttpRequest& request) const;
+  std::optional<otlp::Signal> SignalOf(const net::HttpRequest& request) const;
   std::optional<net::HttpResponse> CheckHead(const net::HttpRequest& request) const;
   net::HttpResponse Decorated(net::HttpResponse response, std::string_view origin) const;
   std::string_view OriginOf(const net::HttpRequest& request) const;
@@ -64,20 +68,40 @@ class HttpRoutes final : public net::HttpHandler {
   const std::shared_ptr<const Intake> intake_;
   const endpoint::HttpServerConfig config_;
   const net::HttpHeaders response_headers_;
-  std::map<std::string, otlp::Signal, std::less<>> paths_;
+  const std::vector<std::pair<std::string, otlp::Signal>> paths_;
+  const net::ServeMux mux_;
 };
+
+std::vector<std::pair<std::string, otlp::Signal>> PathsOf(const Intake& intake,
+                                                          const HttpConfig& config) {
+  const std::array<const std::string*, 3> paths = {&config.traces_url_path,
+                                                   &config.metrics_url_path, &config.logs_url_path};
+  std::vector<std::pair<std::string, otlp::Signal>> served;
+  for (const otlp::Signal signal : otlp::kSignals) {
+    if (intake.Serves(signal)) {
+      served.emplace_back(WithSlash(*paths[static_cast<size_t>(signal)]), signal);
+    }
+  }
+  return served;
+}
+
+std::vector<std::string> PatternsOf(
+    const std::vector<std::pair<std::string, otlp::Signal>>& paths) {
+  const auto names = std::views::keys(paths);
+  return {names.begin(), names.end()};
+}
 
 HttpRoutes::HttpRoutes(std::shared_ptr<const Intake> intake, const HttpConfig& config)
     : intake_(std::move(intake)),
       config_(config.server),
-      response_headers_(endpoint::ToHeaders(config.server.response_headers)) {
-  const std::array<const std::string*, 3> paths = {&config.traces_url_path,
-                                                   &config.metrics_url_path, &config.logs_url_path};
-  for (const otlp::Signal signal : otlp::kSignals) {
-    if (intake_->Serves(signal)) {
-      paths_.emplace(WithSlash(*paths[static_cast<size_t>(signal)]), signal);
-    }
-  }
+      response_headers_(endpoint::ToHeaders(config.server.response_headers)),
+      paths_(PathsOf(*intake_, config)),
+      mux_(PatternsOf(paths_)) {}
+
+// Where Go sends a client to the clean path, it is served at once: many clients follow nobody.
+std::optional<otlp::Signal> HttpRoutes::SignalOf(const net::HttpRequest& request) const {
+  const auto found = mux_.Find(net::CleanPath(request.path()));
+  return found ? std::optional(paths_[*found].second) : std::nullopt;
 }
 
 std::string_view HttpRoutes::OriginOf(const net::HttpRequest& request) const {
@@ -113,7 +137,7 @@ std::optional<net::HttpResponse> HttpRoutes::CheckHead(const net::HttpRequest& r
       return preflight;
     }
   }
-  if (!paths_.contains(request.path())) {
+  if (!SignalOf(request)) {
     return net::TextResponse(404, "404 page not found\n");
   }
   if (request.method != "POST") {
@@ -158,7 +182,7 @@ net::HttpResponse HttpRoutes::Refuse(const net::HttpRequest& request, net::HttpR
 void HttpRoutes::Handle(net::HttpCall call) {
   net::HttpRequest& http = call.request;
   Request request;
-  request.signal = paths_.find(http.path())->second;
+  request.signal = SignalOf(http).value();
   request.json = MediaType(http) == kJson;
   // Checked when the header came.
   request.codec = CodecOf(http).value();
@@ -167,6 +191,7 @@ void HttpRoutes::Handle(net::HttpCall call) {
     request.metadata = MakeMetadata(http.headers, http.authority);
   }
   auto context = std::make_shared<otlp::RequestContext>();
+  context->client_address = ClientAddress(*call.peer);
   call.responder.OnCancel([context] { context->cancelled = true; });
   request.context = std::move(context);
   request.memory = call.responder.NewCharge();

@@ -35,6 +35,15 @@ std::shared_ptr<const otlp::Metadata> MakeMetadata(const net::HttpHeaders& heade
   return metadata;
 }
 
+std::string ClientAddress(const net::PeerInfo& peer) {
+  std::string address = peer.remote.HostString();
+  constexpr std::string_view kMapped = "::ffff:";
+  if (address.starts_with(kMapped) && address.contains('.')) {
+    address.erase(0, kMapped.size());
+  }
+  return address;
+}
+
 Intake::Intake(const pipeline::Settings& settings, std::string_view transport,
                const pipeline::Outputs& outputs, size_t max_bytes, Mode mode, IntakeHelpers helpers)
     : outputs_(outputs),

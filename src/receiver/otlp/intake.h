@@ -6,7 +6,7 @@
 // worker that called.
 #pragma once
 
-#include "net/http/http.h"
+#include "net/http/http_handler.h"
 #include "otlp/batch.h"
 #include "pipeline/component.h"
 #include "pipeline/factory.h"
@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace gapless::otlp_receiver {
@@ -35,6 +36,9 @@ Status TooManyRequests();
 // Header names in lower case, sorted, and the authority as "host" and ":authority".
 std::shared_ptr<const otlp::Metadata> MakeMetadata(const net::HttpHeaders& headers,
                                                    std::string_view authority);
+
+// Without the port; an IPv4 address that came over IPv6 as itself.
+std::string ClientAddress(const net::PeerInfo& peer);
 
 // What an intake does with requests.
 enum class Mode : uint8_t {

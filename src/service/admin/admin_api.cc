@@ -26,6 +26,16 @@ constexpr std::string_view kUsage =
     "POST /replay?to=EXPORTER&since=10m[&signal=SIGNAL]\n"
     "POST /-/reload\n";
 
+// Sent by our sub-commands. Neither a form nor a link can send it, and a script of another site
+// only after a question (CORS) that is never answered with yes.
+constexpr std::string_view kRequestHeader = "x-gapless-request";
+
+bool IsMeant(const net::HttpRequest& request) {
+  std::string type(request.headers.Find("content-type").value_or(""));
+  net::AsciiLower(type);
+  return request.headers.Has(kRequestHeader) || type.starts_with("application/json");
+}
+
 // How the client wants its answer.
 struct Form {
   bool text = false;
@@ -121,13 +131,15 @@ class AdminHandler final : public net::HttpHandler {
     const std::string_view path = request.path();
     const bool changes = path == "/-/reload" || path == kReplayPath ||
                          (path.starts_with(kFailoverPath) && path != "/failover/status");
-    if (request.headers.Has("origin")) {
-      call.responder.Send(form.Failure(403, InvalidArgument("not for browsers")));
-    } else if (request.method != (changes ? "POST" : "GET")) {
+    if (request.method != (changes ? "POST" : "GET")) {
       HttpResponse response = form.Failure(
           405, InvalidArgument(fmt::format("{} wants {}", path, changes ? "POST" : "GET")));
       response.headers.Add("allow", changes ? "POST" : "GET");
       call.responder.Send(std::move(response));
+    } else if (changes && !IsMeant(request)) {
+      call.responder.Send(form.Failure(
+          403, InvalidArgument("requests that change something carry the header "
+                               "\"X-Gapless-Request: 1\", which a web page cannot send")));
     } else if (path == "/-/reload") {
       Reload(form, std::move(call.responder));
     } else if (path == kReplayPath) {

@@ -7,9 +7,10 @@
 //   POST /replay?to=EXPORTER&since=10m[&signal=]   what was delivered is sent again
 //   POST /-/reload                        reads the configuration again
 //
-// Answers are JSON, or text for people with `Accept: text/plain`. Requests of browsers (with an
-// Origin) are refused: a page must not operate a collector that listens on localhost.
-// docs/admin.md.
+// Answers are JSON, or text for people with `Accept: text/plain`. A web page must not operate a
+// collector that listens on localhost: what changes something wants a header that none can send
+// (X-Gapless-Request, or a content type of JSON), and HttpService refuses what comes from other
+// sites or under foreign names. docs/admin.md.
 #pragma once
 
 #include "net/http/http_handler.h"

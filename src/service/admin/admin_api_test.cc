@@ -84,6 +84,10 @@ class AdminApiTest : public testing::Test {
   }
 
   net::HttpResponse Ask(std::string method, std::string target, net::HttpHeaders headers = {}) {
+    headers.Add("x-gapless-request", "1");
+    return AskBare(std::move(method), std::move(target), std::move(headers));
+  }
+  net::HttpResponse AskBare(std::string method, std::string target, net::HttpHeaders headers) {
     Sink sink;
     auto state = std::make_shared<net::ResponderState>();
     state->sink = &sink;
@@ -157,9 +161,19 @@ TEST_F(AdminApiTest, WhatChangesWantsPost) {
   EXPECT_TRUE(actions_.wishes.empty());
 }
 
-TEST_F(AdminApiTest, PagesInABrowserMayNotOperateIt) {
-  EXPECT_EQ(Ask("POST", "/-/reload", {{"origin", "https://evil.example"}}).status, 403);
+TEST_F(AdminApiTest, WhatChangesWantsAHeaderThatAFormCannotSend) {
+  for (const char* type : {"", "text/plain", "application/x-www-form-urlencoded",
+                           "multipart/form-data; boundary=application/json"}) {
+    const auto response = AskBare("POST", "/-/reload", {{"content-type", type}});
+    EXPECT_EQ(response.status, 403) << type;
+    EXPECT_THAT(Body(response), HasSubstr("X-Gapless-Request: 1"));
+  }
   EXPECT_EQ(actions_.reloads, 0);
+  EXPECT_EQ(AskBare("POST", "/-/reload", {{"x-gapless-request", "1"}}).status, 200);
+  EXPECT_EQ(
+      AskBare("POST", "/-/reload", {{"content-type", "Application/JSON; charset=utf-8"}}).status,
+      200);
+  EXPECT_EQ(AskBare("GET", "/failover/status", {}).status, 200);
 }
 
 TEST_F(AdminApiTest, AWishIsReadFromTheQuery) {

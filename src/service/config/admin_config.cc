@@ -8,7 +8,9 @@ const config::Table<AdminConfig>& AdminTable() {
   static const config::Table<AdminConfig> table(
       {config::Field("endpoint", &AdminConfig::endpoint,
                      "host:port of the admin API; empty: none. Whoever reaches it can operate the "
-                     "failover.")},
+                     "failover."),
+       config::Field("allowed_hosts", &AdminConfig::allowed_hosts,
+                     "More names that the Host header may have; \"*\": all.")},
       [](const AdminConfig& admin, config::Checker& checker) {
         if (admin.endpoint.empty()) {
           return;

@@ -4,11 +4,15 @@
 #include "config/fields.h"
 
 #include <string>
+#include <vector>
 
 namespace gapless::service {
 
 struct AdminConfig {
   std::string endpoint = "localhost:13134";  // empty: no admin API
+  std::vector<std::string> allowed_hosts;
+
+  bool operator==(const AdminConfig&) const = default;
 };
 
 const config::Table<AdminConfig>& AdminTable();

@@ -219,6 +219,8 @@ const Table<PullExporter>& PullExporterTable() {
       Field("without_type_suffix", &PrometheusConfig::without_type_suffix, "No _total."),
       Field("with_resource_constant_labels", &PrometheusConfig::with_resource_constant_labels,
             resource_labels, "Resource attributes as labels of every series."),
+      Field("allowed_hosts", &PrometheusConfig::allowed_hosts,
+            "More names that the Host header may have; \"*\": all."),
   };
   static const Table<PullExporter> table = {
       Field("prometheus", &PullExporter::prometheus, prometheus, "Prometheus text on /metrics.")};

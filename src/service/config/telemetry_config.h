@@ -47,6 +47,7 @@ struct PrometheusConfig {
   bool without_units = true;
   bool without_type_suffix = true;
   ResourceLabels with_resource_constant_labels;
+  std::vector<std::string> allowed_hosts;
 
   // host:port, an IPv6 host in brackets.
   std::string Endpoint() const;

@@ -1,5 +1,6 @@
 #include "service/telemetry/metrics_server.h"
 
+#include "net/server/serve_mux.h"
 #include "telemetry/prometheus.h"
 
 #include <memory>
@@ -13,7 +14,10 @@ class Handler final : public net::HttpHandler {
       : registry_(registry), options_(std::move(options)) {}
 
   void Handle(net::HttpCall call) override {
-    if (call.request.path() != "/metrics") {
+    if (auto elsewhere = mux_.Redirect(call.request)) {
+      return call.responder.Send(*std::move(elsewhere));
+    }
+    if (!mux_.Find(call.request.path())) {
       call.responder.Send(net::TextResponse(404, "404 page not found; metrics are at /metrics\n"));
       return;
     }
@@ -27,6 +31,7 @@ class Handler final : public net::HttpHandler {
  private:
   telemetry::Registry& registry_;
   const telemetry::PrometheusOptions options_;
+  const net::ServeMux mux_{{"/metrics"}};
 };
 
 telemetry::PrometheusOptions TextOptions(const PrometheusConfig& config,
@@ -52,7 +57,8 @@ Status StartMetricsServer(net::HttpService& service, net::Worker& worker,
                           const PrometheusConfig& config, telemetry::Registry& registry,
                           const telemetry::Labels& resource) {
   return service.Start(worker, "tcp", config.Endpoint(), {},
-                       std::make_shared<Handler>(registry, TextOptions(config, resource)));
+                       std::make_shared<Handler>(registry, TextOptions(config, resource)),
+                       {.allowed_hosts = config.allowed_hosts});
 }
 
 }  // namespace gapless::service

@@ -80,7 +80,8 @@ class Collector:
     on a loopback address of its own and a metrics reader, unless bare=True. sockets: listening ones
     that each of its processes inherits (activation.py)."""
 
-    def __init__(self, *texts, args=(), env=None, bare=False, wait=True, host=None, sockets=()):
+    def __init__(self, *texts, args=(), env=None, bare=False, wait=True, host=None, sockets=(),
+                 prefix=()):
         self.host = host or loopback_address()
         self.folder = Path(tempfile.mkdtemp(prefix="gapless-collector-"))
         self.log_path = self.folder / "log"
@@ -93,6 +94,7 @@ class Collector:
             self.configs.append(self.write_config(f"config{index}", text))
         self._args = [*args]
         self._sockets = [*sockets]
+        self._prefix = [*prefix]
         self.process = None
         self.status = None
         self.start(wait)
@@ -116,7 +118,8 @@ class Collector:
 
     def ask_admin(self, method, path, **query):
         """The answer of the admin API."""
-        return requests.request(method, f"http://{self.admin}{path}", params=query, timeout=30)
+        return requests.request(method, f"http://{self.admin}{path}", params=query, timeout=30,
+                                headers={"X-Gapless-Request": "1"})
 
     @property
     def http(self):
@@ -139,7 +142,7 @@ class Collector:
 
     def command(self):
         configs = [word for path in self.configs for word in ("--config", str(path))]
-        return [*self.program(), *configs, *self._args]
+        return [*self._prefix, *self.program(), *configs, *self._args]
 
     def start(self, wait=True, timeout=20 * SLOWNESS):
         """Also a second time: waits for the readiness of this start."""
