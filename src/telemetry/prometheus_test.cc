@@ -52,10 +52,12 @@ TEST(PrometheusTest, WritesHelpTypeAndSamplesInOrder) {
 }
 
 TEST(PrometheusTest, AttributesThatBecomeOneLabelHaveTheirValuesJoined) {
+  static constexpr MetricDef kTwo{
+      .name = "jobs", .unit = "{job}", .labels = "name, other", .help = "h"};
   Registry registry;
   const Labels twice = {
       {"my.label", "x"}, {"my-label", "y"}, {"my/label", "z"}, {"other", "o"}, {"le", "l"}};
-  registry.GetCounter(kPlain, {{"name", "a"}, {"other", "own"}}).Add(1);
+  registry.GetCounter(kTwo, {{"name", "a"}, {"other", "own"}}).Add(1);
   registry.GetHistogram(kSizes, {}).Observe(1);
   const std::string page =
       Expose(registry, {.without_scope_info = false, .resource = twice, .constant_labels = twice});

@@ -37,6 +37,17 @@ bool IsRequestHead(const nghttp2_frame& frame) {
   return frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST;
 }
 
+nghttp2_option* NewOptions() {
+  nghttp2_option* option = nullptr;
+  GAPLESS_CHECK(nghttp2_option_new(&option) == 0);
+  nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_no_auto_window_update(option, 1);
+  // gRPC's specification lets a receiver strip them, grpc-go takes them, and some peers send them.
+  nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
+  nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetRate);
+  return option;
+}
+
 }  // namespace
 
 // nghttp2 with its parts: what arrives goes to them, and their frames go out together.
@@ -145,9 +156,8 @@ void Http2Stream::OnResponse(HttpResponse response) {
 
 SessionPtr Http2ServerConnection::NewSession() {
   nghttp2_session_callbacks* calls = nullptr;
-  nghttp2_option* option = nullptr;
+  nghttp2_option* option = NewOptions();
   GAPLESS_CHECK(nghttp2_session_callbacks_new(&calls) == 0);
-  GAPLESS_CHECK(nghttp2_option_new(&option) == 0);
   nghttp2_session_callbacks_set_on_begin_frame_callback(
       calls, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
         Self(user).headers_.OnFrameBegun(*head);
@@ -203,14 +213,6 @@ SessionPtr Http2ServerConnection::NewSession() {
                 nghttp2_data_source* source, void* user) {
         return Self(user).output_.SendBody(*static_cast<Http2Answer*>(source->ptr), head, size);
       });
-  nghttp2_option_set_no_closed_streams(option, 1);
-<<<<<<< HEAD
-  nghttp2_option_set_no_auto_window_update(option, 1);
-=======
-  // gRPC's specification lets a receiver strip them, grpc-go takes them, and some peers send them.
-  nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
->>>>>>> wt-surf
-  nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetRate);
   nghttp2_session* session = nullptr;
   GAPLESS_CHECK(nghttp2_session_server_new2(&session, calls, this, option) == 0);
   nghttp2_option_del(option);

@@ -337,16 +337,14 @@ bool Listener::AcceptOne() {
     if (errno == ECONNABORTED || errno == EINTR) {
       return true;
     }
-<<<<<<< HEAD
-    if (errno != EAGAIN) {
-      acceptor_->OnAcceptFailed(ErrorText(errno));  // out of descriptors or memory
-=======
-    if (IsShortage(errno)) {
-      NoteShortage(Shortage::kAccept, errno);
-      WaitForRoom();
-    } else if (errno != EAGAIN) {
->>>>>>> wt-surf
-      RestFor(kPause);
+    if (const int error = errno; error != EAGAIN) {
+      acceptor_->OnAcceptFailed(ErrorText(error));
+      if (IsShortage(error)) {
+        NoteShortage(Shortage::kAccept, error);
+        WaitForRoom();
+      } else {
+        RestFor(kPause);
+      }
     }
     return false;
   }

@@ -286,11 +286,12 @@ void HttpServer::OnAccept(Worker& worker, size_t index, Fd fd, ConnectionSlot sl
   started->Start();
 }
 
-<<<<<<< HEAD
 void HttpServer::OnAcceptFailed(std::string_view why) {
   if (options_.watch) {
     options_.watch->OnRefused(RefusedConnection::kAccept, SocketAddress(), why);
-=======
+  }
+}
+
 void HttpServer::MakeRoom() {
   for (const std::unique_ptr<Shard>& shard : shards_) {
     shard->worker->Post([self = shared_from_this(), &shard] { self->CloseIdle(*shard); });
@@ -312,7 +313,6 @@ void HttpServer::CloseIdle(Shard& shard) {
   idle.resize(count);
   for (Session* session : idle) {
     session->Remove();
->>>>>>> wt-surf
   }
 }
 

@@ -55,12 +55,9 @@ class HttpServer final : public Acceptor, public std::enable_shared_from_this<Ht
   ~HttpServer() override;
 
   void OnAccept(Worker& worker, size_t index, Fd fd, ConnectionSlot slot) override;
-<<<<<<< HEAD
   void OnAcceptFailed(std::string_view why) override;
-=======
   // Closes some of the connections without a request, those first that were silent longest.
   void MakeRoom() override;
->>>>>>> wt-surf
 
   // On the first worker. Ends keep-alive, sends GOAWAY, waits until requests in flight are
   // answered, at most until `deadline`, when the rest is cut off; then calls `done` on the first
