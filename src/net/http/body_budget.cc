@@ -26,7 +26,8 @@ bool BudgetShare::TryPromise(size_t bytes) {
   const size_t all = budget_->used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   const size_t promised = budget_->promised_.fetch_add(bytes, std::memory_order_relaxed);
   const size_t limit = budget_->limit_ / 4 * 3;
-  if (promised == 0 || (all <= limit && mine <= limit - all + bytes)) {
+  const bool first = promised == 0 && all - bytes < budget_->limit_;
+  if (first || (all <= limit && mine <= limit - all + bytes)) {
     return true;
   }
   Redeem(bytes);

@@ -49,7 +49,8 @@ class BudgetShare {
   bool TryTake(size_t bytes);
   // For bytes that are there already.
   void Take(size_t bytes);
-  // As TryTake, of the part for large bodies. Also true where nothing else is promised.
+  // As TryTake, of the part for large bodies. Also true where nothing else is promised and
+  // the budget has any room at all.
   bool TryPromise(size_t bytes);
   // So much of a promise is held now, or not needed any more.
   void Redeem(size_t bytes) { budget_->promised_.fetch_sub(bytes, std::memory_order_relaxed); }

@@ -63,6 +63,14 @@ TEST_F(BodyBudgetTest, PromisesLeaveAQuarterAndTheFirstIsAlwaysGiven) {
   EXPECT_EQ(budget_->used(), promised * kMiB);
 }
 
+TEST_F(BodyBudgetTest, WithoutAnyRoomNothingIsPromised) {
+  const auto other = NewShare();
+  other->Take(64 * kMiB);
+  EXPECT_FALSE(NewShare()->TryPromise(1));
+  other->Give(1);
+  EXPECT_TRUE(NewShare()->TryPromise(4 * kMiB)) << "one body beyond the limit";
+}
+
 TEST_F(BodyBudgetTest, AChargeGivesBackWhatItTookAndWhatItWasPromised) {
   const auto share = NewShare();
   {

@@ -118,6 +118,9 @@ void Intake::OnUnpacked(otlp::Signal signal, Result<otlp::Batch> batch, net::Bod
     const Code code = status.code() == Code::kResourceExhausted ? too_large_ : status.code();
     return done(Status(code, status.message()).WithRetryable(false));
   }
+  if (batch->context && batch->context->cancelled) {
+    return done(Cancelled("the client has left"));  // and perhaps the receiver
+  }
   if (batch->items == 0) {
     return done({});
   }

@@ -144,6 +144,43 @@ class OtlpReceiverTest : public testing::Test {
   std::vector<std::unique_ptr<net::ClientChannel>> channels_;
 };
 
+TEST_F(OtlpReceiverTest, LargeBodiesAreUnpackedBesideTheWorker) {
+  Start();
+  const std::string large = Traces(60'000);
+  ASSERT_GT(large.size(), size_t{2} << 20);
+  EXPECT_EQ(Post(large).status, 200);
+  ASSERT_EQ(traces_.batches.size(), 1u);
+  EXPECT_TRUE(traces_.batches[0].body == Rope::CopyOf(large));
+  const Rope sent = wire::Compress(wire::Codec::kGzip, 0, Rope::CopyOf(large)).value();
+  EXPECT_EQ(Post(sent.ToString(), {{"content-encoding", "gzip"}}).status, 200);
+  ASSERT_EQ(traces_.batches.size(), 2u);
+  EXPECT_TRUE(traces_.batches[1].body == sent) << "it stays as it came";
+  EXPECT_EQ(Books(telemetry::Metric("otelcol_receiver_accepted_spans"), "http"), 120'000u);
+  EXPECT_EQ(Post(large + "no protobuf").status, 400);
+}
+
+TEST_F(OtlpReceiverTest, WhatIsTurnedAwayIsCountedAndSaid) {
+  Start();
+  const auto refused = [&](std::string_view reason) {
+    return metrics_
+        .GetCounter(telemetry::Metric("otelcol_receiver_refused_requests"),
+                    {{"receiver", "otlp"}, {"transport", "http"}, {"reason", std::string(reason)}})
+        .Value();
+  };
+  const Rope bomb =
+      wire::Compress(wire::Codec::kGzip, 0, Rope::CopyOf(std::string(10 << 20, ' '))).value();
+  for (int i = 0; i < 3; ++i) {
+    const net::HttpResponse answer = Post(bomb.ToString(), {{"content-encoding", "gzip"}});
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_FALSE(answer.headers.Has("retry-after"));
+  }
+  EXPECT_EQ(refused("inflated"), 3u);
+  EXPECT_EQ(log_.Count("it inflates to far more than it was sent as"), 1u) << "one line per cause";
+  EXPECT_EQ(Post("x", {{"x-large", std::string(100'000, 'a')}}).status, 431);
+  EXPECT_EQ(refused("header_too_large"), 1u);
+  EXPECT_EQ(log_.Count("its headers are larger than they may be"), 1u);
+}
+
 TEST_F(OtlpReceiverTest, TakesAGrpcExportByteForByte) {
   Start();
   const std::string sent = Traces(3);

@@ -13,7 +13,7 @@ namespace gapless::otlp_receiver {
 namespace {
 
 // What is done at once: so much of a body that is only walked, and of one that is made of another.
-constexpr size_t kQuickWalk = size_t{1} << 20;
+constexpr size_t kQuickWalk = size_t{2} << 20;
 constexpr size_t kQuickText = size_t{256} << 10;
 constexpr size_t kQuickSent = size_t{64} << 10;
 // Of formats that do not tell the size of their content.
