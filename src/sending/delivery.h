@@ -69,6 +69,7 @@ struct Delivery {
   SendRequest request;
   RetrySchedule schedule;
   State state = State::kReady;
+  bool failed_by_peer = false;                      // at its last attempt, by a peer that lives
   AttemptId attempt = 0;                            // under way; 0: none
   TimePoint sent{};                                 // when the attempt began
   Timer timer = {};                                 // attempt timeout or back-off

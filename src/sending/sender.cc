@@ -7,8 +7,6 @@
 namespace gapless::sending {
 namespace {
 
-// Units that wait between two attempts hold no slot; this bounds how many there may be.
-constexpr size_t kBackingOffMax = 64;
 constexpr Duration kProbeTimeoutDefault = std::chrono::seconds(5);
 
 AttemptResult TimedOut(Status why) {
@@ -68,7 +66,7 @@ void Sender::RemoveClient(SenderClient* client) {
 bool Sender::HasRoom() const {
   const size_t taken = stats_.in_flight + ready_.size();
   const auto next = throttle_.Next(taken, loop_.Now());
-  return taken < settings_.queue.num_consumers && stats_.backing_off < kBackingOffMax && next &&
+  return taken < settings_.queue.num_consumers && back_off_.Open(loop_.Now()) && next &&
          *next <= loop_.Now();
 }
 
@@ -89,6 +87,7 @@ DeliveryId Sender::Send(SendRequest request, SenderClient* client) {
     Isolate(id);
   }
   ready_.push_back(id);
+  back_off_.OnFresh(loop_.Now());
   Pump();
   return id;
 }
@@ -148,23 +147,31 @@ void Sender::Probe(AttemptCallback done) {
   transport_->Probe(timeout, std::move(done));
 }
 
-void Sender::Pump() {
-  while (!ready_.empty() && stats_.in_flight < settings_.queue.num_consumers) {
+void Sender::Pump(bool nobody_else) {
+  const auto may_start = [this] {
     const auto next = throttle_.Next(stats_.in_flight, loop_.Now());
-    if (!next || *next > loop_.Now()) {
-      break;
-    }
-    const DeliveryId id = ready_.front();
-    ready_.pop_front();
+    return stats_.in_flight < settings_.queue.num_consumers && next && *next <= loop_.Now();
+  };
+  while (may_start() && (!ready_.empty() || (nobody_else && !back_off_.again.empty()))) {
+    std::deque<DeliveryId>& from =
+        ready_.empty() || back_off_.IsTurnOfAgain() ? back_off_.again : ready_;
+    const DeliveryId id = from.front();
+    from.pop_front();
     StartAttempt(*deliveries_.at(id));
+  }
+  if (!back_off_.again.empty() && may_start()) {
+    TellRoom();  // others are asked first
   }
   ArmPause();
 }
 
 // Wakes us when the next attempt may begin.
 void Sender::ArmPause() {
-  const auto next = throttle_.Next(stats_.in_flight, loop_.Now());
+  auto next = throttle_.Next(stats_.in_flight, loop_.Now());
   if (!next || *next <= loop_.Now()) {
+    next = back_off_.OpensAt(loop_.Now());
+  }
+  if (!next) {
     pause_.Cancel();
     return;
   }
@@ -246,6 +253,7 @@ void Sender::Learn(Delivery& delivery, AttemptResult& result) {
   const uint64_t items = delivery.request.batch.items;
   if (result.outcome == OutcomeClass::kOk) {
     throttle_.OnTaken(items, now);
+    back_off_.OnTaken(now);
   }
   if (result.outcome != OutcomeClass::kThrottled) {
     return;
@@ -277,11 +285,18 @@ void Sender::TryAgain(Delivery& delivery, const AttemptResult& result) {
     ready_.insert(std::ranges::find_if(ready_, younger), id);
   } else {
     delivery.state = Delivery::State::kBackingOff;
-    ++stats_.backing_off;
+    delivery.failed_by_peer =
+        result.outcome == OutcomeClass::kFaulty && result.status.origin() == Origin::kPeer;
+    back_off_.Add(delivery);
     delivery.timer = loop_.RunAfter(*pause, [this, id] {
-      deliveries_.at(id)->state = Delivery::State::kReady;
-      --stats_.backing_off;
-      ready_.push_front(id);
+      Delivery& waiting = *deliveries_.at(id);
+      waiting.state = Delivery::State::kReady;
+      back_off_.Remove(waiting);
+      if (waiting.failed_by_peer) {
+        back_off_.again.push_back(id);
+      } else {
+        ready_.push_front(id);
+      }
       Pump();
     });
   }
@@ -302,12 +317,13 @@ void Sender::Forget(DeliveryId id) {
   switch (it->second->state) {
     case Delivery::State::kReady:
       std::erase(ready_, id);
+      std::erase(back_off_.again, id);
       break;
     case Delivery::State::kInFlight:
       --stats_.in_flight;
       break;
     case Delivery::State::kBackingOff:
-      --stats_.backing_off;
+      back_off_.Remove(*it->second);
       break;
     case Delivery::State::kReleased:
       --stats_.released;
@@ -327,16 +343,16 @@ void Sender::TellRoom() {
   if (room_timer_.armed()) {
     return;
   }
-  if (!HasRoom() && ready_.empty()) {
+  if (!HasRoom() && ready_.empty() && back_off_.again.empty()) {
     ArmPause();
     return;
   }
   room_timer_ = loop_.RunAfter(Duration::zero(), [this] {
     Pump();
-    if (!HasRoom()) {
-      return;
+    if (HasRoom()) {
+      clients_.OnRoom();
     }
-    clients_.OnRoom();
+    Pump(/*nobody_else=*/true);
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/loop.h"
 #include "base/rng.h"
+#include "sending/back_off.h"
 #include "sending/delivery.h"
 #include "sending/lanes.h"
 #include "sending/sender_clients.h"
@@ -27,9 +28,9 @@ namespace gapless::sending {
 struct SenderStats {
   uint64_t attempts = 0;
   uint64_t failures = 0;
-  size_t in_flight = 0;  // attempts that hold a slot
-  size_t backing_off = 0;
-  size_t released = 0;  // attempts that run on without a slot
+  size_t in_flight = 0;    // attempts that hold a slot
+  size_t backing_off = 0;  // waiting between two attempts
+  size_t released = 0;     // attempts that run on without a slot
 };
 
 // What a sender shows of itself; a handle that is left out shows nothing. Several senders of one
@@ -61,8 +62,8 @@ class Sender {
   void AddClient(SenderClient* client);
   void RemoveClient(SenderClient* client);
 
-  // Whether Send would find a slot. Bounded: num_consumers in flight, and a fixed number backing
-  // off.
+  // Whether Send would find a slot. Bounded: num_consumers in flight, and as many backing off as
+  // BackOff allows.
   bool HasRoom() const;
   // Those of deliveries under way.
   Lanes busy_lanes() const { return lanes_.busy(); }
@@ -90,10 +91,15 @@ class Sender {
   // Of counters of what was sent.
   telemetry::Labels labels() const;
   const DeliverySettings& settings() const { return settings_; }
-  SenderStats stats() const { return stats_; }
+  SenderStats stats() const {
+    SenderStats stats = stats_;
+    stats.backing_off = back_off_.size();
+    return stats;
+  }
 
  private:
-  void Pump();
+  // `nobody_else`: what a living peer failed before takes the slots that are free.
+  void Pump(bool nobody_else = false);
   void StartAttempt(Delivery& delivery);
   void OnTimeout(DeliveryId id, const Delivery::Timeout& timeout);
   void OnResult(DeliveryId id, AttemptResult result);
@@ -113,6 +119,7 @@ class Sender {
   SenderClients clients_;
   std::unordered_map<DeliveryId, std::unique_ptr<Delivery>> deliveries_;
   std::deque<DeliveryId> ready_;
+  BackOff back_off_;
   DeliveryId next_id_ = 1;
   SenderStats stats_;
   SenderMetrics metrics_;

@@ -354,6 +354,27 @@ TEST_F(SenderTest, BackingOffIsBounded) {
   EXPECT_FALSE(sender_->HasRoom());
 }
 
+TEST_F(SenderTest, WhatALivingPeerFailsAgainAndAgainDoesNotStopTheOthers) {
+  const AttemptResult bad = ClassifyGrpc(Internal("no UTF-8").FromPeer());
+  for (int i = 0; i < 64; ++i) {
+    ASSERT_TRUE(sender_->HasRoom());
+    Send();
+    transport_->Answer(transport_->last, bad);
+  }
+  EXPECT_FALSE(sender_->HasRoom());
+  loop_.AdvanceBy(milliseconds(101));
+  ASSERT_TRUE(sender_->HasRoom()) << "a fresh one finds out whether others are taken";
+  Send();
+  EXPECT_FALSE(sender_->HasRoom());
+  transport_->Answer(transport_->last, AttemptResult());
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(sender_->HasRoom()) << "they are";
+    Send();
+    transport_->Answer(transport_->last, bad);
+  }
+  EXPECT_EQ(sender_->stats().backing_off, 264U);
+}
+
 TEST_F(SenderTest, AClientThatLeavesTakesItsDeliveriesWithIt) {
   Send();
   Send();
