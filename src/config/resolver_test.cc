@@ -209,7 +209,7 @@ const ExpandCase kExpandCases[] = {
     {"whole value keeps type list", "${LIST}", "[1, x]"},
     {"whole value keeps type map", "${MAP}", "{x: 1}"},
     {"quoted reference is a whole value as well", "'${NUM}'", "12"},
-    {"octal, as it was written", "${OCT}", "0123"},
+    {"octal", "${OCT}", "83"},
     {"quotes stay", "${QUOTED}", "\"\\\"0123\\\"\""},
     {"text keeps original form", "x${OCT}", "x0123"},
     {"map as text", "x${MAP}", "\"x{x: 1}\""},

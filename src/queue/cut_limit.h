@@ -35,7 +35,7 @@ class CutLimit {
  private:
   static constexpr uint32_t kRefusalsMax = 256;
   // Beside those that a single bad item needs.
-  static constexpr uint32_t kRefusals = 16;
+  static constexpr uint32_t kRefusals = 8;
 
   journal::Position head_;
 };
