@@ -189,9 +189,9 @@ TEST(YamlWriterTest, ANumberIsWrittenAsItWasWritten) {
             "account: 012345678901\nhex: 0x1F\nexponent: 1e3\n\"yes\": True\ntilde: ~\n"
             "text: \"012\"\n");
   Node made = Node::Map();
-  made.Set("n", Node::Int(7));
+  made.Set("i", Node::Int(7));
   made.Set("f", Node::Float(7));
-  EXPECT_EQ(ToYaml(made), "n: 7\nf: 7.0\n");
+  EXPECT_EQ(ToYaml(made), "i: 7\nf: 7.0\n");
   EXPECT_EQ(ParseYaml(ToYaml(*root), "d").value(), *root);
 }
 
