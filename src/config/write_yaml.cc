@@ -244,7 +244,7 @@ void WriteJson(const Node& node, size_t indent, std::string& out) {
 
 void WriteFlow(const Node& node, std::string& out) {
   if (IsInline(node)) {
-    out += YamlScalar(node);
+    out += ValueText(node);
     return;
   }
   out += node.is_map() ? "{" : "[";

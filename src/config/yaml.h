@@ -25,8 +25,8 @@ Node ResolvePlainScalar(std::string_view text);
 std::string ToYaml(const Node& node);
 // Indented by two spaces; floats that JSON cannot say (.inf, .nan) become strings.
 std::string ToJson(const Node& node);
-// A scalar as ToYaml writes it, a list or map in one line ("[a, b]", "{a: 1}"); for documentation
-// and messages.
+// The value of a scalar, a list or map in one line ("[a, b]", "{a: 1}"); for documentation and
+// messages. ToYaml writes numbers as they were written.
 std::string ToText(const Node& node);
 
 }  // namespace gapless::config
