@@ -1,8 +1,10 @@
 """What attackers do: each runs in a process of its own until it is ended. `grpc` and `http` are the
 collector's endpoints."""
 
+import ctypes
 import gzip
 import json
+import os
 import random
 import struct
 import time
@@ -194,8 +196,9 @@ def flood(grpc, _http, kind, connections=4):
     """Frames of one kind at full speed over a few connections, which come again when they are
     ended."""
     make = FLOODS[kind]
-    pieces = [b"".join(make(2 * index + 1) for index in range(at, at + 1000))
-              for at in range(1, 3000 if kind == "large_headers" else 100_000, 1000)]
+    most, step = (300, 50) if kind == "large_headers" else (30_000, 1000)
+    pieces = [b"".join(make(2 * index + 1) for index in range(at, at + step))
+              for at in range(1, most, step)]
 
     def begin():
         connection = Connection(grpc, answers=False)
@@ -339,3 +342,15 @@ def slow_http(_grpc, http, connections=100, size=19 * MIB):
                 waits.pop(connection)
         if not busy:
             time.sleep(0.05)
+
+
+def together(grpc, http):
+    """Eight of them at once."""
+    for attack in (many_bodies, holder, one_byte_frames, header_hoard, never_reads, inflated,
+                   plain_json, slow_http):
+        if os.fork() == 0:
+            ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: ends with its parent
+            attack(grpc, http)
+            os._exit(0)
+    while True:
+        time.sleep(1)

@@ -222,7 +222,9 @@ void SocketStream::OnIo(uint32_t events) {
         return Fail(ConnectionLost(error));
       }
     }
-    ReadSome();
+    if (!read_scheduled_) {  // or it has its place among those that read later
+      ReadSome();
+    }
     ReportHangup();
   }
 }
