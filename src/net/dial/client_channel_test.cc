@@ -497,6 +497,8 @@ TEST_F(ClientChannelTest, APeerIsNotBlamedForDescriptorsThatThisProcessLacks) {
     options.dial.answer_within = milliseconds(300);
     const uint64_t noted = Noted(Shortage::kDial).count;
     std::optional<ExchangeResult> answer;
+    channel_.reset();
+    Linger(milliseconds(100));  // its descriptors are given back, those of the peer too
     {
       const NoDescriptors none;
       Open(options);
