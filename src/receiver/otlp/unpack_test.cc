@@ -58,7 +58,7 @@ TEST_F(UnpackTest, UpToFourMegabytesAreFreeAndMoreWhereTheRatioIsUsual) {
   Request free = Make(Span(4 * kMiB - 1000), Codec::kGzip);
   EXPECT_TRUE(Unpack(free, 20 * kMiB).ok());
   std::string mixed;
-  for (int i = 0; mixed.size() < 6 * kMiB; ++i) {
+  for (uint64_t i = 0; mixed.size() < 6 * kMiB; ++i) {
     mixed += std::to_string(i * 7919);
   }
   Request usual =
