@@ -105,7 +105,8 @@ def test_what_blocked_requests_may_hold_is_bounded_and_the_rest_is_refused_with_
     for connection in waiting:
         connection.sendall(request)
     wait_until(lambda: sum(map(_readable, waiting)) > 50, 20, "refusals")
-    assert resident_mib(collector) - before < 100
+    # What may wait (32 MiB), what is being received and unpacked, and what the allocator keeps.
+    assert resident_mib(collector) - before < 150
     for connection in waiting:
         connection.close()
     nothing_else_arrives(backend, kept)
