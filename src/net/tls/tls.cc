@@ -3,6 +3,7 @@
 #include "base/mutex.h"
 #include "fmt/format.h"
 #include "net/loop/address.h"
+#include "net/tls/openssl_ptr.h"
 #include "net/tls/trust.h"
 
 #include <algorithm>
@@ -20,18 +21,6 @@
 
 namespace gapless::net {
 namespace {
-
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using CtxPtr = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 
 constexpr const char* kSafeCiphers =
     "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:"

@@ -2,6 +2,7 @@
 
 #include "base/mutex.h"
 #include "net/loop/address.h"
+#include "net/tls/openssl_ptr.h"
 
 #include <algorithm>
 #include <array>
@@ -24,15 +25,6 @@
 namespace gapless::net {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
 using Certificates = std::vector<X509Ptr>;
 
 constexpr size_t kMaxPemBytes = 16 * 1024 * 1024;
