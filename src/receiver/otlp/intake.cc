@@ -18,9 +18,7 @@ Status ForClient(Status status) {
       .WithRetryAfter(status.retry_after().value_or(kClientRetryDelay));
 }
 
-Status TooManyRequests() {
-  return ForClient(Unavailable("the receiver holds as many requests as it may"));
-}
+Status TooManyRequests() { return ForClient(NoRoom()); }
 
 std::shared_ptr<const otlp::Metadata> MakeMetadata(const net::HttpHeaders& headers,
                                                    std::string_view authority) {
@@ -83,7 +81,7 @@ void Intake::Take(Request request, std::move_only_function<void(Status)> done) c
 void Intake::UnpackElsewhere(Request request, Done done) const {
   if (waiting_.fetch_add(1) >= kMaxWaiting) {
     waiting_.fetch_sub(1);
-    return OnUnpacked(request.signal, TooManyRequests(), {}, std::move(done));
+    return OnUnpacked(request.signal, NoRoom(), {}, std::move(done));
   }
   helpers_.unpacker->Post(
       [self = shared_from_this(), request = std::move(request), done = std::move(done)]() mutable {

@@ -222,7 +222,8 @@ TEST_F(OtlpReceiverTest, AGzipBodyOfTwoMembersIsInflated) {
       wire::Compress(wire::Codec::kGzip, wire::kDefaultLevel, Rope::CopyOf(Traces(5))).value();
   Rope two = half;
   two.Append(half);
-  auto batch = ToBatch({.body = two, .codec = wire::Codec::kGzip}, 1 << 20);
+  Request request{.body = two, .codec = wire::Codec::kGzip};
+  auto batch = Unpack(request, 1 << 20);
   ASSERT_TRUE(batch.ok());
   EXPECT_EQ(batch->items, 10u);
   EXPECT_EQ(batch->codec, wire::Codec::kIdentity);

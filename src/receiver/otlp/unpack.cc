@@ -33,8 +33,6 @@ bool StaysCompressed(wire::Codec codec, const Rope& body, size_t raw_size) {
          (codec == wire::Codec::kGzip && IsOneGzipMember(body, raw_size));
 }
 
-Status NoRoom() { return Unavailable("the receiver holds as many requests as it may"); }
-
 size_t Expected(const Request& request) {
   return wire::ClaimedSize(request.codec, request.body)
       .value_or(std::max(request.body.size() * kGuessedRatio, kLeastGuess));
@@ -102,6 +100,8 @@ Result<otlp::Batch> WalkOrGiveBack(Request& request, Rope raw) {
 
 }  // namespace
 
+Status NoRoom() { return Unavailable("the receiver holds as many requests as it may"); }
+
 Result<otlp::Batch> Unpack(Request& request, size_t max_bytes) {
   Rope raw = request.body;
   if (request.codec != wire::Codec::kIdentity) {
@@ -130,10 +130,6 @@ std::optional<Result<otlp::Batch>> UnpackQuickly(Request& request, size_t max_by
     return std::nullopt;  // it is more than it claims
   }
   return raw.status();
-}
-
-Result<otlp::Batch> ToBatch(Request request, size_t max_bytes) {
-  return Unpack(request, max_bytes);
 }
 
 }  // namespace gapless::otlp_receiver

@@ -32,6 +32,8 @@ struct Request {
 inline constexpr size_t kFreeInflated = size_t{4} << 20;
 inline constexpr size_t kMaxRatio = 200;
 
+// There is no room for what a body becomes: UNAVAILABLE.
+Status NoRoom();
 // Decompresses, validates and counts. `max_bytes` bounds the body after decompression.
 // A gzip or zstd body stays as it came, so that it can leave again without recompression; other
 // codecs are undone. Errors: INVALID_ARGUMENT; RESOURCE_EXHAUSTED above a limit; UNAVAILABLE where
@@ -39,7 +41,5 @@ inline constexpr size_t kMaxRatio = 200;
 Result<otlp::Batch> Unpack(Request& request, size_t max_bytes);
 // The same where it is quick; nullopt, and nothing has changed, where it would take milliseconds.
 std::optional<Result<otlp::Batch>> UnpackQuickly(Request& request, size_t max_bytes);
-// As Unpack.
-Result<otlp::Batch> ToBatch(Request request, size_t max_bytes);
 
 }  // namespace gapless::otlp_receiver
