@@ -44,12 +44,6 @@ Result<SegmentHeader> ReadHeader(io::File& file, uint64_t size) {
   return DecodeSegmentStart(AsBytes(start));
 }
 
-// Whether the error is about the bytes of the header: not if the disk failed to read them.
-bool SaysWhatItHolds(const Status& status) {
-  return status.code() == Code::kDataLoss || status.code() == Code::kNotFound ||
-         status.code() == Code::kFailedPrecondition;
-}
-
 class Recovery {
  public:
   Recovery(const RecoveryOptions& options, io::FileSystem& fs) : options_(options), fs_(fs) {}
@@ -106,9 +100,12 @@ Status Recovery::FindIdentity() {
   // New, or the identity was lost: then the segments and checkpoints still carry the ID.
   RETURN_IF_ERROR(CheckNoForeignFiles(fs_, options_.directory));
   ASSIGN_OR_RETURN(const FoundCheckpoints found, FindCheckpoints(fs_, options_.directory, 0));
-  ASSIGN_OR_RETURN(const std::optional<uint64_t> of_segments, IdOfSegments());
-  out_.journal_id =
-      found.best ? found.best->journal_id : of_segments.value_or(options_.new_journal_id);
+  if (found.best) {
+    out_.journal_id = found.best->journal_id;
+  } else {
+    ASSIGN_OR_RETURN(const std::optional<uint64_t> of_segments, IdOfSegments());
+    out_.journal_id = of_segments.value_or(options_.new_journal_id);
+  }
   out_.name = options_.name;
   return WriteIdentity(fs_, options_.directory, {.id = out_.journal_id, .name = out_.name});
 }
@@ -125,8 +122,9 @@ Result<std::optional<uint64_t>> Recovery::IdOfSegments() {
     if (header.ok()) {
       return std::optional(header->journal_id);
     }
-    if (!SaysWhatItHolds(header.status())) {
-      return header.status().Annotate(path);
+    const Code code = header.status().code();
+    if (code != Code::kDataLoss && code != Code::kNotFound && code != Code::kFailedPrecondition) {
+      return header.status().Annotate(path);  // the disk failed to read it
     }
   }
   return std::optional<uint64_t>();
@@ -185,15 +183,14 @@ Status Recovery::OpenSegmentFile(const std::string& name) {
       return OkStatus();
     }
     // Two files with one sequence: somebody copied one. Take the first, keep the other aside.
-  } else if (!header.ok() && (header.status().code() == Code::kFailedPrecondition ||
-                              !SaysWhatItHolds(header.status()))) {
-    return header.status().Annotate(path);
   } else if (!header.ok() && header.status().code() == Code::kNotFound) {
     // Made, and the process died before it was used.
     if (!options_.read_only) {
       const Status ignored = fs_.Remove(path);
     }
     return OkStatus();
+  } else if (!header.ok() && header.status().code() != Code::kDataLoss) {
+    return header.status().Annotate(path);  // of a newer version, or the disk failed to read it
   }
   const std::string_view reason =
       header.ok() ? "it is not of this journal" : "its header is damaged";
