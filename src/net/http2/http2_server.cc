@@ -128,7 +128,7 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   void UpdateReading();
   void SettleBodies();
   void ArmPace();
-  void CheckPace(Http2Stream& stream, RequestBodies::Pace pace);
+  void OnBadPace(Http2Stream& stream, Http2Streams::BadPace pace);
 
   const Http2ServerOptions& options_;
   ServerEnv env_;
@@ -450,8 +450,8 @@ void Http2ServerConnection::UpdateReading() {
 void Http2ServerConnection::ArmPace() {
   if (options_.stall_timeout > Duration::zero() && !pace_timer_.armed()) {
     pace_timer_ = env_.worker.RunAfter(bodies_.check_every(), [this] {
-      const auto check = [this](Http2Stream& stream, RequestBodies::Pace pace) {
-        CheckPace(stream, pace);
+      const auto check = [this](Http2Stream& stream, Http2Streams::BadPace pace) {
+        OnBadPace(stream, pace);
       };
       if (streams_.CheckPace(env_.worker.Now(), check)) {
         ArmPace();
@@ -460,12 +460,15 @@ void Http2ServerConnection::ArmPace() {
   }
 }
 
-void Http2ServerConnection::CheckPace(Http2Stream& stream, RequestBodies::Pace pace) {
-  switch (pace) {
+void Http2ServerConnection::OnBadPace(Http2Stream& stream, Http2Streams::BadPace pace) {
+  if (!pace) {
+    env_.Tell(RefusedRequest::kUnread);
+    nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_CANCEL);
+    return ScheduleFlush();
+  }
+  switch (*pace) {
     case RequestBodies::Pace::kFine:
-      env_.Tell(RefusedRequest::kUnread);
-      nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_CANCEL);
-      return ScheduleFlush();
+      return;
     case RequestBodies::Pace::kStalled:
       return Refuse(stream, HttpRefusal::kTimeout);
     case RequestBodies::Pace::kTooSlow:

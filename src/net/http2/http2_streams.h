@@ -224,19 +224,20 @@ class Http2Streams {
     }
     return false;
   }
-  // Calls `act` for every request whose body does not come as it should (Pace), and for those whose
-  // answers cannot be sent (kFine). Whether there are others to look at later.
-  bool CheckPace(TimePoint now,
-                 std::move_only_function<void(Http2Stream&, RequestBodies::Pace)> act) {
+  // Calls `act` for every request whose body does not come as it should, and without a pace for
+  // those whose answers cannot be sent. Whether there are others to look at later.
+  using BadPace = std::optional<RequestBodies::Pace>;
+  bool CheckPace(TimePoint now, std::move_only_function<void(Http2Stream&, BadPace)> act) {
     bool more = false;
-    std::vector<std::pair<Http2Stream*, RequestBodies::Pace>> bad;
+    std::vector<std::pair<Http2Stream*, BadPace>> bad;
     for (const auto& [id, stream] : streams_) {
-      const bool unread =
-          stream->responded && now - stream->responded_at >= bodies_.stall_timeout();
-      const RequestBodies::Pace pace =
-          stream->receiving() ? bodies_.Check(stream->request.body) : RequestBodies::Pace::kFine;
-      if (unread || pace != RequestBodies::Pace::kFine) {
-        bad.emplace_back(stream.get(), pace);
+      if (stream->responded && now - stream->responded_at >= bodies_.stall_timeout()) {
+        bad.emplace_back(stream.get(), std::nullopt);
+      } else if (stream->receiving()) {
+        const RequestBodies::Pace pace = bodies_.Check(stream->request.body);
+        if (pace != RequestBodies::Pace::kFine) {
+          bad.emplace_back(stream.get(), pace);
+        }
       }
       more = more || stream->responded || stream->receiving();
     }
