@@ -34,15 +34,9 @@ std::string HostOf(std::string_view authority) {
 }
 
 bool IsLoopback(const SocketAddress& address) {
-  if (address.family() == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(address.get());
-    return (ntohl(v4->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
-  }
-  if (address.family() == AF_INET6) {
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(address.get())->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
-  }
-  return false;
+  const std::array<uint8_t, 16> ip = address.Ip();
+  constexpr std::array<uint8_t, 16> kLoopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return IsMappedIpv4(ip) ? ip[12] == IN_LOOPBACKNET : ip == kLoopback;
 }
 
 bool IsAddressOfTheMachine(const SocketAddress& address) {
