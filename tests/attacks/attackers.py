@@ -291,9 +291,8 @@ def json_string(size=20 * MIB):
     return gzip.compress(text.encode(), 9)
 
 
-def inflated(_grpc, http, make=json_tokens, own_random=False):
-    """Small bodies that become large ones, one after the other."""
-    request = http_post("/v1/traces", make(), "application/json", **{"Content-Encoding": "gzip"})
+def repeat(http, request):
+    """The request again and again, each time over a connection of its own, without an end."""
     while True:
         try:
             connection = dial(http)
@@ -302,6 +301,12 @@ def inflated(_grpc, http, make=json_tokens, own_random=False):
             connection.close()
         except OSError:
             time.sleep(0.05)
+
+
+def inflated(_grpc, http, make=json_tokens, own_random=False):
+    """Small bodies that become large ones, one after the other."""
+    request = http_post("/v1/traces", make(), "application/json", **{"Content-Encoding": "gzip"})
+    repeat(http, request)
 
 
 def plain_json(_grpc, http, size=18 * MIB):
@@ -309,14 +314,7 @@ def plain_json(_grpc, http, size=18 * MIB):
     unit = b'{"x":[' + b"{}," * 1000 + b"{}]},"
     body = b'{"y":[' + unit * (size // len(unit)) + b"{}]}"
     request = http_post("/v1/traces", body, "application/json")
-    while True:
-        try:
-            connection = dial(http)
-            connection.sendall(request)
-            connection.recv(65536)
-            connection.close()
-        except OSError:
-            time.sleep(0.05)
+    repeat(http, request)
 
 
 def slow_http(_grpc, http, connections=100, size=19 * MIB):
