@@ -2,6 +2,7 @@
 // is in the end, in order, and at the rate that the backend allows.
 #include "tests/sim/backend_life.h"
 #include "tests/sim/coverage.h"
+#include "tests/sim/given_up.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -247,18 +248,6 @@ void BackendLife::JudgeOrder() {
   }
 }
 
-uint64_t BackendLife::GivenUp(std::string_view reason) {
-  double items = 0;
-  for (const telemetry::FamilyValue& family : registry_.Collect()) {
-    for (const telemetry::SeriesValue& series : family.series) {
-      const bool same = std::ranges::any_of(
-          series.labels, [&](const auto& label) { return label.second == reason; });
-      items += family.def->name.ends_with("backfill_given_up_items") && same ? series.value : 0;
-    }
-  }
-  return static_cast<uint64_t>(items);
-}
-
 // Who has what.
 void BackendLife::JudgeCopies(const std::vector<PeerGroup>& groups,
                               const queue::QueueStatus& status) {
@@ -281,9 +270,9 @@ void BackendLife::JudgeCopies(const std::vector<PeerGroup>& groups,
     Complain(fmt::format("{} copies that nobody can explain, the queue admits {}:{}",
                          deliveries_.unexplained(), possible_duplicates_, deliveries_.examples()));
   }
-  if (!features_.level_changes && GivenUp("level_gone") > 0) {
-    Complain(fmt::format("{} items are not owed to a level any more, though it stays",
-                         GivenUp("level_gone")));
+  if (const uint64_t gone = GivenUpItems(registry_, "level_gone");
+      gone > 0 && !features_.level_changes) {
+    Complain(fmt::format("{} items are not owed to a level any more, though it stays", gone));
   }
   if (features_.backfill && !lost_power_) {
     const uint64_t excused =

@@ -119,7 +119,6 @@ class BackendLife {
   void WatchLimits(const queue::QueueStatus& status);
   void WatchProgress(bool empty);
   bool DataAloneTells(std::string_view level) const;
-  uint64_t GivenUp(std::string_view reason);
   void Drain();
   void Trickle();
   void CheckRate(TimePoint from, uint64_t taken_before);

@@ -130,8 +130,8 @@ void BackendLife::Die(io::CrashKind kind) {
        (disk_.dead() ? " in a disk call" : ""));
   const bool power = kind != io::CrashKind::kProcess;
   const bool forgotten = (power && features_.unsynced) || features_.queue_off;
-  const TimePoint written_down = retired_ ? retired_until_ : disk_.WrittenDownUntil();
-  OnProcessGone(forgotten ? TimePoint::min() : std::min(written_down, disk_.WrittenDownUntil()));
+  const TimePoint closed_at = retired_ ? retired_until_ : TimePoint::max();
+  OnProcessGone(forgotten ? TimePoint::min() : std::min(closed_at, disk_.WrittenDownUntil()));
   disk_.Crash(kind);
   if (power && killed_) {
     // A start takes over what the process before had written and not yet synced. Nobody was

@@ -2,6 +2,7 @@
 
 #include "journal/memory_journal.h"
 #include "tests/sim/between.h"
+#include "tests/sim/given_up.h"
 
 #include <algorithm>
 
@@ -14,19 +15,6 @@ using std::chrono::seconds;
 
 // One queue in so many has a journal on a disk.
 constexpr uint64_t kDurableOneIn = 3;
-
-// Items that the backfill of this queue gave up, by its own count.
-uint64_t GivenUpIn(telemetry::Registry& registry, const std::string& queue) {
-  double items = 0;
-  for (const telemetry::FamilyValue& family : registry.Collect()) {
-    for (const telemetry::SeriesValue& series : family.series) {
-      const bool own = std::ranges::any_of(
-          series.labels, [&](const auto& label) { return label.second == queue; });
-      items += own && family.def->name.ends_with("backfill_given_up_items") ? series.value : 0;
-    }
-  }
-  return static_cast<uint64_t>(items);
-}
 
 }  // namespace
 
@@ -42,7 +30,7 @@ void SimDeadLetters::Consume(otlp::Batch batch, pipeline::Completion completion)
 
 SimQueue::SimQueue(uint64_t seed, SimLoop& loop, telemetry::Registry& registry)
     : rng_(seed), loop_(loop), backfill_given_up_([&registry, seed] {
-        return GivenUpIn(registry, "failover/" + std::to_string(seed));
+        return GivenUpItems(registry, "failover/" + std::to_string(seed));
       }) {
   ChooseSettings();
   ChooseBackfill(seed);
