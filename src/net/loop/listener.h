@@ -45,8 +45,8 @@ class Acceptor {
   // A new connection, on the thread of `worker`, which is the listener's worker number `index`.
   // Called on any of the workers, on several at the same time.
   virtual void OnAccept(Worker& worker, size_t index, Fd fd, ConnectionSlot slot) = 0;
-  // A connection waits that the system has no descriptor or no memory for. It is tried again. On
-  // the first worker.
+  // A connection waits that the system has no descriptor or no memory for, or that is one too many.
+  // It is tried again. On the first worker.
   virtual void OnAcceptFailed(std::string_view) {}
   // Clients wait, as there are too many connections: those that have been idle longest may be
   // closed. On the listener's first worker, every now and then while it lasts.
