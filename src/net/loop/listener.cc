@@ -305,7 +305,7 @@ void Listener::RestFor(Duration pause) {
 void Listener::OnReadable() {
   for (int i = 0; i < kAcceptsPerTurn && acceptor_; ++i) {
     if (Full()) {
-      acceptor_->OnAcceptFailed("there are as many connections as there may be");
+      acceptor_->OnAcceptFailed("the limit of connections is reached");
       NoteShortage(Shortage::kConnections, 0);
       return WaitForRoom();
     }
