@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import threading
 import time
 
 import pytest
@@ -10,6 +9,7 @@ import yaml
 
 from harness.collector import SLOWNESS, run_cli
 from harness.configs import durable, failover, pass_through
+from harness.items import make_body
 from harness.wait import wait_until
 
 NAME = "exporter_otlp_only_traces"
@@ -103,13 +103,13 @@ def test_the_ledger_of_a_journal_that_comes_back_is_counted_once(
         for other in ("one", "two"):
             wait_until(lambda other=other: "pending" not in run_cli(
                 "journal", "list", tmp_path / other).stdout, 10, "an empty journal")
-        time.sleep(1)  # the former queue of the storage is closed
+        wait_until(lambda name=name: not collector.holds(tmp_path / name), 10,
+                   "the former queue of the storage to be closed")
         reload_with(collector, storages(text, tmp_path, name))
         ids += client.send("traces", 5)
     backend.wait_for_ids(ids)
     labels = {"journal": "otlp/only", "signal": "traces"}
     wait_until(lambda: collector.metric(ACCEPTED, **labels) >= len(ids), 5, "the ledger")
-    time.sleep(1)
     assert collector.metric(ACCEPTED, **labels) == len(ids)
     assert collector.stop() == 0
 
@@ -167,20 +167,10 @@ def test_a_client_that_waits_for_room_does_not_hold_up_the_end(
     client = client_of(collector)
     client.send("traces", 3)
     client.send("traces", 3)
-    refused = []
-
-    def wait_for_room():
-        try:
-            client.send("traces", 3, timeout=60)
-        except AssertionError as error:
-            refused.append(str(error))
-
-    waiting = threading.Thread(target=wait_for_room, daemon=True)
-    waiting.start()
-    time.sleep(0.5)
+    body, _ = make_body("traces", 3)
+    waiting = client.begin("traces", body, timeout=60)
     began = time.monotonic()
     collector.signal(signal.SIGTERM)
     assert collector.wait_for_exit(30) == 0
     assert time.monotonic() - began < 8 * SLOWNESS, "it waits for what is in flight, 2 s at most"
-    waiting.join(5)
-    assert refused and "shutting down" in refused[0]
+    assert "shutting down" in waiting.exception(timeout=5).details()

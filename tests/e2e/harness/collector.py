@@ -233,6 +233,11 @@ class Collector:
         return sum(value for (found, pairs), value in self.metrics().items()
                    if found == name and wanted <= pairs)
 
+    def holds(self, folder):
+        """Whether it has a file below this folder open."""
+        links = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return any(os.path.realpath(link).startswith(f"{folder}/") for link in links)
+
     def cpu_seconds(self):
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
