@@ -5,6 +5,7 @@ Standard library only; ./test has installed the Debian packages before.
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +41,7 @@ class Part:
     failed: int = 0
     skipped: int = 0
     flaky: list[str] = field(default_factory=list)  # failed beside others, passed alone
+    slow: list[tuple[float, str]] = field(default_factory=list)  # seconds of its targets
 
 
 @dataclass
@@ -65,6 +68,8 @@ class Report:
         for part in self.parts:
             counts = f"{part.passed} passed, {part.failed} failed, {part.skipped} skipped"
             print(f"{part.name:<28}{part.seconds:8.1f} s   {counts}")
+            for seconds, name in sorted(part.slow, reverse=True):
+                print(f"  {name:<26}{seconds:8.1f} s")
             for name in part.flaky:
                 print(f"  flaky: {name} failed beside the others and passed alone")
         passed = sum(part.passed for part in self.parts)
@@ -125,6 +130,13 @@ def count_junit(path, part, cases_dir=None):
         part.failed += max(bad, int(failed))
 
 
+def slow_cases(path):
+    """(seconds, name) of what took a second or more, by a JUnit file."""
+    cases = ElementTree.parse(path).getroot().iter("testcase") if path.exists() else ()
+    timed = [(float(case.get("time", 0)), case.get("name")) for case in cases]
+    return [case for case in timed if case[0] >= 1]
+
+
 def failures(path):
     """Names of the cases that failed, by a JUnit file."""
     return {case.get("name") for case in ElementTree.parse(path).getroot().iter("testcase")
@@ -146,6 +158,7 @@ def ctest(preset, options):
         env = {"GTEST_OUTPUT": f"xml:{cases}/", **SANITIZER_ENV.get(preset, {})}
         status = run(command, env)
         count_junit(junit, part, cases)
+        part.slow = slow_cases(junit)
         if status != 0 and part.failed == 0:
             part.failed = 1
 
@@ -329,17 +342,53 @@ def run_fuzz(report, args):
     if not report.add("build fuzz", build("fuzz")):
         return
     folder = ROOT / "build" / "fuzz"
-    for binary in sorted(path for path in folder.glob("fuzz/*_fuzz") if path.is_file()):
-        def work(part, binary=binary):
-            grown = folder / "corpus" / binary.name
-            grown.mkdir(parents=True, exist_ok=True)
-            seeds = ROOT / "fuzz" / "corpus" / binary.name.removesuffix("_fuzz")
-            command = [binary, f"-max_total_time={args.fuzz}", "-timeout=10", "-rss_limit_mb=2048"]
-            command += [f"-artifact_prefix={folder}/", grown, *([seeds] if seeds.is_dir() else [])]
-            failed = run(command) != 0
-            part.failed, part.passed = int(failed), int(not failed)
+    targets = sorted(path for path in folder.glob("fuzz/*_fuzz") if path.is_file())
 
-        report.add(f"fuzz {binary.name}", work)
+    def fuzz(binary):
+        grown = folder / "corpus" / binary.name
+        grown.mkdir(parents=True, exist_ok=True)
+        seeds = ROOT / "fuzz" / "corpus" / binary.name.removesuffix("_fuzz")
+        command = [binary, f"-max_total_time={args.fuzz}", "-timeout=10", "-rss_limit_mb=2048"]
+        command += [f"-artifact_prefix={folder}/", grown, *([seeds] if seeds.is_dir() else [])]
+        return subprocess.run(command, capture_output=True, text=True, errors="replace")
+
+    def work(part):
+        with ThreadPoolExecutor(int(JOBS)) as pool:
+            for binary, result in zip(targets, pool.map(fuzz, targets)):
+                lines = result.stderr.splitlines()
+                print(f"{binary.name}: {lines[-1] if lines else ''}", flush=True)
+                if result.returncode != 0:
+                    print("\n".join(lines[-60:]))
+                part.failed += result.returncode != 0
+                part.passed += result.returncode == 0
+
+    report.add("fuzz", work)
+
+
+def run_coverage(report, _args):
+    """Lines of each room that unit tests and simulator run. Pages in build/coverage."""
+    folder = ROOT / "build" / "coverage"
+    if not report.add("build coverage", build("coverage")):
+        return
+    for former in folder.rglob("*.gcda"):
+        former.unlink()
+    if not report.add("ctest coverage", ctest("coverage", ["-E", "^lint"])):
+        return
+
+    def work(part):
+        subprocess.run(["gcovr", "--root", ROOT, "--filter", "src/", "--exclude", r".*test[^/]*$",
+                        "-j", JOBS, "--json-summary", folder / "lines.json",
+                        "--html-details", folder / "index.html", folder], cwd=ROOT, check=True)
+        rooms = {}
+        for file in json.loads((folder / "lines.json").read_text())["files"]:
+            room = rooms.setdefault(file["filename"].split("/")[1], [0, 0])
+            room[0] += file["line_covered"]
+            room[1] += file["line_total"]
+        for name, (covered, total) in sorted(rooms.items()):
+            print(f"{name:<28}{100 * covered / total:8.1f} %   {covered} of {total} lines")
+        part.passed = len(rooms)
+
+    report.add("coverage", work)
 
 
 def sources(suffixes):
@@ -414,6 +463,8 @@ def parse():
     parser.add_argument("--long", action="store_true",
                         help="also the full-length e2e tests, and planted bugs")
     parser.add_argument("--fuzz", type=int, metavar="SECONDS", help="every fuzz target so long")
+    parser.add_argument("--coverage", action="store_true",
+                        help="which lines the unit tests and the simulator run")
     parser.add_argument("--tidy", action="store_true", help="clang-tidy-19 on changed files")
     parser.add_argument("--format", action="store_true", help="clang-format-19 over all files")
     return parser.parse_args()
@@ -432,6 +483,7 @@ def main():
         (args.backends, run_backends),
         (args.clients, run_clients),
         (args.fuzz, run_fuzz),
+        (args.coverage, run_coverage),
         (args.filter and not (args.tidy or args.backends or args.clients or args.attacks),
          run_filtered),
     ]
