@@ -349,6 +349,8 @@ def run_fuzz(report, args):
         grown.mkdir(parents=True, exist_ok=True)
         seeds = ROOT / "fuzz" / "corpus" / binary.name.removesuffix("_fuzz")
         command = [binary, f"-max_total_time={args.fuzz}", "-timeout=10", "-rss_limit_mb=2048"]
+        words = ROOT / "fuzz" / "dict" / f"{binary.name.removesuffix('_fuzz')}.dict"
+        command += [f"-dict={words}"] if words.exists() else []
         command += [f"-artifact_prefix={folder}/", grown, *([seeds] if seeds.is_dir() else [])]
         return subprocess.run(command, capture_output=True, text=True, errors="replace")
 

@@ -29,6 +29,7 @@ struct Http1ServerOptions {
   size_t max_pipelined_bytes = 64 * 1024;
 };
 
+// `options` outlive the connection.
 std::unique_ptr<ServerConnection> NewHttp1ServerConnection(const Http1ServerOptions& options,
                                                            ServerEnv env);
 

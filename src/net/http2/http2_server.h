@@ -39,6 +39,7 @@ struct Http2ServerOptions {
   bool permit_pings_without_stream = false;
 };
 
+// `options` outlive the connection.
 std::unique_ptr<ServerConnection> NewHttp2ServerConnection(const Http2ServerOptions& options,
                                                            ServerEnv env);
 
