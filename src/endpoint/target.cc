@@ -95,6 +95,9 @@ Result<GrpcTarget> ParseGrpcEndpoint(std::string_view endpoint) {
   if (text.empty()) {
     return InvalidArgument("requires a non-empty \"endpoint\"");
   }
+  if (std::ranges::any_of(text, IsControl)) {
+    return InvalidArgument("invalid control character in endpoint");
+  }
   ASSIGN_OR_RETURN(target.address, ParseAddress(text));
   target.authority = std::string(text);
   return target;

@@ -26,6 +26,7 @@ TEST(GrpcEndpointTest, ReadsWhatUpstreamReadsAndFailsInItsWords) {
       {"", "requires a non-empty \"endpoint\""},
       {"https://", "requires a non-empty \"endpoint\""},
       {"http://", "requires a non-empty \"endpoint\""},
+      {"backend\n:4317", "invalid control character in endpoint"},
       {"backend", "address backend: missing port in address"},
       {"[::1]", "address [::1]: missing port in address"},
       {"backend:otlp", "invalid port \"otlp\""},
