@@ -264,9 +264,17 @@ UnitParts Backlog::Gather(const journal::RecordInfo& first, LaneWindow::Slot slo
   }
 }
 
-bool Backlog::TooManyGroups(const std::shared_ptr<const otlp::Metadata>& metadata) const {
+bool Backlog::AdmitGroup(const std::shared_ptr<const otlp::Metadata>& metadata, TimePoint now) {
   const uint64_t max = options_.batch ? options_.batch->groups_max : 0;
-  return max > 0 && groups_.size() >= max && !groups_.Contains(MetadataGroups::KeyOf(metadata));
+  if (max == 0) {
+    return true;
+  }
+  const MetadataGroups::Key key = MetadataGroups::KeyOf(metadata);
+  if (groups_.size() >= max && !groups_.Contains(key) && !regulars_.Has(key)) {
+    return false;
+  }
+  regulars_.Note(key, max, now);
+  return true;
 }
 
 void Backlog::SetByteCap(size_t bytes, WallTime until) {

@@ -12,6 +12,7 @@
 #include "journal/journal.h"
 #include "queue/lane_window.h"
 #include "queue/metadata_groups.h"
+#include "queue/regular_groups.h"
 #include "queue/unit.h"
 #include "queue/unit_fill.h"
 #include "sending/settings.h"
@@ -70,8 +71,9 @@ class Backlog {
   // Merged units stay below this many bytes until then: a peer refused more. The smallest holds.
   void SetByteCap(size_t bytes, WallTime until);
 
-  // Whether a record with this metadata would begin one more group than merging may have at once.
-  bool TooManyGroups(const std::shared_ptr<const otlp::Metadata>& metadata) const;
+  // Whether a record with this metadata may come: not if it would begin one more group than merging
+  // may have at once, unless it is one that comes again and again.
+  bool AdmitGroup(const std::shared_ptr<const otlp::Metadata>& metadata, TimePoint now);
 
   bool empty() const { return unread_.empty(); }
   uint64_t items() const { return items_; }
@@ -117,6 +119,7 @@ class Backlog {
   journal::Position live_from_ = 1;
   uint64_t items_ = 0;
   MetadataGroups groups_;
+  RegularGroups regulars_;
   size_t byte_cap_ = 0;  // zero: none
   WallTime byte_cap_until_{};
   uint32_t turns_ = 0;

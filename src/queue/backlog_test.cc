@@ -102,14 +102,41 @@ TEST_F(BacklogTest, OneMoreTenantThanTheLimitIsTooMany) {
   const auto tenant = [](const char* name) {
     return std::make_shared<const otlp::Metadata>(otlp::Metadata{{"tenant", name}});
   };
-  EXPECT_FALSE(backlog_.TooManyGroups(tenant("a")));
+  EXPECT_TRUE(backlog_.AdmitGroup(tenant("a"), loop_.Now()));
   Put(1, *tenant("a"));
   Put(1, *tenant("b"));
   backlog_.Refresh();
-  EXPECT_FALSE(backlog_.TooManyGroups(tenant("b")));
-  EXPECT_TRUE(backlog_.TooManyGroups(tenant("c")));
+  EXPECT_TRUE(backlog_.AdmitGroup(tenant("b"), loop_.Now()));
+  EXPECT_FALSE(backlog_.AdmitGroup(tenant("c"), loop_.Now()));
   Take(/*flush=*/true);
-  EXPECT_FALSE(backlog_.TooManyGroups(tenant("c"))) << "a group ends with its data";
+  EXPECT_TRUE(backlog_.AdmitGroup(tenant("c"), loop_.Now())) << "a group ends with its data";
+}
+
+TEST_F(BacklogTest, TenantsThatComeAgainAndAgainKeepTheirPlaceAmongThoseWhoAreMadeUp) {
+  Merge({.min_size = 10, .metadata_keys = {"tenant"}, .groups_max = 2});
+  const auto admit = [this](const std::string& name) {
+    return backlog_.AdmitGroup(
+        std::make_shared<const otlp::Metadata>(otlp::Metadata{{"tenant", name}}), loop_.Now());
+  };
+  EXPECT_TRUE(admit("regular"));
+  loop_.AdvanceBy(std::chrono::seconds(11));
+  EXPECT_TRUE(admit("regular"));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(admit(std::to_string(i)));
+    Put(1, {{"tenant", std::to_string(i)}});
+  }
+  backlog_.Refresh();
+  EXPECT_FALSE(admit("2"));
+  EXPECT_TRUE(admit("regular")) << "it holds no data now, and two others do";
+  loop_.AdvanceBy(std::chrono::minutes(11));
+  while (!Take(/*flush=*/true).empty()) {
+  }
+  for (const char* name : {"x", "y"}) {
+    EXPECT_TRUE(admit(name));
+    Put(1, {{"tenant", name}});
+  }
+  backlog_.Refresh();
+  EXPECT_FALSE(admit("regular")) << "it has not come for long, and its place was needed";
 }
 
 TEST_F(BacklogTest, AMergedUnitOfLargeRecordsHasALimit) {

@@ -96,10 +96,8 @@ void SendingQueue::Consume(otlp::Batch batch, pipeline::Completion completion) {
 }
 
 void SendingQueue::Admit(BlockedProducers::Request request) {
-  if (dispatcher_.source().TooManyGroups(request.batch)) {
-    stats_->EnqueueFailed(request.batch.items);
-    request.completion(Unavailable("too many batcher metadata-value combinations")
-                           .WithRetryAfter(kClientRetryDelay));
+  if (!dispatcher_.source().AdmitGroup(request.batch)) {
+    Refuse(std::move(request), "too many batcher metadata-value combinations");
     return;
   }
   switch (admission_.Judge(request.batch.items, request.batch.raw_size)) {
@@ -137,11 +135,15 @@ void SendingQueue::TurnAway(BlockedProducers::Request request) {
   if (options_.queue.on_full == sending::OnFull::kBlock && blocked_.Add(request)) {
     return;
   }
+  Refuse(std::move(request), "sending queue is full");
+}
+
+void SendingQueue::Refuse(BlockedProducers::Request request, std::string_view why) {
   stats_->EnqueueFailed(request.batch.items);
   dispatcher_.settler().failures_log().Log(
       log_, telemetry::LogLevel::kError, home_.Now(), "Exporting failed. Rejecting data.",
-      {{"error", "sending queue is full"}, {"rejected_items", request.batch.items}});
-  request.completion(Unavailable("sending queue is full").WithRetryAfter(kClientRetryDelay));
+      {{"error", why}, {"rejected_items", request.batch.items}});
+  request.completion(Unavailable(std::string(why)).WithRetryAfter(kClientRetryDelay));
 }
 
 void SendingQueue::DropOldestFor(const otlp::Batch& batch) {

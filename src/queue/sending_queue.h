@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gapless::queue {
@@ -80,6 +81,7 @@ class SendingQueue final : private Dispatcher::Owner {
   void Admit(BlockedProducers::Request request);
   void AdmitBlocked();
   void TurnAway(BlockedProducers::Request request);
+  void Refuse(BlockedProducers::Request request, std::string_view why);
   void DropOldestFor(const otlp::Batch& batch);
   void Append(BlockedProducers::Request request);
   void OnAppended(Result<journal::Position> position, otlp::Batch batch,

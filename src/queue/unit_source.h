@@ -34,8 +34,9 @@ class UnitSource {
   std::optional<WallTime> flush_at() const { return backlog_.flush_at(); }
   // What is here now is backlog; what comes from now on is live.
   void MarkLive() { backlog_.MarkLive(); }
-  bool TooManyGroups(const otlp::Batch& batch) const {
-    return backlog_.TooManyGroups(batch.metadata);
+  // False: it would begin one more group than merging may have at once.
+  bool AdmitGroup(const otlp::Batch& batch) {
+    return backlog_.AdmitGroup(batch.metadata, queue_.home.Now());
   }
   // A peer refused so many bytes at once: units stay below for some time.
   void AvoidSize(size_t bytes);
