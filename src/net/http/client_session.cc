@@ -10,8 +10,7 @@ namespace gapless::net {
 Status ClientExchange::TakeBody(ByteSpan bytes, const ClientLimits& limits) {
   const size_t kept = std::min(bytes.size(), limits.max_response_bytes - response.body.size());
   if (kept > 0) {
-    // Responses are small: a copy is cheaper than keeping a whole read buffer alive.
-    response.body.Append(Slice::CopyOf(bytes.first(kept)));
+    packer.Append(bytes.first(kept), response.body);
   }
   dropped_bytes += bytes.size() - kept;
   response.cut = response.cut || kept < bytes.size();

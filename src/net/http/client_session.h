@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "net/http/http.h"
+#include "net/http/rope_packer.h"
 
 #include <cstdint>
 #include <functional>
@@ -63,7 +64,8 @@ struct ClientExchange {
   SharedRequest request;
   ExchangeCallback done;
   HttpResponse response = {};
-  bool head = false;  // of the final answer, not of an interim one
+  RopePacker packer = {};  // for the body, of which a copy is cheaper than a read buffer kept alive
+  bool head = false;       // of the final answer, not of an interim one
   size_t dropped_bytes = 0;
   size_t interim_answers = 0;
 

@@ -203,6 +203,26 @@ TEST(Http2SessionTest, AnEarlyAnswerEndsTheRequestAndResetsItsRest) {
   EXPECT_EQ(session->in_flight(), 0u);
 }
 
+TEST(ClientSessionTest, AnAnswerInPiecesOfAFewBytesTakesLittleMoreMemoryThanItHasBytes) {
+  Recorder owner;
+  auto session = NewHttp1ClientSession({}, &owner);
+  session->Start();
+  std::vector<ExchangeResult> results;
+  session->Send(1, Request("b"),
+                [&](ExchangeResult result) { results.push_back(std::move(result)); });
+  const Slice head = Slice::CopyOf("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+  ASSERT_TRUE(session->Receive(head).ok());
+  for (int i = 0; i < 100'000; ++i) {
+    ASSERT_TRUE(session->Receive(Slice::CopyOf("5\r\nabcde\r\n")).ok());
+  }
+  ASSERT_TRUE(session->Receive(Slice::CopyOf("0\r\n\r\n")).ok());
+  ASSERT_EQ(results.size(), 1u);
+  const Rope& body = results[0].response.body;
+  EXPECT_EQ(body.size(), 500'000u);
+  EXPECT_LT(body.held_bytes(), 600'000u);
+  EXPECT_LT(body.slices().size(), 50u);
+}
+
 // Whatever a peer sends, each request ends exactly once, by its answer or by the end of the
 // session.
 TEST(ClientSessionTest, EveryRequestEndsExactlyOnceWhateverThePeerSends) {

@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 
 namespace gapless::net {
 namespace {
 
 constexpr size_t kCopyBelow = 4 * 1024;
-// Small pieces are put into memory of this size, first and later.
-constexpr size_t kFirstPack = 512;
-constexpr size_t kLargestPack = 32 * 1024;
 // A body may keep so many times its size alive.
 constexpr size_t kMaxHeldFactor = 4;
 
@@ -24,25 +20,8 @@ bool RequestBodies::Charge(RequestBody& body, size_t bytes) const {
 void RequestBodies::Drop(RequestBody& body) {
   body.charge.Release();
   body.bytes.Clear();
-  body.packed = SlabRef();
+  body.packer.Reset();
   body.slab = nullptr;
-}
-
-void RequestBodies::Pack(RequestBody& body, ByteSpan bytes) {
-  while (!bytes.empty()) {
-    if (!body.packed || body.packed_bytes == body.packed->capacity()) {
-      const size_t size =
-          std::clamp(std::max(bytes.size(), body.bytes.size()), kFirstPack, kLargestPack);
-      body.packed = SlabRef(Slab::New(size));
-      body.packed_bytes = 0;
-    }
-    const size_t part = std::min(bytes.size(), body.packed->capacity() - body.packed_bytes);
-    std::byte* const to = body.packed->data() + body.packed_bytes;
-    std::memcpy(to, bytes.data(), part);
-    body.bytes.Append(Slice(body.packed, to, part));
-    body.packed_bytes += part;
-    bytes = bytes.subspan(part);
-  }
 }
 
 RequestBodies::Took RequestBodies::Take(RequestBody& body, Slice bytes) {
@@ -57,7 +36,7 @@ RequestBodies::Took RequestBodies::Take(RequestBody& body, Slice bytes) {
   body.last_progress = worker_.Now();
   if (bytes.size() < kCopyBelow) {
     Settle(body);
-    Pack(body, bytes.span());
+    body.packer.Append(bytes.span(), body.bytes);
     return Took::kYes;
   }
   if (bytes.slab().get() != body.slab) {
@@ -80,7 +59,7 @@ void RequestBodies::Settle(RequestBody& body) {
     const Rope part = body.bytes.Sub(before, used);
     body.bytes = body.bytes.Sub(0, before);
     for (const Slice& slice : part.slices()) {
-      Pack(body, slice.span());
+      body.packer.Append(slice.span(), body.bytes);
     }
   } else if (held > used) {
     body.charge.Add(shares_.bodies, held - used);
@@ -102,7 +81,7 @@ Rope RequestBodies::Complete(RequestBody& body) {
   Settle(body);
   body.charge.EndPromise();
   body.charge.Add(shares_.bodies, 0);  // what it takes later is of this share, too
-  body.packed = SlabRef();
+  body.packer.Reset();
   return std::move(body.bytes);
 }
 

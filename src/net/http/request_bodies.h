@@ -11,6 +11,7 @@
 
 #include "net/http/body_budget.h"
 #include "net/http/http_handler.h"
+#include "net/http/rope_packer.h"
 #include "net/loop/worker.h"
 
 #include <cstdint>
@@ -37,9 +38,7 @@ struct RequestBody {
   // The pieces of the current slab, which are at the end of `bytes`.
   const Slab* slab = nullptr;
   size_t of_slab = 0;
-  // Where small pieces are put.
-  SlabRef packed = {};
-  size_t packed_bytes = 0;
+  RopePacker packer = {};  // for small pieces
   // Since when, and from where, the pace is measured.
   TimePoint pace_since = {};
   size_t pace_from = 0;
@@ -113,7 +112,6 @@ class RequestBodies {
 
   bool Charge(RequestBody& body, size_t bytes) const;
   static void Drop(RequestBody& body);
-  static void Pack(RequestBody& body, ByteSpan bytes);
 
   const Worker& worker_;
   const RequestShares shares_;
