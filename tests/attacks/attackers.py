@@ -262,6 +262,25 @@ def closed_windows(grpc, _http, connections=20, streams=1000):
         time.sleep(0.2)
 
 
+def tenants(grpc, _http, connections=2, streams=50_000):
+    """Small requests, each with a value of its own for one metadata key."""
+    body = message(make_body("traces", 1)[0])
+    while True:
+        opened = [Connection(grpc) for _ in range(connections)]
+        for number in range(1, 2 * streams, 2):
+            for index, connection in enumerate(opened):
+                fields = grpc_fields(more=[("x-tenant", f"{os.getpid()}.{index}.{number}")])
+                while not connection.closed and (
+                        connection.room(number) < len(body)
+                        or number // 2 - len(connection.ended) > 500):
+                    connection.read(0.05)
+                connection.window -= len(body)
+                connection.send(head(number, fields, encoder=Plain()) + data(number, body))
+                connection.read()
+        for connection in opened:
+            connection.close()
+
+
 def idle(grpc, _http, connections=200):
     """Connections that say nothing."""
     opened = []

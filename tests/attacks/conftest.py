@@ -16,8 +16,8 @@ def make_stage(make_backend, pytestconfig):  # noqa: F811
     made = []
     timing = not pytestconfig.getoption("--no-timing")
 
-    def make(**options):
-        made.append(Stage(make_backend(), timing=timing, **options))
+    def make(*backends, **options):
+        made.append(Stage(*(backends or [make_backend()]), timing=timing, **options))
         return made[-1]
 
     yield make

@@ -104,11 +104,12 @@ def _neighbour(endpoint, rate, connections, stop, pipe):
 class Stage:
     RATE = 100.0
 
-    def __init__(self, backend, *, timing=True, memory=None, descriptors=None):
-        self.backend = backend
+    def __init__(self, *backends, config=None, timing=True, memory=None, descriptors=None):
+        """config: the collector's; without it everything goes to the one backend."""
+        self.backends = backends
         self._timing = timing
         self.cgroup = make_cgroup(memory) if memory else None
-        self.collector = Confined(pass_through(backend), cgroup=self.cgroup,
+        self.collector = Confined(config or pass_through(*backends), cgroup=self.cgroup,
                                   descriptors=descriptors)
         self._processes = []
 
@@ -136,34 +137,38 @@ class Stage:
 
     def attack(self, function, *args):
         """Runs it in a process of its own until the stage ends it, or it ends."""
-        process = _spawn.Process(target=function, daemon=True,
-                                 args=(self.collector.grpc, self.collector.http[7:], *args))
+        return self._run(function, self.collector.grpc, self.collector.http[7:], *args)
+
+    def _run(self, function, *args):
+        process = _spawn.Process(target=function, daemon=True, args=args)
         process.start()
         self._processes.append(process)
         return process
 
     def play(self, function, *args, attackers=1, seconds=8.0, calm=2.0, extra=64 * MIB,
-             timing=True):
+             timing=True, plot=None, files=2):
         """The neighbour alone, then beside the attackers, and what must hold in the end. extra:
         resident bytes that the attack may cost at most. With timing, the neighbour keeps 90 % of
-        its throughput without errors, and its p99 stays below ten times that without an attack."""
+        its throughput without errors, and its p99 stays below ten times that without an attack.
+        plot: seconds after the beginning of the attack -> what happens to the backends then.
+        files: so many descriptors may be open afterwards beyond those before."""
         stop = _spawn.Event()
         ours, theirs = _spawn.Pipe(duplex=False)
-        neighbour = _spawn.Process(target=_neighbour, daemon=True,
-                                   args=(self.collector.grpc, self.RATE, 4, stop, theirs))
-        neighbour.start()
-        self._processes.append(neighbour)
+        neighbour = self._run(_neighbour, self.collector.grpc, self.RATE, 4, stop, theirs)
         wait_until(lambda: self.collector.metric("otelcol_receiver_accepted_spans") > 20, 30,
                    "the neighbour's first requests")
         begin = time.monotonic()
         time.sleep(calm)
-        before, files = self.resident(), self.descriptors()
+        before, files = self.resident(), self.descriptors() + files
         attack = time.monotonic()
         for _ in range(attackers):
             self.attack(function, *args)
         end = attack + seconds
+        acts = sorted((plot or {}).items())
         while time.monotonic() < end:
             assert self.collector.running, f"it died\n{self.collector.log_tail()}"
+            while acts and time.monotonic() >= attack + acts[0][0]:
+                acts.pop(0)[1]()
             time.sleep(0.05)
         peak = self.peak() - before
         for process in self._processes[-attackers:]:
@@ -176,7 +181,7 @@ class Stage:
         print(f"peak {peak / MIB:.0f} MiB above {before / MIB:.0f} MiB")
         assert peak <= extra, f"{peak / MIB:.0f} MiB, {extra / MIB:.0f} MiB are allowed"
         self._settles(before, files)
-        nothing_lost(seen.acked, self.backend)
+        nothing_lost(seen.acked, *self.backends, timeout=60)
         return seen
 
     def _judge(self, seen, begin, attack, end, timing):
@@ -196,8 +201,8 @@ class Stage:
 
     def _settles(self, before, files):
         """Memory and descriptors return."""
-        wait_until(lambda: self.descriptors() <= files + 2, 15,
-                   lambda: f"{self.descriptors()} descriptors, {files} before")
+        wait_until(lambda: self.descriptors() <= files, 15,
+                   lambda: f"{self.descriptors()} descriptors, {files} are allowed")
         # What the allocator may keep: the process looks every ten seconds.
         wait_until(lambda: self.resident() <= before + 80 * MIB, 25,
                    lambda: f"{self.resident() / MIB:.0f} MiB, {before / MIB:.0f} before")

@@ -25,13 +25,13 @@ class Backend:
     brings it back returns when that was done."""
 
     def __init__(self, name="backend", protocol="grpc", host=None, port=0, tls=None,
-                 keep_bodies=False):
+                 keep_bodies=False, max_bytes=64 << 20):
         folder = tempfile.mkdtemp(prefix=f"gapless-{name}-")
         self.name = name
         self._records = os.path.join(folder, "received")
         self._reader = RecordReader(self._records)
         self._setup = Setup(host or loopback_address(), port, protocol, self._records, tls,
-                            keep_bodies)
+                            keep_bodies, max_bytes)
         self._process = self._pipe = None
         self._stopped = False
         self._fillers = []

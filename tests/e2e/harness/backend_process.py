@@ -58,6 +58,7 @@ class Setup:
     records: str
     tls: tuple | None = None
     keep_bodies: bool = False
+    max_bytes: int = 64 << 20  # larger gRPC messages are refused, by the library
 
 
 class Core:
@@ -125,7 +126,7 @@ def refuse_grpc(behaviour, context):
 class GrpcServer:
     def __init__(self, core):
         setup = core.setup
-        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 64 << 20),
+        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", setup.max_bytes),
                    ("grpc.http2.min_ping_interval_without_data_ms", 1000)]
         self._server = grpc.server(futures.ThreadPoolExecutor(64), [GrpcHandler(core)],
                                    options=options)
