@@ -10,7 +10,7 @@ FLOORS = {
     "endpoint": 3,
     "pipeline": 4,
     "journal": 5,
-    "sending": 6,
+    "sending": 6, "takeover": 6,
     "routing": 7,
     "queue": 8,
     "receiver": 9, "processor": 9, "connector": 9, "exporter": 9, "extension": 9,

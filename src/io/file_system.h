@@ -86,6 +86,9 @@ class FileSystem {
   // still holds it after `timeout`. `owner` is left in the file for the other side's error message.
   virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path, Duration timeout,
                                                  std::string_view owner) = 0;
+  // An exclusive flock(2) on a file that another program made and that stays as it is.
+  // FAILED_PRECONDITION if somebody holds it, NOT_FOUND if there is no such file.
+  virtual Result<std::unique_ptr<FileLock>> LockForeign(const std::string& path) = 0;
 };
 
 std::string JoinPath(std::string_view directory, std::string_view name);

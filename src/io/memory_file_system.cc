@@ -280,6 +280,18 @@ Result<std::unique_ptr<FileLock>> MemoryFileSystem::Lock(const std::string& path
   return std::unique_ptr<FileLock>(std::make_unique<MemoryLock>(*this, path));
 }
 
+Result<std::unique_ptr<FileLock>> MemoryFileSystem::LockForeign(const std::string& path) {
+  const MutexLock lock(mu_);
+  RETURN_IF_ERROR(Count(Kind::kRead));
+  if (!names_.contains(path)) {
+    return NotFound(fmt::format("open {}: No such file or directory", path));
+  }
+  if (!locks_.insert(path).second) {
+    return FailedPrecondition(fmt::format("{} is in use by another process", path));
+  }
+  return std::unique_ptr<FileLock>(std::make_unique<MemoryLock>(*this, path));
+}
+
 namespace {
 
 constexpr size_t kSector = 512;

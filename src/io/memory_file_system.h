@@ -41,6 +41,7 @@ class MemoryFileSystem final : public FileSystem {
   Result<uint64_t> FreeSpace(const std::string& directory) override;
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path, Duration timeout,
                                          std::string_view owner) override;
+  Result<std::unique_ptr<FileLock>> LockForeign(const std::string& path) override;
 
   // Frees locks; objects of before the crash must not be used any more.
   void Crash(CrashKind kind, Rng& rng);

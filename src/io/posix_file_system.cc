@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -297,6 +298,20 @@ class Posix final : public FileSystem {
     // Only for messages: a full disk is no reason to refuse the lock.
     const bool told = ::ftruncate(fd, 0) == 0 && ::pwrite(fd, owner.data(), owner.size(), 0) > 0;
     static_cast<void>(told);
+    return std::unique_ptr<FileLock>(std::move(lock));
+  }
+
+  Result<std::unique_ptr<FileLock>> LockForeign(const std::string& path) override {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+      return ErrnoStatus(errno, "open", path);
+    }
+    auto lock = std::make_unique<PosixLock>(fd);
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      return errno == EWOULDBLOCK
+                 ? FailedPrecondition(fmt::format("{} is in use by another process", path))
+                 : ErrnoStatus(errno, "flock", path);
+    }
     return std::unique_ptr<FileLock>(std::move(lock));
   }
 

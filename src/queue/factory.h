@@ -63,6 +63,13 @@ struct LeftJournal {
   journal::Amount needed;  // pending and owed
 };
 
+// Queue files that a Collector may have left for the queue of a journal, as file_storage names
+// them.
+struct CollectorQueues {
+  otlp::Signal signal = otlp::Signal::kTraces;
+  std::vector<std::string> files;
+};
+
 // A journal that was recovered and belongs to no loop yet. To call once, on its home loop; dropped,
 // the journal stays on its disk as it was.
 using RecoveredJournal = std::move_only_function<std::unique_ptr<journal::Journal>(Loop& home)>;
@@ -72,9 +79,11 @@ using RecoveredJournal = std::move_only_function<std::unique_ptr<journal::Journa
 class JournalStorage {
  public:
   virtual ~JournalStorage() = default;
-  // `name`: "exporter_otlp_primary_traces" and the like. Blocks, for about a second per GB that is
-  // pending. CANCELLED once `stop` was asked for.
-  virtual Result<RecoveredJournal> Recover(std::string_view name, std::stop_token stop) = 0;
+  // `name`: "exporter_otlp_primary_traces" and the like. What `left` names is moved into the
+  // journal first. Blocks, for about a second per GB that is pending. CANCELLED once `stop` was
+  // asked for.
+  virtual Result<RecoveredJournal> Recover(std::string_view name, const CollectorQueues& left,
+                                           std::stop_token stop) = 0;
   // Where the journal of this name is, or would be: two of one place are one journal.
   virtual std::string PlaceOf(std::string_view name) const = 0;
   // What a former configuration left behind: neither open nor one of the names in `claimed`. Reads

@@ -16,7 +16,7 @@ from harness.load import channel_to
 from harness.wait import wait_until
 
 MB = 1 << 20
-NAME = "exporter_otlp_only_traces"
+NAME = "exporter_otlp_only_traces.journal"
 QUEUE = {"sending_queue": {"queue_size": 100_000_000}}
 SIZES = [pytest.param(64 * MB, id="64MB"),
          pytest.param(2048 * MB, id="2GB", marks=pytest.mark.long)]

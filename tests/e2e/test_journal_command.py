@@ -34,7 +34,7 @@ def outage(make_backend, make_collector, client_of, tmp_path):
 
 
 def journal_of(directory, signal="traces"):
-    return directory / f"exporter_otlp_only_{signal}"
+    return directory / f"exporter_otlp_only_{signal}.journal"
 
 
 def rfc3339(moment):

@@ -12,7 +12,7 @@ from harness.configs import durable, failover, pass_through
 from harness.items import make_body
 from harness.wait import wait_until
 
-NAME = "exporter_otlp_only_traces"
+NAME = "exporter_otlp_only_traces.journal"
 QUICK = {"retry_on_failure": {"initial_interval": "100ms", "max_interval": "500ms"}}
 ACCEPTED = "gapless_journal_accepted_items"
 
@@ -152,7 +152,7 @@ def test_the_gauge_of_unclaimed_data_follows_its_removal(
     collector = make_collector(text)
     gauge = "gapless_storage_unclaimed_items"
     assert collector.metric(gauge, storage="file_storage") == 7
-    shutil.rmtree(tmp_path / "exporter_otlp_former_traces")
+    shutil.rmtree(tmp_path / "exporter_otlp_former_traces.journal")
     reload_with(collector, text + "\n")
     assert collector.metric(gauge, storage="file_storage") == 0
     assert collector.stop() == 0

@@ -15,7 +15,7 @@ from harness.namespace import in_namespace, inside
 from harness.oracle import conserved
 from harness.wait import wait_until
 
-NAME = "exporter_otlp_only_traces"
+NAME = "exporter_otlp_only_traces.journal"
 
 
 def refused_start(make_collector, *texts):
@@ -154,13 +154,30 @@ def test_a_directory_with_other_files_is_not_touched(make_backend, make_collecto
     assert (tmp_path / NAME / "holiday.jpg").read_text() == "precious"
 
 
-def test_a_queue_of_a_collector_is_not_touched(make_backend, make_collector, tmp_path):
-    (tmp_path / NAME).write_bytes(b"bbolt")
-    line = refused_start(make_collector, durable(pass_through(make_backend(), ("traces",)),
-                                                 tmp_path))
-    for words in (str(tmp_path / NAME), "OpenTelemetry Collector", "use another directory"):
-        assert words in line
-    assert (tmp_path / NAME).read_bytes() == b"bbolt"
+def test_what_is_no_queue_of_a_collector_is_not_touched(make_backend, make_collector, tmp_path):
+    file = tmp_path / "exporter_otlp_only_traces"
+    file.write_bytes(b"something else")
+    collector = make_collector(durable(pass_through(make_backend(), ("traces",)), tmp_path))
+    lines = collector.lines_with("The queue of a Collector is not imported", "no bbolt file")
+    assert [line.fields["file"] for line in lines] == [str(file)]
+    assert file.read_bytes() == b"something else"
+    assert collector.stop() == 0
+
+
+def test_a_journal_of_an_earlier_version_gets_its_new_name(
+        make_backend, make_collector, client_of, tmp_path):
+    backend = make_backend()
+    backend.kill()
+    text = durable(pass_through(backend, ("traces",)), tmp_path)
+    collector = make_collector(text)
+    ids = client_of(collector).send("traces", 5)
+    assert collector.stop() == 0
+    (tmp_path / NAME).rename(tmp_path / NAME.removesuffix(".journal"))
+    collector = make_collector(text)
+    backend.start()
+    backend.wait_for_ids(ids)
+    assert (tmp_path / NAME / "JOURNAL").exists()
+    assert collector.stop() == 0
 
 
 def test_a_journal_of_a_newer_version_is_not_touched(make_backend, make_collector, tmp_path):
@@ -230,7 +247,7 @@ def test_a_journal_without_owner_is_reported_with_the_command_that_sends_it(
     ids = client_of(collector).send("traces", 7)
     assert collector.stop() == 0
     collector = make_collector(durable(pass_through(new, ("traces",)), tmp_path))
-    journal = tmp_path / "exporter_otlp_former_traces"
+    journal = tmp_path / "exporter_otlp_former_traces.journal"
     line = collector.lines_with("no component of this configuration", str(journal))[0]
     assert line.level == "warn" and line.fields["requests"] == 1 and line.fields["items"] == 7
     assert collector.metric("gapless_storage_unclaimed_items", storage="file_storage") == 7

@@ -150,7 +150,7 @@ def test_a_full_member_misses_data_alone(fan_out, client_of, tmp_path):
                                         exporter="otlp/a") > 0, 5, "the misses to be counted")
     assert collector.metric("otelcol_exporter_enqueue_failed_spans", exporter="otlp/b") == 0
     size = sum(path.stat().st_size
-               for path in (tmp_path / "exporter_otlp_a_traces").glob("*.seg"))
+               for path in (tmp_path / "exporter_otlp_a_traces.journal").glob("*.seg"))
     assert size <= 1 << 20, f"{size} bytes on disk with max_size 1MiB"
     conserved(collector)
     assert collector.stop() == 0
@@ -163,7 +163,7 @@ def test_a_damaged_member_loses_what_is_damaged_alone(fan_out, client_of, tmp_pa
     ids = [client.send("traces", 4) for _ in range(10)]
     b.wait_for_ids([number for batch in ids for number in batch])
     assert collector.stop() == 0
-    segment = tmp_path / "exporter_otlp_a_traces" / "00000001.seg"
+    segment = tmp_path / "exporter_otlp_a_traces.journal" / "00000001.seg"
     content = bytearray(segment.read_bytes())
     at = -1
     for _ in range(4):

@@ -286,12 +286,17 @@ int JournalCommand(const JournalOptions& options) {
   switch (options.action) {
     case JournalAction::kList:
       return List(fs, directory);
-    case JournalAction::kInspect:
-      return ForEach(fs, directory, Inspect);
+    case JournalAction::kInspect: {
+      const auto is_directory = fs.IsDirectory(directory);
+      return is_directory.ok() && !*is_directory ? InspectQueueFile(directory)
+                                                 : ForEach(fs, directory, Inspect);
+    }
     case JournalAction::kVerify:
       return ForEach(fs, directory, Verify);
     case JournalAction::kReplay:
       return ReplayOne(fs, options);
+    case JournalAction::kImport:
+      return ImportQueueFile(directory, options.into);
   }
   return 1;
 }

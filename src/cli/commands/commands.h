@@ -13,10 +13,13 @@
 namespace gapless::cli {
 
 // `gapless journal …` on the journals of a stopped process.
-enum class JournalAction : uint8_t { kList, kInspect, kVerify, kReplay };
+enum class JournalAction : uint8_t { kList, kInspect, kVerify, kReplay, kImport };
 struct JournalOptions {
   JournalAction action = JournalAction::kList;
-  std::string directory;  // of a journal or of a storage; empty: the storage's default
+  // Of a journal or of a storage; empty: the storage's default. kInspect: or a Collector's queue
+  // file; kImport: that alone.
+  std::string directory;
+  std::string into;  // kImport: the directory of the journal
   ReplayOptions replay;
   std::string from;  // ParseMoment
   std::string to;
@@ -30,6 +33,8 @@ int ComponentsCommand();
 int SinkCommand(const SinkOptions& options);
 int SendCommand(const LoadOptions& options);
 int JournalCommand(const JournalOptions& options);
+int InspectQueueFile(const std::string& file);
+int ImportQueueFile(const std::string& file, const std::string& journal);
 
 struct PrintOptions {
   bool redacted = true;

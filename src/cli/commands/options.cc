@@ -79,6 +79,16 @@ void AddReplay(CLI::App& journal, JournalOptions& options) {
               "End when nothing was taken for so long (default 1m).");
 }
 
+void AddImport(CLI::App& journal, JournalOptions& options) {
+  CLI::App* import = journal.add_subcommand(
+      "import", "Move what a Collector left in a queue file into a journal.");
+  import->add_option("FILE", options.directory, "A queue file of the Collector's file_storage.")
+      ->required();
+  import->add_option("--into", options.into, "The journal's directory; made if need be.")
+      ->required();
+  import->callback([&options] { options.action = JournalAction::kImport; });
+}
+
 void AddJournal(CLI::App& app, JournalOptions& options) {
   CLI::App* journal = app.add_subcommand("journal", "What lies in the journals of file_storage.");
   journal->require_subcommand(1);
@@ -89,10 +99,12 @@ void AddJournal(CLI::App& app, JournalOptions& options) {
     command->callback([&options, action] { options.action = action; });
   };
   add("list", "The journals of a storage and what waits in them.", JournalAction::kList);
-  add("inspect", "Everything about one: segments, checkpoint, debts, ledger.",
+  add("inspect",
+      "Everything about one: segments, checkpoint, debts, ledger; or a Collector's queue file.",
       JournalAction::kInspect);
   add("verify", "Check every checksum; status 1 on damage.", JournalAction::kVerify);
   AddReplay(*journal, options);
+  AddImport(*journal, options);
 }
 
 // Switches the gates that were given; unknown ones get a warning.

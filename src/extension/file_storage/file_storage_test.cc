@@ -76,10 +76,11 @@ TEST(FileStorageConfigTest, TheDefaultDirectoryIsUpstreamsIfThereElseOurOwn) {
             "/var/lib/otelcol/file_storage");
 }
 
-TEST(FileStorageTest, NamesOnDiskAreUpstreams) {
+TEST(FileStorageTest, NamesOnDiskAreUpstreamsWithAnEndingOfTheirOwn) {
   EXPECT_EQ(DirectoryNameOf("exporter_otlp_grpc_primary_traces"),
-            "exporter_otlp_grpc_primary_traces");
-  EXPECT_EQ(DirectoryNameOf("exporter_otlp_a/b c_logs"), "exporter_otlp_a~002Fb~0020c_logs");
+            "exporter_otlp_grpc_primary_traces.journal");
+  EXPECT_EQ(DirectoryNameOf("exporter_otlp_a/b c_logs"),
+            "exporter_otlp_a~002Fb~0020c_logs.journal");
 }
 
 // With the real disk and the real threads.
@@ -98,24 +99,24 @@ class FileStorageDiskTest : public testing::Test {
 TEST_F(FileStorageDiskTest, AJournalPerNameAndSignalThatASecondOwnerCannotHave) {
   SimLoop loop;
   FileStorage storage({.directory = directory_, .timeout = Duration(0)}, io::PosixFileSystem(), {});
-  auto recovered = storage.Recover("exporter_otlp_a_traces", {});
+  auto recovered = storage.Recover("exporter_otlp_a_traces", {}, {});
   ASSERT_TRUE(recovered.ok()) << recovered.status().ToString();
   std::unique_ptr<journal::Journal> traces = (*recovered)(loop);
-  EXPECT_TRUE(storage.Recover("exporter_otlp_a_logs", {}).ok());
+  EXPECT_TRUE(storage.Recover("exporter_otlp_a_logs", {}, {}).ok());
   EXPECT_EQ(traces->tier(), "storage (survives power loss)");
-  EXPECT_TRUE(std::filesystem::exists(directory_ + "/exporter_otlp_a_traces/JOURNAL"));
-  const auto second = storage.Recover("exporter_otlp_a_traces", {});
+  EXPECT_TRUE(std::filesystem::exists(directory_ + "/exporter_otlp_a_traces.journal/JOURNAL"));
+  const auto second = storage.Recover("exporter_otlp_a_traces", {}, {});
   EXPECT_EQ(second.status().code(), Code::kFailedPrecondition);
   traces.reset();
-  EXPECT_TRUE(storage.Recover("exporter_otlp_a_traces", {}).ok());
+  EXPECT_TRUE(storage.Recover("exporter_otlp_a_traces", {}, {}).ok());
 }
 
 TEST_F(FileStorageDiskTest, MakesTheDirectoryWhenAskedTo) {
   FileStorage storage({.directory = directory_ + "/a/b", .create_directory = true},
                       io::PosixFileSystem(), {});
-  EXPECT_TRUE(storage.Recover("exporter_otlp_a_traces", {}).ok());
+  EXPECT_TRUE(storage.Recover("exporter_otlp_a_traces", {}, {}).ok());
   FileStorage missing({.directory = directory_ + "/c"}, io::PosixFileSystem(), {});
-  EXPECT_EQ(missing.Recover("exporter_otlp_a_traces", {}).status().code(), Code::kNotFound);
+  EXPECT_EQ(missing.Recover("exporter_otlp_a_traces", {}, {}).status().code(), Code::kNotFound);
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include "extension/file_storage/storage.h"
 
 #include "config/permissions.h"
+#include "extension/file_storage/imports.h"
 #include "io/machine.h"
 #include "journal/inspect.h"
 #include "journal/segment_journal.h"
+#include "takeover/queue_name.h"
 
 #include <algorithm>
 #include <utility>
@@ -54,17 +56,7 @@ Status Advise(const Status& status) {
 }  // namespace
 
 std::string DirectoryNameOf(std::string_view journal_name) {
-  std::string name;
-  for (const char c : journal_name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '.' || c == '_' || c == '-';
-    if (plain) {
-      name += c;
-    } else {
-      name += fmt::format("~{:04X}", static_cast<unsigned char>(c));
-    }
-  }
-  return name;
+  return takeover::SanitizedName(journal_name) + ".journal";
 }
 
 FileStorage::FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log)
@@ -98,30 +90,43 @@ Status FileStorage::Prepare() {
   return OkStatus();
 }
 
-Result<queue::RecoveredJournal> FileStorage::Recover(std::string_view name, std::stop_token stop) {
+Result<journal::SegmentJournalOptions> FileStorage::OptionsFor(std::string_view name) {
   journal::SegmentJournalOptions options;
-  {
-    const MutexLock lock(mu_);
-    RETURN_IF_ERROR(Advise(Prepare()).Annotate("file_storage"));
-    options.directory = PlaceOf(name);
-    options.reserve = reserve_;
-    options.memory_budget = memory_;
-    options.disk_budget = disk_;
-  }
-  if (const auto is_directory = fs_.IsDirectory(options.directory);
-      is_directory.ok() && !*is_directory) {
-    return FailedPrecondition(fmt::format(
-        "journal {}: {} is a file, perhaps the queue of an OpenTelemetry Collector, which gapless "
-        "cannot read: let the Collector empty it and remove it, or use another directory",
-        name, options.directory));
-  }
+  const MutexLock lock(mu_);
+  RETURN_IF_ERROR(Advise(Prepare()).Annotate("file_storage"));
+  options.directory = PlaceOf(name);
+  options.reserve = reserve_;
+  options.memory_budget = memory_;
+  options.disk_budget = disk_;
   options.name = name;
   options.max_size = config_.max_size.bytes;
   options.sync = config_.fsync;
   options.pack = config_.compression == Compression::kZstd;
   options.lock_timeout = config_.timeout;
   options.log = log_;
-  auto recovered = journal::RecoverSegmentJournal(std::move(options), fs_, std::move(stop));
+  return options;
+}
+
+Status FileStorage::AdoptFormerName(std::string_view name, const std::string& directory) {
+  const std::string former = io::JoinPath(directory_, takeover::SanitizedName(name));
+  const auto is_directory = fs_.IsDirectory(former);
+  if (!is_directory.ok() || !*is_directory || fs_.IsDirectory(directory).ok()) {
+    return OkStatus();
+  }
+  RETURN_IF_ERROR(fs_.Rename(former, directory));
+  return fs_.SyncDirectory(directory_);
+}
+
+Result<queue::RecoveredJournal> FileStorage::Recover(std::string_view name,
+                                                     const queue::CollectorQueues& left,
+                                                     std::stop_token stop) {
+  ASSIGN_OR_RETURN(journal::SegmentJournalOptions options, OptionsFor(name));
+  Status ready = AdoptFormerName(name, options.directory);
+  if (ready.ok()) {
+    ready = ImportQueues(left, directory_, options, fs_, log_, stop);
+  }
+  auto recovered =
+      ready.ok() ? journal::RecoverSegmentJournal(std::move(options), fs_, std::move(stop)) : ready;
   if (!recovered.ok()) {
     return Advise(recovered.status()).Annotate(fmt::format("journal {}", name));
   }

@@ -17,8 +17,8 @@
 
 namespace gapless::extension::file_storage {
 
-// Upstream's rule for names on disk: what is not a letter, a digit, '.', '_' or '-' becomes '~' and
-// four hex digits of its code.
+// "exporter_otlp_a_traces.journal". No queue file of a Collector has such a name, so that both can
+// take turns on one directory.
 std::string DirectoryNameOf(std::string_view journal_name);
 
 class FileStorage final : public queue::JournalStorage {
@@ -26,7 +26,8 @@ class FileStorage final : public queue::JournalStorage {
   // `fs` outlives the storage and its journals.
   FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log);
 
-  Result<queue::RecoveredJournal> Recover(std::string_view name, std::stop_token stop) override;
+  Result<queue::RecoveredJournal> Recover(std::string_view name, const queue::CollectorQueues& left,
+                                          std::stop_token stop) override;
   std::string PlaceOf(std::string_view name) const override;
   // What cannot be read is logged.
   std::vector<queue::LeftJournal> Left(const std::set<std::string>& claimed,
@@ -35,6 +36,9 @@ class FileStorage final : public queue::JournalStorage {
  private:
   // Makes the directory if need be, and what its journals share; at the first use.
   Status Prepare() GAPLESS_REQUIRES(mu_);
+  Result<journal::SegmentJournalOptions> OptionsFor(std::string_view name);
+  // Journals of versions before 0.2 had the name of a Collector's queue file.
+  Status AdoptFormerName(std::string_view name, const std::string& directory);
 
   const Config config_;
   io::FileSystem& fs_;

@@ -61,7 +61,8 @@ inline Disk& TheDisk() {
 // A journal of it cannot be opened twice at a time, and is empty when it is opened.
 class Storage final : public queue::JournalStorage {
  public:
-  Result<queue::RecoveredJournal> Recover(std::string_view name, std::stop_token stop) override {
+  Result<queue::RecoveredJournal> Recover(std::string_view name, const queue::CollectorQueues&,
+                                          std::stop_token stop) override {
     Disk& disk = TheDisk();
     std::unique_lock lock(disk.mu);
     ++disk.recovering;

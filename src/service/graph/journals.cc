@@ -1,8 +1,35 @@
 #include "service/graph/journals.h"
 
 #include "service/plan/part_names.h"
+#include "takeover/queue_name.h"
+
+#include <algorithm>
 
 namespace gapless::service {
+namespace {
+
+// In a Collector the exporter has the queue, also where here the connector in front of it does.
+queue::CollectorQueues CollectorQueuesOf(const QueuePlan& plan) {
+  queue::CollectorQueues queues{.signal = plan.key.signal, .files = {}};
+  const auto add = [&](const ComponentId& exporter) {
+    std::string name = takeover::QueueFileName(exporter, plan.key.signal);
+    if (std::ranges::find(queues.files, name) == queues.files.end()) {
+      queues.files.push_back(std::move(name));
+    }
+  };
+  if (!plan.is_failover) {
+    add(plan.key.owner);
+    return queues;
+  }
+  for (const LevelPlan& level : plan.levels) {
+    for (const PathPlan& path : level.paths) {
+      add(path.exporter);
+    }
+  }
+  return queues;
+}
+
+}  // namespace
 
 Status Journals::MakeStorages(const Config& config, const Plan& plan, const Journals* former) {
   if (former != nullptr) {
@@ -44,8 +71,9 @@ void Journals::Recover(const QueuePlan& plan) {
   const std::string name = JournalName(plan);
   const auto [it, added] = recovered_.try_emplace(PlaceOf(plan));
   if (added) {
-    disk_.Run([storage = storages_.at(*plan.queue.storage).component,
-               name](const std::stop_token& stop) { return storage->Recover(name, stop); },
+    disk_.Run([storage = storages_.at(*plan.queue.storage).component, name,
+               left = CollectorQueuesOf(plan)](
+                  const std::stop_token& stop) { return storage->Recover(name, left, stop); },
               [&to = it->second](auto recovered) { to = std::move(recovered); });
   }
 }
