@@ -147,6 +147,22 @@ bool ValidPacked(const Rule& rule, const std::byte* p, const std::byte* end) {
 
 constexpr uint32_t kResourceAttributes = 1;
 
+// An attribute's part in the lane of its resource. Collectors write the fields of a message in
+// falling order, SDKs in rising order: the same attribute counts as the same. `bytes`: a valid
+// KeyValue.
+uint32_t LanePartOf(ByteSpan bytes) {
+  constexpr auto kValueTag = std::byte{0x12};
+  if (bytes.empty() || bytes.front() != kValueTag) {
+    return wire::Crc32c(bytes);
+  }
+  wire::FieldReader fields(bytes);
+  wire::Field value;
+  wire::Field key;
+  const bool swapped = fields.Next(&value) && fields.Next(&key) && key.number == 1 &&
+                       fields.offset() == bytes.size();
+  return swapped ? wire::Crc32c(value.raw, wire::Crc32c(key.raw)) : wire::Crc32c(bytes);
+}
+
 // The lane of a resource. The sum does not depend on the order of the attributes, the factor (the
 // golden ratio) spreads it over all bits. `p`: a valid Resource message.
 uint64_t LaneOf(const std::byte* p, const std::byte* end) {
@@ -157,7 +173,7 @@ uint64_t LaneOf(const std::byte* p, const std::byte* end) {
     if (p && tag == wire::MakeTag(kResourceAttributes, WireType::kBytes)) {
       uint64_t size = 0;
       p = wire::ReadVarint(p, end, &size);
-      sum += wire::Crc32c(ByteSpan(p, size));
+      sum += LanePartOf(ByteSpan(p, size));
       p += size;
     } else if (p) {
       p = wire::SkipField(p, end, tag);

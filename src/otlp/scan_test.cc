@@ -99,6 +99,15 @@ TEST(ScanTest, AResourceKeepsItsLaneInAnotherOrderAndAcrossSlices) {
   }
 }
 
+TEST(ScanTest, AResourceThatACollectorWroteHasTheLaneOfTheSameFromAnSdk) {
+  const auto swapped = [](const std::string& key, const std::string& value) {
+    return b::BytesField(1, b::BytesField(2, b::BytesField(1, value)) + b::BytesField(1, key));
+  };
+  EXPECT_EQ(
+      LanesIn(OfResource(swapped("host.name", "h") + swapped("service.name", "checkout"))),
+      LanesIn(OfResource(Attribute("service.name", "checkout") + Attribute("host.name", "h"))));
+}
+
 TEST(ScanTest, EachResourceOfARequestHasItsLane) {
   uint64_t all = 0;
   std::string request;
