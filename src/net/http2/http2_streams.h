@@ -4,6 +4,7 @@
 
 #include "net/http/rope_cursor.h"
 #include "net/http/server_connection.h"
+#include "net/http2/stream_history.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -149,6 +150,7 @@ class Http2Streams {
   }
 
   Http2Stream& Begin(Http2ServerConnection& owner, int32_t id) {
+    history_.OnBegun(id);
     auto stream = std::make_unique<Http2Stream>(owner, id);
     stream->request.body = bodies_.Begin();
     if (!bodies_.TakeHead(stream->request.body, kStreamBytes)) {
@@ -176,12 +178,31 @@ class Http2Streams {
       return false;
     }
     Http2Stream& stream = *node.mapped();
+    history_.OnEnded(
+        id, stream.remote_ended ? StreamHistory::End::kByClient : StreamHistory::End::kByUs);
     if (stream.request.responder && !stream.responded) {
       --unanswered_;
       stream.responded = true;
       stream.request.Abandon();
     }
     return streams_.empty();
+  }
+
+  // A frame begins. False: it breaks the protocol, and violation() says how.
+  bool Allows(const nghttp2_frame_hd& head) {
+    if (head.stream_id <= history_.last_begun() && !streams_.contains(head.stream_id)) {
+      violation_ = history_.Judge(head);
+    }
+    return !violation_;
+  }
+  // The code for the end of the connection.
+  std::optional<uint32_t> violation() const { return violation_; }
+  // nghttp2 has refused a frame, which may have been to begin a stream.
+  void OnRefused(const nghttp2_frame_hd& head) {
+    if (head.type == NGHTTP2_HEADERS && head.stream_id > history_.last_begun()) {
+      history_.OnBegun(head.stream_id);
+      history_.OnEnded(head.stream_id, StreamHistory::End::kByUs);
+    }
   }
 
   bool empty() const { return streams_.empty(); }
@@ -268,6 +289,8 @@ class Http2Streams {
 
   RequestBodies& bodies_;
   std::unordered_map<int32_t, std::unique_ptr<Http2Stream>> streams_;
+  StreamHistory history_;
+  std::optional<uint32_t> violation_;
   size_t unanswered_ = 0;
   std::vector<int32_t> touched_;
   std::deque<int32_t> waiting_;  // for the promise of their body
