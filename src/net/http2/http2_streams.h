@@ -41,7 +41,7 @@ inline std::vector<nghttp2_nv> Http2Fields(const HttpHeaders& headers) {
   std::vector<nghttp2_nv> fields;
   fields.reserve(headers.size() + 1);
   for (const HttpHeader& header : headers) {
-    if (IsHeaderName(header.name) && IsHeaderValue(header.value)) {
+    if (IsHeaderName(header.name) && IsHeaderValue(header.value) && !IsConnectionField(header)) {
       fields.push_back(Http2Field(header.name, header.value));
     }
   }
