@@ -16,14 +16,6 @@ namespace {
 // Clients must accept 8 KiB of header list; longer texts help nobody.
 constexpr size_t kMaxMessageText = 4 * 1024;
 
-bool IsGrpcContentType(std::string_view type) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  if (type.size() < kGrpc.size() || !AsciiEqualsIgnoreCase(type.substr(0, kGrpc.size()), kGrpc)) {
-    return false;
-  }
-  return type.size() == kGrpc.size() || type[kGrpc.size()] == '+' || type[kGrpc.size()] == ';';
-}
-
 GrpcReply Failure(Code code, std::string message) {
   GrpcReply reply;
   reply.code = code;

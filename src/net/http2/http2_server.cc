@@ -38,6 +38,9 @@ class Http2ServerConnection final : public ServerConnection,
  public:
   Http2ServerConnection(const Http2ServerOptions& options, ServerEnv env);
 
+  // The request that came over HTTP/1.1 is the first stream.
+  void TakeOver(Http2Upgrade upgrade);
+
   void OnData(Slice bytes) override;
   void OnEnd() override { Finish(); }
   void OnHangup() override { Finish(); }
@@ -396,9 +399,32 @@ void Http2ServerConnection::CheckPace() {
   }
 }
 
+void Http2ServerConnection::TakeOver(Http2Upgrade upgrade) {
+  const int result = nghttp2_session_upgrade2(
+      session_.get(), reinterpret_cast<const uint8_t*>(upgrade.settings.data()),
+      upgrade.settings.size(), upgrade.request.head.method == "HEAD" ? 1 : 0, nullptr);
+  if (result != 0) {
+    env_.Tell(RefusedConnection::kProtocol, nghttp2_strerror(result));
+    return Finish();
+  }
+  constexpr int32_t kFirstStream = 1;  // RFC 7540 section 3.2
+  OnStreamBegun(kFirstStream);
+  Http2Stream& stream = *Find(kFirstStream);
+  stream.request = std::move(upgrade.request);
+  stream.remote_ended = true;
+  streams_.Dispatch(stream, env_);
+}
+
 std::unique_ptr<ServerConnection> NewHttp2ServerConnection(const Http2ServerOptions& options,
                                                            ServerEnv env) {
   return std::make_unique<Http2ServerConnection>(options, std::move(env));
+}
+
+std::unique_ptr<ServerConnection> UpgradeToHttp2(const Http2ServerOptions& options, ServerEnv env,
+                                                 Http2Upgrade upgrade) {
+  auto connection = std::make_unique<Http2ServerConnection>(options, std::move(env));
+  connection->TakeOver(std::move(upgrade));
+  return connection;
 }
 
 }  // namespace gapless::net

@@ -79,13 +79,15 @@ Status OtlpReceiver::StartGrpc(Server& server, const endpoint::GrpcServerConfig&
 Status OtlpReceiver::StartHttp(Server& server, const HttpConfig& http, const net::Listener* grpc) {
   ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(http.server));
   options.other_port = OtherPort("OTLP over HTTP", "OTLP over gRPC", grpc);
+  options.http2_plain = true;
+  const std::string other_port = options.other_port;
   auto refusals = std::make_shared<Refusals>(settings_, "http");
   options.watch = refusals;
   Serve(server, "HTTP", std::move(options), [&](Mode mode) {
     auto intake = std::make_shared<const Intake>(
         settings_, "http", outputs_, endpoint::MaxBodyBytes(http.server), mode,
         IntakeHelpers{.unpacker = unpacker_.get(), .refusals = refusals});
-    return MakeHttpHandler(std::move(intake), http);
+    return MakeHttpHandler(std::move(intake), http, {.text = other_port, .watch = refusals});
   });
   return {};
 }
