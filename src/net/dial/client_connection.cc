@@ -66,11 +66,24 @@ void ClientConnection::OnData(Slice bytes) {
   if (watch_.OnReceived(now)) {
     observer_->OnConnectionRecovered(*this);
   }
+  if (!std::exchange(heard_, true)) {
+    const std::string wrong = WrongPeer(bytes.text(), http2_, options_.hints);
+    if (!wrong.empty()) {
+      return Lose(Unavailable(wrong), false);
+    }
+  }
   const Status status = session_->Receive(bytes);
   if (!status.ok()) {
     return Lose(status, false);
   }
   AfterEvent();
+}
+
+void ClientConnection::OnClosed(Status reason) {
+  if (!session_ && stream_->tls() && stream_->tls()->plain_peer) {
+    reason = Unavailable(WithHint(reason.message(), options_.hints.plain));
+  }
+  Lose(reason, goodbye() && session_->in_flight() == 0);
 }
 
 void ClientConnection::OnEnd() {

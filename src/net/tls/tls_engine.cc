@@ -33,6 +33,11 @@ bool LooksLikePlainHttp(std::string_view bytes) {
   return std::ranges::find(kBegins, bytes) != kBegins.end();
 }
 
+// An answer of HTTP/1, or the SETTINGS frame with which HTTP/2 begins (RFC 9113 section 3.4).
+bool AnswersPlainHttp(std::string_view bytes) {
+  return bytes == "HTTP/" || (bytes.size() == kFirstBytes && bytes[0] == 0 && bytes[3] == 4);
+}
+
 // Apart from what sockets read into: cipher text is of no use once it is decrypted, and must not be
 // kept alive by the plain text beside it.
 ThreadSlab& PlainMemory() {
@@ -120,6 +125,10 @@ Result<bool> TlsEngine::Handshake() {
     }
     if (SSL_is_server(ssl_) && LooksLikePlainHttp(first_bytes_)) {
       cipher_.out = Rope(Slice::Static(kPlainHttpAnswer));  // in place of an alert
+    }
+    terms_.plain_peer = !SSL_is_server(ssl_) && AnswersPlainHttp(first_bytes_);
+    if (terms_.plain_peer) {
+      return Unavailable("TLS handshake failed: this looks like a server without TLS");
     }
     return Failure("TLS handshake failed");
   }
