@@ -28,6 +28,8 @@ struct ServerRequest {
 
   // Gives it to the handler, whose answer goes to `sink`.
   void Dispatch(const ServerEnv& env, RequestBodies& bodies, ResponseSink* sink);
+  // The size of the body, if the head tells.
+  std::optional<size_t> ToldSize() const;
   // Notes the size of the body, once it is known. False: it is larger than it may be.
   bool LearnSize(const ServerEnv& env);
   // The client has gone. Whoever works on an answer hears it, and still holds the body.
@@ -38,7 +40,8 @@ struct ServerRequest {
 struct Http2Upgrade {
   std::string settings;  // payload of a SETTINGS frame
   ServerRequest request;
-  Rope rest;  // what came after it
+  std::optional<HttpResponse> refusal;  // the answer, if the server has one already
+  Rope rest;                            // what came after it
 };
 
 struct ServerEnv {

@@ -302,6 +302,7 @@ void Http1ServerConnection::Upgrade() {
   std::string settings = *std::exchange(current_.h2c, std::nullopt);
   env_.upgrade({.settings = std::move(settings),
                 .request = std::exchange(current_.request, {}),
+                .refusal = std::exchange(current_.refusal, std::nullopt),
                 .rest = std::move(rest)});
 }
 
@@ -385,12 +386,11 @@ void Http1ServerConnection::OnComplete() {
     return Finish();
   }
   Enter(Phase::kHandling);
-  if (current_.refusal) {
-    current_.h2c = std::nullopt;
-    return OnResponse(*std::exchange(current_.refusal, std::nullopt));
-  }
   if (current_.h2c) {
     return;  // once what follows is known
+  }
+  if (current_.refusal) {
+    return OnResponse(*std::exchange(current_.refusal, std::nullopt));
   }
   current_.request.Dispatch(env_, bodies_, this);
 }

@@ -45,7 +45,10 @@ class Http2ServerConnection final : public ServerConnection,
   void OnEnd() override { Finish(); }
   void OnHangup() override { Finish(); }
   void OnWritable() override { Flush(); }
-  void Drain() override { goodbye_.Drain(); }
+  void Drain() override {
+    goodbye_.Drain();
+    streams_.Drain();
+  }
   bool idle() const override { return streams_.empty(); }
 
   void Respond(Http2Stream& stream, HttpResponse response) {
@@ -68,10 +71,7 @@ class Http2ServerConnection final : public ServerConnection,
   void OnHead(Http2Stream& stream);
 
   // Http2Events.
-  bool OnFrameBegun(const nghttp2_frame_hd& head) override {
-    headers_.OnFrameBegun(head);
-    return streams_.Allows(head);
-  }
+  void OnFrameBegun(const nghttp2_frame_hd& head) override { headers_.OnFrameBegun(head); }
   void OnStreamBegun(int32_t id) override {
     nghttp2_session_set_stream_user_data(session_.get(), id, &streams_.Begin(*this, id));
     goodbye_.OnStreamBegun();
@@ -178,12 +178,16 @@ void Http2ServerConnection::Read() {
   const TimePoint end = SteadyNow() + kTurn;
   ssize_t taken = 0;
   busy_ = true;
-  for (TimePoint now; taken >= 0 && !input_.empty() && !meter_.flooded() && now < end;) {
+  const auto well = [&] { return taken >= 0 && !meter_.flooded() && !streams_.violation(); };
+  for (TimePoint now; well() && !input_.empty() && now < end;) {
     now = SteadyNow();
     Slice& front = input_.front();
-    const size_t size = meter_.Follow(front.span(), kFramesAtOnce, now);
+    const size_t size = meter_.Follow(
+        front.span(), kFramesAtOnce, now,
+        [this](const FrameHead& frame, ByteSpan payload) { streams_.OnFrame(frame, payload); });
     taken = nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const uint8_t*>(front.data()),
                                      size);
+    streams_.OnRead();
     front = front.Sub(size, front.size() - size);
     if (front.empty()) {
       input_.pop_front();
@@ -198,7 +202,7 @@ void Http2ServerConnection::Read() {
   }
   SettleBodies();
   if (const auto violation = streams_.violation()) {
-    return End(*violation, "a frame for a stream that is closed");
+    return End(*violation, "a frame that must not come now");
   }
   Flush();
   if (taken < 0) {
@@ -248,7 +252,9 @@ void Http2ServerConnection::OnFrame(const nghttp2_frame& frame) {
   if (IsRequestHead(frame)) {
     OnHead(*stream);
   }
-  if (stream->remote_ended && !stream->responded) {
+  if (stream->remote_ended && stream->call) {
+    stream->call->OnEnd();
+  } else if (stream->remote_ended && !stream->responded) {
     streams_.Dispatch(*stream, env_);
   }
 }
@@ -271,7 +277,7 @@ void Http2ServerConnection::OnHead(Http2Stream& stream) {
   if (refusal) {
     return Respond(stream, *std::move(refusal));
   }
-  if (!stream.remote_ended) {
+  if (!streams_.Open(stream, env_, session_.get(), *this) && !stream.remote_ended) {
     streams_.Touch(stream);
     ArmPace();
   }
@@ -286,8 +292,11 @@ void Http2ServerConnection::OnChunk(int32_t id, ByteSpan bytes) {
   }
   // nghttp2 hands out pointers into what it was given.
   const Slice& input = input_.front();
-  const size_t offset = static_cast<size_t>(bytes.data() - input.data());
-  switch (bodies_.Take(stream->request.body, input.Sub(offset, bytes.size()))) {
+  const Slice slice = input.Sub(static_cast<size_t>(bytes.data() - input.data()), bytes.size());
+  if (stream->call) {
+    return stream->call->OnBytes(slice);
+  }
+  switch (bodies_.Take(stream->request.body, slice)) {
     case RequestBodies::Took::kYes:
       return streams_.Touch(*stream);
     case RequestBodies::Took::kTooLarge:
@@ -412,6 +421,9 @@ void Http2ServerConnection::TakeOver(Http2Upgrade upgrade) {
   Http2Stream& stream = *Find(kFirstStream);
   stream.request = std::move(upgrade.request);
   stream.remote_ended = true;
+  if (upgrade.refusal) {
+    return Respond(stream, *std::move(upgrade.refusal));
+  }
   streams_.Dispatch(stream, env_);
 }
 

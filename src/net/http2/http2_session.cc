@@ -29,8 +29,9 @@ nghttp2_option* NewOptions() {
 
 void SetReceiving(nghttp2_session_callbacks* calls) {
   nghttp2_session_callbacks_set_on_begin_frame_callback(
-      calls, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) -> int {
-        return Events(user).OnFrameBegun(*head) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+      calls, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
+        Events(user).OnFrameBegun(*head);
+        return 0;
       });
   nghttp2_session_callbacks_set_on_begin_headers_callback(
       calls, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {

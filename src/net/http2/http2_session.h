@@ -16,9 +16,8 @@ class Http2Output;
 // Called inside nghttp2_session_mem_recv and nghttp2_session_send, on the connection's worker.
 class Http2Events {
  public:
-  // The head of a frame came. False: the peer broke a rule, and mem_recv fails with
-  // NGHTTP2_ERR_CALLBACK_FAILURE.
-  virtual bool OnFrameBegun(const nghttp2_frame_hd& head) = 0;
+  // The head of a frame came that nghttp2 takes notice of.
+  virtual void OnFrameBegun(const nghttp2_frame_hd& head) = 0;
   // A request has begun.
   virtual void OnStreamBegun(int32_t id) = 0;
   // A header field; what nghttp2 is to do: 0, or NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.

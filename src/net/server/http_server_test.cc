@@ -232,10 +232,17 @@ TEST(HttpServerProtocolTest, AWishForH2cThatIsNotInOrderIsPassedOver) {
   EXPECT_TRUE(AnswerTo({}, bad).starts_with("HTTP/1.1 200 OK\r\n"));
 }
 
-TEST(HttpServerProtocolTest, ARequestThatIsRefusedIsRefusedOverHttp1WhateverItAsksFor) {
+TEST(HttpServerProtocolTest, ARefusedRequestThatAsksForH2cIsNotReadToItsEnd) {
   std::string request = UpgradeRequest("Content-Length: 4\r\n", "body");
   request.replace(request.find("/up"), 3, "/refused");
   EXPECT_TRUE(AnswerTo({}, request).starts_with("HTTP/1.1 404 "));
+  // Without a body there is nothing to read: curl and nghttp ask with OPTIONS.
+  request = UpgradeRequest(
+      "", std::string(kPreface) + std::string("\0\0\0\4\0\0\0\0\0", 9) + std::string(kGoaway));
+  request.replace(request.find("/up"), 3, "/refused");
+  const std::string answer = AnswerTo({}, request);
+  EXPECT_TRUE(answer.starts_with(kSwitching));
+  EXPECT_NE(answer.find("no such path"), std::string::npos);
 }
 
 TEST(HttpServerRoomTest, AConnectionThatHasBeenIdleLongestGivesWayToANewOne) {
