@@ -154,12 +154,16 @@ std::optional<net::HttpResponse> HttpRoutes::CheckHead(const net::HttpRequest& r
     return response;
   }
   const std::string type = MediaType(request);
-  if (type != kProtobuf && type != kJson) {
+  const bool known = type == kProtobuf || type == kJson;
+  // As upstream, which decompresses first.
+  if (const Result<wire::Codec> codec = CodecOf(request); !codec.ok()) {
+    return known || type.empty()
+               ? FailureResponse(codec.status(), 400, type != kProtobuf)
+               : FailureResponse(Internal("failed to marshal error message"), 500, true);
+  }
+  if (!known) {
     return net::TextResponse(
         415, "415 unsupported media type, supported: [application/json, application/x-protobuf]");
-  }
-  if (const Result<wire::Codec> codec = CodecOf(request); !codec.ok()) {
-    return FailureResponse(codec.status(), 400, type == kJson);
   }
   return std::nullopt;
 }
