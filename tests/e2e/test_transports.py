@@ -6,10 +6,12 @@ import json
 import socket
 import subprocess
 import threading
+import time
 
 import grpc
 import pytest
 import yaml
+from frames import CALM, PING, Connection, frame
 from google.rpc import error_details_pb2, status_pb2
 
 from harness.configs import pass_through
@@ -121,6 +123,82 @@ def test_a_grpc_client_of_the_http_port_is_told_the_grpc_port(make_backend, make
     assert status.details[0].Is(error_details_pb2.RetryInfo.DESCRIPTOR)
     assert collector.metric("otelcol_receiver_refused_connections", reason="wrong_port",
                             transport="http") >= 1
+
+
+# Compression, in and out.
+
+CODECS = ("gzip", "zlib", "deflate", "snappy", "x-snappy-framed", "zstd", "lz4", "none")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_codec_is_sent_and_taken_over_http(make_backend, make_collector, codec):
+    backend = make_backend(keep_bodies=True)
+    behind = make_collector(pass_through(backend, signals=("traces",), compression="none"))
+    level = {"compression_params": {"level": 3}} if codec in ("gzip", "zlib", "zstd") else {}
+    front = make_collector(into("otlphttp", endpoint=behind.http, compression=codec, **level))
+    body, ids = make_body("traces", 300)
+    with GrpcClient(front.grpc) as client:
+        client.export("traces", body)
+    backend.wait_for_ids(ids)
+    assert [request.body for request in backend.received] == [body]
+
+
+@pytest.mark.parametrize("codec", ("gzip", "zstd", "snappy", "none"))
+def test_every_codec_is_sent_and_taken_over_grpc(make_backend, make_collector, codec):
+    backend = make_backend(keep_bodies=True)
+    behind = make_collector(pass_through(backend, signals=("traces",), compression="none"))
+    front = make_collector(into("otlp", endpoint=behind.grpc, tls={"insecure": True},
+                                compression=codec))
+    body, ids = make_body("traces", 300)
+    with GrpcClient(front.grpc) as client:
+        client.export("traces", body)
+    backend.wait_for_ids(ids)
+    assert [request.body for request in backend.received] == [body]
+
+
+# Keepalive.
+
+def keepalive(**settings):
+    return yaml.safe_dump({"receivers": {"otlp": {"protocols": {"grpc": {
+        "keepalive": settings}}}}})
+
+
+def test_connections_of_age_are_replaced_without_an_error(make_backend, make_collector):
+    backend = make_backend()
+    age = keepalive(server_parameters={"max_connection_age": "300ms",
+                                       "max_connection_age_grace": "5s"})
+    collector = make_collector(pass_through(backend, signals=("traces",)), age)
+    ids = []
+    with GrpcClient(collector.grpc, transparent=True) as client:
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            ids += client.send("traces")
+    backend.wait_for_ids(ids)
+
+
+def test_an_idle_connection_is_told_to_go(make_backend, make_collector):
+    idle = keepalive(server_parameters={"max_connection_idle": "300ms"})
+    collector = make_collector(pass_through(make_backend(), signals=("traces",)), idle)
+    connection = Connection(collector.grpc)
+    until = time.monotonic() + 10
+    while connection.goaway is None and time.monotonic() < until:
+        connection.read(0.05)
+    assert connection.goaway == 0  # NO_ERROR
+    connection.close()
+
+
+@pytest.mark.parametrize("allowed", (True, False))
+def test_pings_are_held_to_the_policy(make_backend, make_collector, allowed):
+    policy = {"min_time": "1ns", "permit_without_stream": True} if allowed else {}
+    collector = make_collector(pass_through(make_backend(), signals=("traces",)),
+                               keepalive(enforcement_policy=policy))
+    connection = Connection(collector.grpc)
+    for _ in range(5):
+        connection.send(frame(PING, 0, 0, bytes(8)))
+        connection.read(0.05)
+    connection.read(0.2)
+    assert connection.goaway == (None if allowed else CALM)
+    connection.close()
 
 
 # Redirects and cookies.
