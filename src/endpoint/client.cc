@@ -287,7 +287,13 @@ net::ClientChannelOptions GrpcChannelOptions(const GrpcClientConfig& config,
   options.connection.hints = {.http1 = "use otlp_http for it, or its port for gRPC, usually 4317",
                               .http2 = {},
                               .tls = "leave out \"insecure\" in its tls section",
-                              .plain = "set \"insecure: true\" in its tls section"};
+                              .plain = "set \"insecure: true\" in its tls section",
+                              .mute =
+                                  "if it wants TLS, leave out \"insecure\" in its tls section; "
+                                  "if it speaks HTTP/1.1, use otlp_http for it"};
+  if (options.tls) {
+    options.connection.hints.mute = "if it speaks HTTP/1.1, use otlp_http for it";
+  }
   options.wait_for_ready = config.wait_for_ready;
   options.spread = config.balancer_name != "pick_first";
   if (config.keepalive) {
@@ -351,7 +357,8 @@ net::ClientChannelOptions HttpChannelOptions(const HttpClientConfig& config,
   options.connection.hints = {.http1 = {},
                               .http2 = "use otlp_grpc for it, or its port for HTTP, usually 4318",
                               .tls = "begin its endpoint with https://",
-                              .plain = "begin its endpoint with http://"};
+                              .plain = "begin its endpoint with http://",
+                              .mute = {}};
   options.tls = std::move(tls);
   options.idle_timeout = config.idle_conn_timeout;
   for (const int64_t limit : {config.max_idle_conns, config.max_idle_conns_per_host}) {

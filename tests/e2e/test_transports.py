@@ -398,6 +398,14 @@ def test_a_go_server_with_tls_is_named_to_a_plain_grpc_exporter(make_collector):
              "this looks like a server with TLS: leave out")
 
 
+def test_a_grpc_server_with_tls_that_says_nothing_is_named_as_possible(
+        make_backend, make_collector, authority):
+    host = loopback_address()
+    backend = make_backend(host=host, tls=authority.server(host))  # grpcio hangs up
+    error_of(make_collector(into("otlp", endpoint=backend.endpoint, tls={"insecure": True})),
+             "before it said anything: if it wants TLS, leave out")
+
+
 def test_json_is_taken_and_sent(make_collector):
     """encoding: json, and JSON in: the same items."""
     backend = WebBackend(lambda request: (200, "{}", "application/json"))

@@ -87,9 +87,13 @@ void ClientConnection::OnClosed(Status reason) {
 }
 
 void ClientConnection::OnEnd() {
-  const Status reason = Unavailable("connection closed by the peer");
+  Status reason = Unavailable("connection closed by the peer");
   if (!session_) {
     return Down(reason, false);
+  }
+  if (http2_ && !heard_) {
+    reason = Unavailable(
+        WithHint("connection closed by the peer before it said anything", options_.hints.mute));
   }
   const bool idle = session_->in_flight() == 0 && state_ != State::kDialling;
   session_->End();

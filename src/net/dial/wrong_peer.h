@@ -13,6 +13,7 @@ struct WrongPeerHints {
   std::string http2;
   std::string tls;    // where none was expected
   std::string plain;  // where TLS was expected
+  std::string mute;   // it ends the connection without a word, as some of the others do
 };
 
 // `begin`: the first bytes that came. `http2`: the protocol that was expected, else HTTP/1.1.
