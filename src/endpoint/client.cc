@@ -113,9 +113,6 @@ void CheckHttp(const HttpClientConfig& config, Checker& checker) {
       checker.Fail("proxy_url", proxy.status().message());
     }
   }
-  if (config.cookies) {
-    checker.Warn("cookies", "cookies are not kept between requests");
-  }
   CheckBuffers(config.read_buffer_size, config.write_buffer_size, checker);
   CheckHeaders(config.headers, checker);
 }
@@ -190,9 +187,9 @@ const Table<HttpClientConfig>& HttpClientTable() {
           Field("compression_params", &HttpClientConfig::compression_params, params,
                 "How hard to compress."),
           Field("max_idle_conns", &HttpClientConfig::max_idle_conns,
-                "Not needed: idle connections end by time."),
+                "Idle HTTP/1.1 connections at most; 0: no limit."),
           Field("max_idle_conns_per_host", &HttpClientConfig::max_idle_conns_per_host,
-                "Not needed: idle connections end by time."),
+                "The same for one host, of which there is one; 0: no limit."),
           Field("max_conns_per_host", &HttpClientConfig::max_conns_per_host,
                 "Connections at most; 0: one per attempt in flight.")
               .Min(0),
@@ -209,7 +206,8 @@ const Table<HttpClientConfig>& HttpClientTable() {
               .Min(0),
           Field("force_attempt_http2", &HttpClientConfig::force_attempt_http2,
                 "Offer HTTP/2 in the TLS handshake."),
-          Field("cookies", &HttpClientConfig::cookies, cookies, "Read; cookies are not kept."),
+          Field("cookies", &HttpClientConfig::cookies, cookies,
+                "Send back the cookies that the server sets."),
           Field("middlewares", &HttpClientConfig::middlewares, MiddlewareTable(),
                 "Middleware extensions."),
       },
@@ -286,6 +284,16 @@ net::ClientChannelOptions GrpcChannelOptions(const GrpcClientConfig& config,
   options.tls = std::move(tls);
   options.server_name = target->unix_address ? "localhost" : target->address.host;
   options.connection.protocol = net::ClientProtocol::kHttp2;
+  options.connection.hints = {.http1 = "use otlp_http for it, or its port for gRPC, usually 4317",
+                              .http2 = {},
+                              .tls = "leave out \"insecure\" in its tls section",
+                              .plain = "set \"insecure: true\" in its tls section",
+                              .mute =
+                                  "if it wants TLS, leave out \"insecure\" in its tls section; "
+                                  "if it speaks HTTP/1.1, use otlp_http for it"};
+  if (options.tls) {
+    options.connection.hints.mute = "if it speaks HTTP/1.1, use otlp_http for it";
+  }
   options.wait_for_ready = config.wait_for_ready;
   options.spread = config.balancer_name != "pick_first";
   if (config.keepalive) {
@@ -346,8 +354,19 @@ net::ClientChannelOptions HttpChannelOptions(const HttpClientConfig& config,
   options.server_name = target.address.host;
   options.connection.protocol =
       tls != nullptr ? net::ClientProtocol::kByAlpn : net::ClientProtocol::kHttp1;
+  options.connection.hints = {.http1 = {},
+                              .http2 = "use otlp_grpc for it, or its port for HTTP, usually 4318",
+                              .tls = "begin its endpoint with https://",
+                              .plain = "begin its endpoint with http://",
+                              .mute = {}};
   options.tls = std::move(tls);
   options.idle_timeout = config.idle_conn_timeout;
+  for (const int64_t limit : {config.max_idle_conns, config.max_idle_conns_per_host}) {
+    if (limit != 0) {  // as in Go, less than none is none
+      options.max_idle_connections =
+          std::min(options.max_idle_connections, static_cast<size_t>(std::max<int64_t>(limit, 0)));
+    }
+  }
   if (config.max_conns_per_host > 0) {
     options.max_connections = static_cast<size_t>(config.max_conns_per_host);
   }

@@ -135,5 +135,20 @@ TEST(PayloadTest, ABatchInTheWantedCodecIsPassedOnUntouched) {
   EXPECT_EQ(wire::Decompress(wire::Codec::kZstd, *zstd, 2000).value(), plain);
 }
 
+TEST(HttpClientConfigTest, TheLimitsOfThePoolReachTheChannel) {
+  const UrlTarget target = ParseUrl("http://h:1").value();
+  const auto idle = [&](const std::string& yaml) {
+    HttpClientConfig config;
+    EXPECT_EQ(Http(yaml, &config), "");
+    return HttpChannelOptions(config, target, nullptr, std::chrono::seconds(1))
+        .max_idle_connections;
+  };
+  EXPECT_EQ(idle("{}"), 100u);
+  EXPECT_EQ(idle("{max_idle_conns: 7}"), 7u);
+  EXPECT_EQ(idle("{max_idle_conns: 7, max_idle_conns_per_host: 3}"), 3u);
+  EXPECT_EQ(idle("{max_idle_conns: 0, max_idle_conns_per_host: 9}"), 9u);
+  EXPECT_EQ(idle("{max_idle_conns_per_host: -1}"), 0u);
+}
+
 }  // namespace
 }  // namespace gapless::endpoint

@@ -141,7 +141,8 @@ Result<Proxy> ParseProxy(std::string_view url) {
   Proxy proxy;
   const size_t at = text.rfind('@');
   if (at != std::string_view::npos) {
-    const std::string user = PercentDecode(text.substr(0, at));
+    std::string user = PercentDecode(text.substr(0, at));
+    user += text.substr(0, at).contains(':') ? "" : ":";  // no password is an empty one
     proxy.authorization = "Basic ";
     wire::AppendBase64(AsBytes(user), true, &proxy.authorization);
     text.remove_prefix(at + 1);

@@ -31,6 +31,7 @@ TEST(ProxyTest, ReadsUrlAndCredentials) {
   ASSERT_TRUE(proxy.ok());
   EXPECT_EQ(proxy->address.ToString(), "proxy.corp:3128");
   EXPECT_EQ(proxy->authorization, "Basic dXNlcjpwQHNz");
+  EXPECT_EQ(ParseProxy("http://user@proxy.corp")->authorization, "Basic dXNlcjo=");
   EXPECT_EQ(ParseProxy("proxy.corp:3128")->address.port, 3128);
   EXPECT_EQ(ParseProxy("http://proxy.corp")->address.port, 80);
   EXPECT_EQ(ParseProxy("HTTP://proxy.corp:1")->address.port, 1);

@@ -88,6 +88,12 @@ Result<GrpcTarget> ParseGrpcEndpoint(std::string_view endpoint) {
     target.authority = "localhost";
     return target;
   }
+  if (TakePrefix(text, "unix-abstract:")) {
+    ASSIGN_OR_RETURN(target.unix_address,
+                     net::SocketAddress::FromUnixPath("@" + std::string(text)));
+    target.authority = "localhost";
+    return target;
+  }
   target.https = TakePrefix(text, "https://");
   if (!target.https && !TakePrefix(text, "http://")) {
     TakeResolverScheme(text);
@@ -143,6 +149,31 @@ Result<UrlTarget> ParseUrl(std::string_view url) {
   target.authority = std::string(authority);
   target.path = EncodedPath(rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest));
   return target;
+}
+
+std::optional<std::string> SameServerPath(const UrlTarget& target, std::string_view path,
+                                          std::string_view location) {
+  location = location.substr(0, location.find('#'));
+  const std::string_view scheme = target.https ? "https:" : "http:";
+  const size_t colon = location.find(':');
+  std::string url(location);
+  if (location.starts_with("//")) {
+    url = std::string(scheme) + url;
+  } else if (colon == std::string_view::npos || colon > location.find_first_of("/?")) {
+    // Relative to the path without its last segment, or its query.
+    const std::string_view own = path.substr(0, path.find('?'));
+    const std::string_view base = location.starts_with('/')   ? ""
+                                  : location.starts_with('?') ? own
+                                                              : own.substr(0, own.rfind('/') + 1);
+    url = fmt::format("{}//{}{}{}", scheme, target.authority, base, location);
+  }
+  const auto to = ParseUrl(url);
+  if (location.empty() || !to.ok() || to->https != target.https ||
+      to->address.port != target.address.port ||
+      !net::AsciiEqualsIgnoreCase(to->address.host, target.address.host)) {
+    return std::nullopt;
+  }
+  return to->path;
 }
 
 std::string WithoutUser(std::string_view url) {

@@ -36,6 +36,11 @@ struct UrlTarget {
 
 // An absolute http or https URL, as Go's url.Parse takes them.
 Result<UrlTarget> ParseUrl(std::string_view url);
+// Where `location` of an answer to a request for `path` of `target` leads (RFC 3986 section 5.2.2),
+// as the path of a request to the same scheme, host and port; nullopt: it leads elsewhere, or
+// nowhere.
+std::optional<std::string> SameServerPath(const UrlTarget& target, std::string_view path,
+                                          std::string_view location);
 // For logs: the URL without user and password.
 std::string WithoutUser(std::string_view url);
 

@@ -82,6 +82,10 @@ TEST(UrlTest, UserAndPasswordBecomeAnAuthorization) {
   EXPECT_FALSE(ParseUrl("http://joe:secret@/").ok());
 }
 
+TEST(GrpcEndpointTest, UnixSocketsMayBeAbstract) {
+  EXPECT_EQ(ParseGrpcEndpoint("unix-abstract:name")->unix_address->ToString(), "@name");
+}
+
 TEST(UrlTest, TakesHttpUrlsApart) {
   const UrlCase cases[] = {
       {"http://h:4318", true, "h:4318", "/", 4318},
@@ -113,6 +117,31 @@ TEST(UrlTest, TakesHttpUrlsApart) {
       EXPECT_EQ(target->address.port, c.port);
       EXPECT_EQ(target->https, c.https);
     }
+  }
+}
+
+TEST(UrlTest, ARedirectWithinTheServerIsAPath) {
+  const UrlTarget target = ParseUrl("http://h:4318/base/v1/traces?k=1").value();
+  const auto path = [&](std::string_view location) {
+    return SameServerPath(target, target.path, location);
+  };
+  EXPECT_EQ(path("/v2/traces"), "/v2/traces");
+  EXPECT_EQ(path("/v2/traces?x=1#f"), "/v2/traces?x=1");
+  EXPECT_EQ(path("http://H:4318/v2"), "/v2");
+  EXPECT_EQ(path("//h:4318/v2"), "/v2");
+  EXPECT_EQ(path("other"), "/base/v1/other");
+  EXPECT_EQ(path("?k=2"), "/base/v1/traces?k=2");
+  EXPECT_EQ(path("a:b/c"), std::nullopt) << "a scheme";
+  EXPECT_EQ(path("x/a:b"), "/base/v1/x/a:b");
+  EXPECT_EQ(SameServerPath(ParseUrl("https://h/a").value(), "/a", "https://h:443/b"), "/b");
+}
+
+TEST(UrlTest, ARedirectToAnotherServerOrToNothingIsNone) {
+  const UrlTarget target = ParseUrl("http://h:4318/a").value();
+  for (const std::string_view location :
+       {"", "https://h:4318/a", "http://h/a", "http://other:4318/a", "//other/a", "ftp://h/a",
+        "http://", "/a\r\nb: c"}) {
+    EXPECT_EQ(SameServerPath(target, "/a", location), std::nullopt) << location;
   }
 }
 

@@ -62,11 +62,33 @@ AttemptId ChannelTransport::Attempt(const otlp::Batch& batch, Duration timeout,
     return id;
   }
   pending.payload = {batch.body, *body};
-  auto request =
-      std::make_shared<const net::HttpRequest>(protocol_->Frame(std::move(*body), timeout, false));
-  pending.exchange = channel_.Send(
-      std::move(request), [this, id](net::ExchangeResult result) { Finish(id, Judge(result)); });
+  Submit(id, std::make_shared<const net::HttpRequest>(
+                 protocol_->Frame(std::move(*body), timeout, false)));
   return id;
+}
+
+void ChannelTransport::Submit(AttemptId id, net::SharedRequest request) {
+  auto done = [this, id, request](net::ExchangeResult result) {
+    const auto found = pending_.find(id);
+    if (found == pending_.end()) {
+      return;
+    }
+    if (net::SharedRequest next = Follow(*request, result, found->second.redirects)) {
+      ++found->second.redirects;
+      return Submit(id, std::move(next));
+    }
+    Finish(id, Judge(result));
+  };
+  pending_.at(id).exchange = channel_.Send(std::move(request), std::move(done));
+}
+
+net::SharedRequest ChannelTransport::Follow(const net::HttpRequest& request,
+                                            const net::ExchangeResult& result, int redirects) {
+  if (!result.status.ok() || redirects >= kMaxRedirects) {
+    return nullptr;
+  }
+  auto next = protocol_->Redirected(request, result.response, home_.WallNow());
+  return next ? std::make_shared<const net::HttpRequest>(*std::move(next)) : nullptr;
 }
 
 void ChannelTransport::Finish(AttemptId id, AttemptResult result) {
@@ -112,10 +134,17 @@ bool ChannelTransport::ProbeOtherEncoding(Duration timeout, AttemptCallback done
   return true;
 }
 
-void ChannelTransport::Ask(net::HttpRequest request, Duration timeout, AttemptCallback done) {
-  channel_.Ask(
-      std::make_shared<const net::HttpRequest>(std::move(request)), timeout,
-      [this, done = std::move(done)](net::ExchangeResult result) mutable { done(Judge(result)); });
+void ChannelTransport::Ask(net::HttpRequest request, Duration timeout, AttemptCallback done,
+                           int redirects) {
+  auto shared = std::make_shared<const net::HttpRequest>(std::move(request));
+  auto answered = [this, shared, timeout, redirects,
+                   done = std::move(done)](net::ExchangeResult result) mutable {
+    if (const net::SharedRequest next = Follow(*shared, result, redirects)) {
+      return Ask(*next, timeout, std::move(done), redirects + 1);
+    }
+    done(Judge(result));
+  };
+  channel_.Ask(shared, timeout, std::move(answered));
 }
 
 AttemptResult ChannelTransport::Judge(const net::ExchangeResult& result) {

@@ -28,6 +28,12 @@ class ExportProtocol {
   virtual Transport::Form form() const = 0;
   // An empty export in the encoding that is not configured; nullopt: there is none.
   virtual std::optional<net::HttpRequest> FrameOther() const { return std::nullopt; }
+  // The request that an answer sends the client to (307 and 308, which repeat method and body);
+  // nullopt: it is a final answer.
+  virtual std::optional<net::HttpRequest> Redirected(const net::HttpRequest&,
+                                                     const net::HttpResponse&, WallTime) {
+    return std::nullopt;
+  }
   // What an answer means. The body may be cut.
   virtual AttemptResult Read(const net::HttpResponse& response, WallTime now) = 0;
   // True if the head alone tells, so that an answer which breaks off after it is an answer.
@@ -38,6 +44,7 @@ class ChannelTransport final : public Transport, private net::ClientChannel::Obs
  public:
   static constexpr size_t kKeptPayloads = 16;
   static constexpr Duration kKeepPayload = std::chrono::seconds(60);
+  static constexpr int kMaxRedirects = 10;  // as Go's http.Client
 
   ChannelTransport(net::Worker& home, net::ClientChannelOptions options,
                    std::unique_ptr<ExportProtocol> protocol);
@@ -62,6 +69,7 @@ class ChannelTransport final : public Transport, private net::ClientChannel::Obs
   struct Pending {
     AttemptCallback done;
     std::optional<uint64_t> exchange;
+    int redirects = 0;
     Payload payload;
     Timer failure;  // an attempt that ends without an exchange
   };
@@ -70,7 +78,11 @@ class ChannelTransport final : public Transport, private net::ClientChannel::Obs
   void OnDialFailed(const Status& status) override;
   void OnConnectionLost(const Status& status) override;
 
-  void Ask(net::HttpRequest request, Duration timeout, AttemptCallback done);
+  void Submit(AttemptId id, net::SharedRequest request);
+  void Ask(net::HttpRequest request, Duration timeout, AttemptCallback done, int redirects = 0);
+  // Where to go on with `request` after that answer; null: nowhere.
+  net::SharedRequest Follow(const net::HttpRequest& request, const net::ExchangeResult& result,
+                            int redirects);
   AttemptResult Judge(const net::ExchangeResult& result);
   void Finish(AttemptId id, AttemptResult result);
   Result<Rope> EncodeOnce(const otlp::Batch& batch);

@@ -23,6 +23,15 @@ struct CountingProtocol final : ExportProtocol {
   net::HttpRequest Frame(Rope body, Duration, bool) override {
     return {.method = "POST", .scheme = "http", .authority = "p", .target = "/", .body = body};
   }
+  std::optional<net::HttpRequest> Redirected(const net::HttpRequest& request,
+                                             const net::HttpResponse& response, WallTime) override {
+    if (response.status != 308) {
+      return std::nullopt;
+    }
+    net::HttpRequest again = request;
+    again.target += "r";
+    return again;
+  }
   AttemptResult Read(const net::HttpResponse& response, WallTime) override {
     return response.status == 200 ? AttemptResult{}
                                   : ClassifyHttp(response.status, Unavailable("no"));
@@ -34,7 +43,9 @@ class ChannelTransportTest : public testing::Test {
  protected:
   void SetUp() override {
     peer_.on_request = [this](net::PeerConnection& connection, int32_t id) {
-      connection.Respond(id, {{":status", std::to_string(status_)}}, "", {});
+      targets_.emplace_back(connection.requests[id].headers.Find(":path").value_or(""));
+      const bool redirected = redirects_ > 0 && redirects_-- > 0;
+      connection.Respond(id, {{":status", std::to_string(redirected ? 308 : status_)}}, "", {});
     };
     peer_.Listen();
     net::ClientChannelOptions options;
@@ -60,6 +71,8 @@ class ChannelTransportTest : public testing::Test {
   net::Worker worker_;
   net::ScriptedPeer peer_{worker_};
   int status_ = 200;
+  int redirects_ = 0;  // so many answers are one
+  std::vector<std::string> targets_;
   int encoded_ = 0;
   std::unique_ptr<ChannelTransport> transport_;
 };
@@ -75,6 +88,33 @@ TEST_F(ChannelTransportTest, EncodesAUnitOnceHoweverOftenItIsTried) {
   EXPECT_EQ(encoded_, 1);
   EXPECT_EQ(Send(batch).outcome, OutcomeClass::kOk);
   EXPECT_EQ(encoded_, 2) << "a delivered payload is not kept";
+}
+
+TEST_F(ChannelTransportTest, RedirectsAreFollowedToAnEnd) {
+  redirects_ = 2;
+  EXPECT_EQ(Send(Batch("unit")).outcome, OutcomeClass::kOk);
+  EXPECT_EQ(targets_, (std::vector<std::string>{"/", "/r", "/rr"}));
+  EXPECT_EQ(encoded_, 1);
+  redirects_ = 1000;
+  targets_.clear();
+  EXPECT_NE(Send(Batch("unit")).outcome, OutcomeClass::kOk);
+  EXPECT_EQ(targets_.size(), 11u);
+  redirects_ = 1;
+  std::optional<AttemptResult> probed;
+  transport_->Probe(seconds(5), [&](AttemptResult result) { probed = std::move(result); });
+  ASSERT_TRUE(worker_.RunUntil([&] { return probed.has_value(); }, seconds(5)));
+  EXPECT_EQ(probed->outcome, OutcomeClass::kOk);
+}
+
+TEST_F(ChannelTransportTest, AnAttemptThatIsCancelledIsNotFollowed) {
+  redirects_ = 1000;
+  const AttemptId id =
+      transport_->Attempt(Batch("unit"), seconds(1), [](AttemptResult) { FAIL(); });
+  ASSERT_TRUE(worker_.RunUntil([&] { return targets_.size() >= 2; }, seconds(5)));
+  transport_->Cancel(id);
+  const size_t before = targets_.size();
+  (void)worker_.RunUntil([] { return false; }, std::chrono::milliseconds(50));
+  EXPECT_LE(targets_.size(), before + 1);
 }
 
 TEST_F(ChannelTransportTest, EqualBytesInOtherMemoryAreAnotherUnit) {

@@ -10,6 +10,7 @@ HERE = Path(__file__).resolve().parent
 BUILD = HERE.parents[1] / "build" / "interop"
 TELEMETRYGEN = ("github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen"
                 "@v0.161.0")
+H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"
 
 
 def _copy(name):
@@ -39,6 +40,18 @@ def telemetrygen():
     if not binary.exists():
         env = {**os.environ, "GOBIN": str(binary.parent)}
         subprocess.run(["go", "install", TELEMETRYGEN], env=env, check=True)
+    return binary
+
+
+@functools.cache
+def h2spec():
+    """The conformance test of HTTP/2."""
+    if not shutil.which("go"):
+        return None
+    binary = BUILD / "bin" / "h2spec"
+    if not binary.exists():
+        env = {**os.environ, "GOBIN": str(binary.parent), "GOFLAGS": "-mod=mod"}
+        subprocess.run(["go", "install", H2SPEC], env=env, check=True)
     return binary
 
 

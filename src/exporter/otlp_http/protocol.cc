@@ -47,7 +47,11 @@ HttpProtocol::HttpProtocol(const Config& config, const endpoint::UrlTarget& targ
                                                      : wire::ContentEncoding(codec_)),
       codec_name_(codec_ == wire::Codec::kIdentity ? "none" : config.client.compression),
       level_(endpoint::HttpLevel(config.client)),
-      url_(endpoint::WithoutUser(config.UrlFor(signal))) {
+      url_(endpoint::WithoutUser(config.UrlFor(signal))),
+      target_(target) {
+  if (config.client.cookies) {
+    cookies_.emplace(target.address.host, target.https);
+  }
   request_.method = "POST";
   request_.scheme = target.https ? "https" : "http";
   request_.authority = target.authority;
@@ -93,8 +97,40 @@ Result<Rope> HttpProtocol::Encode(const otlp::Batch& batch) {
   return wire::Compress(codec_, level_, body);
 }
 
+// `path`: without the proxy's form.
+void HttpProtocol::AddCookies(std::string_view path, net::HttpRequest& request) const {
+  const std::string cookies = cookies_ ? cookies_->For(path) : "";
+  if (!cookies.empty()) {
+    request.headers.Set("cookie", cookies);
+  }
+}
+
+std::optional<net::HttpRequest> HttpProtocol::Redirected(const net::HttpRequest& request,
+                                                         const net::HttpResponse& response,
+                                                         WallTime now) {
+  if (response.status != 307 && response.status != 308) {
+    return std::nullopt;
+  }
+  const std::string place = "http://" + target_.authority;
+  const bool whole = request.target.starts_with("http://");  // as a proxy wants it
+  const std::string path = whole ? request.target.substr(place.size()) : request.target;
+  const auto next =
+      endpoint::SameServerPath(target_, path, response.headers.Find("location").value_or(""));
+  if (!next) {
+    return std::nullopt;
+  }
+  if (cookies_) {
+    cookies_->Take(response.headers, path, now);
+  }
+  net::HttpRequest again = request;
+  again.target = whole ? place + *next : *next;
+  AddCookies(*next, again);
+  return again;
+}
+
 net::HttpRequest HttpProtocol::Frame(Rope body, Duration, bool probe) {
   net::HttpRequest request = request_;
+  AddCookies(target_.path, request);
   if (probe) {
     // The empty request is no bytes in protobuf and an empty object in JSON.
     request.body = encoding_ == Encoding::kJson ? Rope(Slice::Static("{}")) : Rope();
@@ -126,6 +162,13 @@ Status HttpProtocol::Failure(const net::HttpResponse& response, WallTime now) co
   if (const std::string words = endpoint::PeerWords(response, secrets_); !words.empty()) {
     text += fmt::format(", Message={}", words);
   }
+  const std::string_view location = response.headers.Find("location").value_or("");
+  if (response.status >= 300 && response.status < 400 && !location.empty()) {
+    text += fmt::format(
+        ", which leads to {} and is not followed",
+        endpoint::OneLine(endpoint::WithoutSecrets(endpoint::WithoutUser(location), secrets_),
+                          endpoint::kMaxBodyWords));
+  }
   std::optional<Duration> delay;
   if (const auto value = response.headers.Find("retry-after")) {
     delay = otlp::ParseRetryAfter(*value, now);
@@ -134,6 +177,9 @@ Status HttpProtocol::Failure(const net::HttpResponse& response, WallTime now) co
 }
 
 AttemptResult HttpProtocol::Read(const net::HttpResponse& response, WallTime now) {
+  if (cookies_) {
+    cookies_->Take(response.headers, target_.path, now);
+  }
   if (response.status < 200 || response.status > 299) {
     return sending::ClassifyHttp(response.status, Failure(response, now));
   }

@@ -1,6 +1,7 @@
 // OTLP/HTTP as requests and answers. Pure; one worker.
 #pragma once
 
+#include "endpoint/cookies.h"
 #include "endpoint/proxy.h"
 #include "endpoint/target.h"
 #include "exporter/otlp_http/config.h"
@@ -8,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace gapless::exporter::otlp_http {
 
@@ -22,10 +24,15 @@ class HttpProtocol final : public sending::ExportProtocol {
   net::HttpRequest Frame(Rope body, Duration timeout, bool probe) override;
   sending::Transport::Form form() const override;
   std::optional<net::HttpRequest> FrameOther() const override;
+  // Within the same server only.
+  std::optional<net::HttpRequest> Redirected(const net::HttpRequest& request,
+                                             const net::HttpResponse& response,
+                                             WallTime now) override;
   sending::AttemptResult Read(const net::HttpResponse& response, WallTime now) override;
   bool HeadTells() const override { return true; }
 
  private:
+  void AddCookies(std::string_view path, net::HttpRequest& request) const;
   Status Failure(const net::HttpResponse& response, WallTime now) const;
 
   const otlp::Signal signal_;
@@ -34,7 +41,9 @@ class HttpProtocol final : public sending::ExportProtocol {
   const std::string content_encoding_;
   const std::string codec_name_;  // as configured
   const int level_;
-  const std::string url_;     // for messages
+  const std::string url_;  // for messages
+  const endpoint::UrlTarget target_;
+  std::optional<endpoint::CookieJar> cookies_;
   net::HttpHeaders secrets_;  // what no message may quote
   net::HttpRequest request_;  // without body
 };

@@ -236,5 +236,51 @@ TEST(HttpProtocolTest, A400ThatSaysTheBodyIsTooLargeIsToBeCut) {
       Read(400, {{"content-type", "text/plain"}}, "http: request body too large").too_large);
 }
 
+std::optional<net::HttpRequest> Redirect(HttpProtocol& protocol, int status,
+                                         const std::string& location) {
+  net::HttpResponse response;
+  response.status = status;
+  response.headers.Add("location", location);
+  return protocol.Redirected(protocol.Frame(Rope::CopyOf("data"), {}, false), response, WallTime());
+}
+
+TEST(HttpProtocolTest, ARedirectThatKeepsTheMethodIsFollowedWithTheSameBody) {
+  HttpProtocol protocol = Make(Base());
+  for (const int status : {307, 308}) {
+    const auto again = Redirect(protocol, status, "/base/v2/traces");
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->target, "/base/v2/traces");
+    EXPECT_EQ(again->body.ToString(), "data");
+    EXPECT_EQ(again->method, "POST");
+  }
+  for (const int status : {200, 301, 302, 303, 404}) {
+    EXPECT_FALSE(Redirect(protocol, status, "/base/v2/traces")) << status;
+  }
+  EXPECT_FALSE(Redirect(protocol, 308, "http://other:4318/v1/traces"));
+  EXPECT_THAT(Read(308, {{"location", "http://u:p@other/x"}}).status.message(),
+              HasSubstr("which leads to http://other/x and is not followed"));
+}
+
+TEST(HttpProtocolTest, ARedirectThroughAProxyNamesTheWholeUrlAgain) {
+  const Config config = Base();
+  HttpProtocol protocol(config, endpoint::ParseUrl(config.UrlFor(otlp::Signal::kTraces)).value(),
+                        endpoint::Proxy{.address = {"proxy", 3128}, .authorization = ""},
+                        otlp::Signal::kTraces);
+  EXPECT_EQ(Redirect(protocol, 307, "x")->target, "http://backend:4318/base/v1/x");
+}
+
+TEST(HttpProtocolTest, CookiesComeBackIfTheyAreWanted) {
+  Config config = Base();
+  for (const bool wanted : {true, false}) {
+    config.client.cookies.enabled = wanted;
+    HttpProtocol protocol = Make(config);
+    net::HttpResponse response;
+    response.headers.Add("set-cookie", "route=7; Path=/");
+    (void)protocol.Read(response, WallTime());
+    EXPECT_EQ(protocol.Frame(Rope(), {}, false).headers.Find("cookie"),
+              wanted ? std::optional<std::string_view>("route=7") : std::nullopt);
+  }
+}
+
 }  // namespace
 }  // namespace gapless::exporter::otlp_http

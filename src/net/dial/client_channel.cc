@@ -119,6 +119,10 @@ void ClientChannel::OnConnectionIdle(ClientConnection& connection) {
     ScheduleStep();
   } else {
     Assign();
+    if (live_.size() > options_.max_idle_connections &&
+        live_.LimitIdle(options_.max_idle_connections) && live_.size() == 0) {
+      dials_.policy().OnIdle(worker_.Now());
+    }
   }
 }
 

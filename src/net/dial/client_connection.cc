@@ -66,6 +66,12 @@ void ClientConnection::OnData(Slice bytes) {
   if (watch_.OnReceived(now)) {
     observer_->OnConnectionRecovered(*this);
   }
+  if (!std::exchange(heard_, true)) {
+    const std::string wrong = WrongPeer(bytes.text(), http2_, options_.hints);
+    if (!wrong.empty()) {
+      return Lose(Unavailable(wrong), false);
+    }
+  }
   const Status status = session_->Receive(bytes);
   if (!status.ok()) {
     return Lose(status, false);
@@ -73,10 +79,21 @@ void ClientConnection::OnData(Slice bytes) {
   AfterEvent();
 }
 
+void ClientConnection::OnClosed(Status reason) {
+  if (!session_ && stream_->tls() && stream_->tls()->plain_peer) {
+    reason = Unavailable(WithHint(reason.message(), options_.hints.plain));
+  }
+  Lose(reason, goodbye() && session_->in_flight() == 0);
+}
+
 void ClientConnection::OnEnd() {
-  const Status reason = Unavailable("connection closed by the peer");
+  Status reason = Unavailable("connection closed by the peer");
   if (!session_) {
     return Down(reason, false);
+  }
+  if (http2_ && !heard_) {
+    reason = Unavailable(
+        WithHint("connection closed by the peer before it said anything", options_.hints.mute));
   }
   const bool idle = session_->in_flight() == 0 && state_ != State::kDialling;
   session_->End();

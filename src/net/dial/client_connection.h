@@ -9,6 +9,7 @@
 
 #include "base/loop.h"
 #include "net/dial/connection_watch.h"
+#include "net/dial/wrong_peer.h"
 #include "net/http/client_session.h"
 #include "net/loop/stream.h"
 
@@ -29,6 +30,7 @@ struct ClientConnectionOptions {
   ClientLimits limits;
   Duration suspect_after = std::chrono::seconds(1);
   KeepaliveOptions keepalive;
+  WrongPeerHints hints;
 };
 
 class ClientConnection final : private StreamHandler, private ClientSession::Owner {
@@ -54,12 +56,12 @@ class ClientConnection final : private StreamHandler, private ClientSession::Own
   ClientConnection(Loop& loop, std::unique_ptr<Stream> stream, ClientConnectionOptions options,
                    Observer* observer)
       : loop_(loop),
-        options_(options),
+        options_(std::move(options)),
         observer_(observer),
         stream_(std::move(stream)),
-        watch_(loop, stream_->socket(), options.suspect_after,
+        watch_(loop, stream_->socket(), options_.suspect_after,
                [this] { observer_->OnConnectionVerdict(*this); }),
-        keepalive_(loop, options.keepalive,
+        keepalive_(loop, options_.keepalive,
                    [this] { Lose(Unavailable("keepalive PING was not answered"), false); }) {}
   ~ClientConnection() override { Close(); }
 
@@ -106,7 +108,7 @@ class ClientConnection final : private StreamHandler, private ClientSession::Own
       AfterEvent();
     }
   }
-  void OnClosed(Status reason) override { Lose(reason, goodbye() && session_->in_flight() == 0); }
+  void OnClosed(Status reason) override;
   // ClientSession::Owner.
   void Output(Rope bytes) override { stream_->Write(std::move(bytes)); }
   bool CanOutput() const override {
@@ -152,7 +154,8 @@ class ClientConnection final : private StreamHandler, private ClientSession::Own
   Keepalive keepalive_;
   State state_ = State::kDialling;
   bool http2_ = false;
-  bool lost_ = false;  // an exchange ended without an answer
+  bool lost_ = false;   // an exchange ended without an answer
+  bool heard_ = false;  // bytes came
   TimePoint last_used_{};
   Timer deliver_;
 };

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -124,6 +126,23 @@ class ConnectionSet {
       }
     }
     return live_.size() < before;
+  }
+  // Of those over HTTP/1.1 without a request `keep` stay, the last used. True if any was closed.
+  bool LimitIdle(size_t keep) {
+    std::vector<ClientConnection*> idle;
+    for (const Live& live : live_) {
+      if (!live.connection->is_http2() && live.connection->in_flight() == 0) {
+        idle.push_back(live.connection.get());
+      }
+    }
+    if (idle.size() <= keep) {
+      return false;
+    }
+    std::ranges::sort(idle, std::greater<>(), &ClientConnection::last_used);
+    for (ClientConnection* connection : idle | std::views::drop(keep)) {
+      Remove(*connection);
+    }
+    return true;
   }
   // The peer was found absent: requests on connections in doubt go to somebody else.
   void GiveDoubtfulAway() {

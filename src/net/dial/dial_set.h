@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,6 +45,7 @@ struct ClientChannelOptions {
   bool spread = false;
   // HTTP/1.1 pool.
   size_t max_connections = 100;
+  size_t max_idle_connections = std::numeric_limits<size_t>::max();
   Duration idle_timeout = std::chrono::seconds(90);  // zero: none
   // Requests wait for a connection until cancelled, instead of failing while the peer is absent.
   bool wait_for_ready = false;

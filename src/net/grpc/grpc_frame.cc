@@ -1,6 +1,7 @@
 #include "net/grpc/grpc_frame.h"
 
 #include "fmt/format.h"
+#include "net/http/http.h"
 
 #include <algorithm>
 #include <array>
@@ -37,6 +38,14 @@ int HexDigit(char c) {
 }
 
 }  // namespace
+
+bool IsGrpcContentType(std::string_view type) {
+  constexpr std::string_view kGrpc = "application/grpc";
+  if (type.size() < kGrpc.size() || !AsciiEqualsIgnoreCase(type.substr(0, kGrpc.size()), kGrpc)) {
+    return false;
+  }
+  return type.size() == kGrpc.size() || type[kGrpc.size()] == '+' || type[kGrpc.size()] == ';';
+}
 
 Result<GrpcMessage> UnframeGrpcMessage(const Rope& body, size_t max_bytes) {
   if (body.size() < kGrpcPrefixBytes) {

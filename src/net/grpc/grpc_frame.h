@@ -21,6 +21,9 @@ struct GrpcMessage {
   Rope bytes;
 };
 
+// "application/grpc", with what may follow it: "+proto", ";...".
+bool IsGrpcContentType(std::string_view type);
+
 // The body of a unary call: exactly one message. RESOURCE_EXHAUSTED above `max_bytes` (of the
 // message as sent), INTERNAL for everything else that is wrong.
 Result<GrpcMessage> UnframeGrpcMessage(const Rope& body, size_t max_bytes);

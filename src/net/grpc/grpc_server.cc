@@ -2,6 +2,7 @@
 
 #include "fmt/format.h"
 #include "net/grpc/grpc_frame.h"
+#include "net/grpc/grpc_stream.h"
 #include "net/loop/worker.h"
 #include "wire/base64.h"
 
@@ -16,14 +17,6 @@ namespace {
 // Clients must accept 8 KiB of header list; longer texts help nobody.
 constexpr size_t kMaxMessageText = 4 * 1024;
 
-bool IsGrpcContentType(std::string_view type) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  if (type.size() < kGrpc.size() || !AsciiEqualsIgnoreCase(type.substr(0, kGrpc.size()), kGrpc)) {
-    return false;
-  }
-  return type.size() == kGrpc.size() || type[kGrpc.size()] == '+' || type[kGrpc.size()] == ';';
-}
-
 GrpcReply Failure(Code code, std::string message) {
   GrpcReply reply;
   reply.code = code;
@@ -31,7 +24,9 @@ GrpcReply Failure(Code code, std::string message) {
   return reply;
 }
 
-HttpHeaders StatusFields(const GrpcReply& reply) {
+}  // namespace
+
+HttpHeaders GrpcStatusFields(const GrpcReply& reply) {
   HttpHeaders fields;
   fields.Add("grpc-status", std::to_string(static_cast<int>(reply.code)));
   if (!reply.message.empty()) {
@@ -46,12 +41,10 @@ HttpHeaders StatusFields(const GrpcReply& reply) {
   return fields;
 }
 
-}  // namespace
-
 HttpResponse ToHttpResponse(GrpcReply reply) {
   HttpResponse response;
   response.headers.Add("content-type", "application/grpc");
-  HttpHeaders status = StatusFields(reply);
+  HttpHeaders status = GrpcStatusFields(reply);
   if (reply.code == Code::kOk) {
     response.body = FrameGrpcMessage(std::move(reply.body), false);
     response.trailers = std::move(status);
@@ -91,6 +84,10 @@ void GrpcServer::AddMethod(std::string path, std::unique_ptr<GrpcMethod> method)
   methods_.insert_or_assign(std::move(path), std::move(method));
 }
 
+void GrpcServer::AddStream(std::string path, OpenGrpcStream open) {
+  streams_.insert_or_assign(std::move(path), std::move(open));
+}
+
 GrpcReply GrpcServer::Unknown(std::string_view path) const {
   const size_t slash = path.rfind('/');
   if (!path.starts_with('/') || slash == 0 || slash == std::string_view::npos) {
@@ -117,7 +114,7 @@ std::optional<HttpResponse> GrpcServer::OnHead(const HttpRequest& request, const
   if (!IsGrpcContentType(type)) {
     return TextResponse(415, fmt::format("invalid gRPC request content-type \"{}\"", type));
   }
-  if (!methods_.contains(request.path())) {
+  if (!methods_.contains(request.path()) && !streams_.contains(request.path())) {
     return ToHttpResponse(Unknown(request.path()));
   }
   const std::optional<std::string_view> timeout = request.headers.Find("grpc-timeout");
@@ -198,6 +195,12 @@ void GrpcServer::Handle(HttpCall http) {
   call.worker_index = http.worker_index;
   // The method was found when the header came, and methods do not change.
   methods_.find(call.method)->second->Handle(std::move(call));
+}
+
+std::unique_ptr<StreamingCall> GrpcServer::Open(const HttpRequest& request,
+                                                StreamingAnswer& answer) {
+  return NewGrpcStreamCall(request.headers.Find("grpc-encoding").value_or("identity"),
+                           streams_.find(request.path())->second, answer);
 }
 
 }  // namespace gapless::net

@@ -1,5 +1,5 @@
-// Unary gRPC on top of an HttpServer: a GrpcServer is the HttpHandler that routes
-// /package.Service/Method.
+// gRPC on top of an HttpServer: a GrpcServer is the HttpHandler that routes
+// /package.Service/Method. Unary calls are what it is for; streaming ones are for small messages.
 //
 // It checks content type, framing and size, and turns answers into trailers. A compressed message
 // is handed on as it came, with the name of its encoding: only the method knows its limits.
@@ -10,10 +10,12 @@
 #include "base/status.h"
 #include "net/http/http_handler.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gapless::net {
@@ -69,6 +71,35 @@ class GrpcMethod {
   virtual void Handle(GrpcCall call) = 0;
 };
 
+// Where the messages of a streaming call's answer go. Calls after Finish, and after the client has
+// left, are ignored.
+class GrpcStreamSink {
+ public:
+  virtual void Send(Rope message) = 0;
+  virtual void Finish(Code code, std::string message) = 0;
+
+ protected:
+  ~GrpcStreamSink() = default;
+};
+
+// A streaming call, for small messages (kMaxStreamMessage). May use its sink until it is destroyed,
+// except in its destructor. On the worker of the call.
+class GrpcStream {
+ public:
+  virtual ~GrpcStream() = default;
+  virtual void OnMessage(Rope message) = 0;
+  // The client has sent its last message.
+  virtual void OnEnd() = 0;
+  // The server ends.
+  virtual void OnDrain() = 0;
+};
+
+using OpenGrpcStream = std::function<std::unique_ptr<GrpcStream>(GrpcStreamSink&)>;
+inline constexpr size_t kMaxStreamMessage = 64 * 1024;
+
+// `message` without its encoding, at most kMaxStreamMessage. Errors as for wire::Decompress.
+Result<Rope> PlainGrpcMessage(const Rope& message, std::string_view encoding);
+
 struct GrpcServerOptions {
   size_t max_message_bytes = 4 * 1024 * 1024;  // as sent
   // Names for grpc-accept-encoding; a message in any other encoding is UNIMPLEMENTED.
@@ -86,10 +117,15 @@ class GrpcServer final : public HttpHandler {
   explicit GrpcServer(GrpcServerOptions options);
 
   void AddMethod(std::string path, std::unique_ptr<GrpcMethod> method);
+  void AddStream(std::string path, OpenGrpcStream open);
 
   std::optional<HttpResponse> OnHead(const HttpRequest& request, const PeerInfo& peer,
                                      size_t& max_body_bytes) override;
   std::optional<size_t> BodySize(const HttpRequest& request, const Rope& begin) const override;
+  bool Streams(const HttpRequest& request) const override {
+    return !streams_.empty() && streams_.contains(request.path());
+  }
+  std::unique_ptr<StreamingCall> Open(const HttpRequest& request, StreamingAnswer& answer) override;
   HttpResponse Refuse(const HttpRequest& request, HttpRefusal reason) override;
   void Handle(HttpCall call) override;
 
@@ -99,6 +135,7 @@ class GrpcServer final : public HttpHandler {
   const GrpcServerOptions options_;
   std::string accept_encoding_;
   std::map<std::string, std::unique_ptr<GrpcMethod>, std::less<>> methods_;
+  std::map<std::string, OpenGrpcStream, std::less<>> streams_;
 };
 
 // The HTTP response that carries `reply`.

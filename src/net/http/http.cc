@@ -1,6 +1,7 @@
 #include "net/http/http.h"
 
 #include <algorithm>
+#include <array>
 
 namespace gapless::net {
 namespace {
@@ -64,6 +65,24 @@ bool IsHeaderValue(std::string_view value) {
   return std::ranges::all_of(
              value, [](char c) { return c == '\t' || static_cast<unsigned char>(c) >= 0x20; }) &&
          !value.contains('\x7f');
+}
+
+bool HasToken(std::string_view list, std::string_view token) {
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    if (AsciiEqualsIgnoreCase(TrimBlanks(list.substr(0, comma)), token)) {
+      return true;
+    }
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+bool IsConnectionField(const HttpHeader& field) {
+  constexpr std::array<std::string_view, 5> kNames = {"connection", "proxy-connection",
+                                                      "keep-alive", "transfer-encoding", "upgrade"};
+  return std::ranges::find(kNames, field.name) != kNames.end() ||
+         (field.name == "te" && field.value != "trailers");
 }
 
 std::string_view HttpReason(int status) {

@@ -80,6 +80,10 @@ std::string_view TrimBlanks(std::string_view text);
 // RFC 9110 tokens and field values: what may stand in a header.
 bool IsHeaderName(std::string_view name);
 bool IsHeaderValue(std::string_view value);
+// Whether `token` is in a comma-separated list, without regard to case.
+bool HasToken(std::string_view list, std::string_view token);
+// Fields that speak of the connection, which HTTP/2 forbids (RFC 9113 section 8.2.2).
+bool IsConnectionField(const HttpHeader& field);
 // "OK" for 200 and so on; "" if unknown.
 std::string_view HttpReason(int status);
 

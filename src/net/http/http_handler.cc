@@ -61,6 +61,10 @@ std::optional<HttpResponse> HttpHandler::OnHead(const HttpRequest&, const PeerIn
   return std::nullopt;
 }
 
+std::unique_ptr<StreamingCall> HttpHandler::Open(const HttpRequest&, StreamingAnswer&) {
+  return nullptr;
+}
+
 std::optional<size_t> HttpHandler::BodySize(const HttpRequest&, const Rope&) const {
   return std::nullopt;
 }

@@ -74,6 +74,32 @@ struct HttpCall {
   size_t worker_index = 0;  // among the server's workers
 };
 
+// Where the parts of an answer go that is sent as it comes. Outlives its StreamingCall. Calls after
+// the end, and after the client has left, are ignored.
+class StreamingAnswer {
+ public:
+  // Status 200 with these headers; before everything else, once.
+  virtual void Begin(HttpHeaders headers) = 0;
+  // A client that does not read is left: what waits has a limit.
+  virtual void Send(Rope bytes) = 0;
+  virtual void End(HttpHeaders trailers) = 0;
+
+ protected:
+  ~StreamingAnswer() = default;
+};
+
+// A request that is taken as it comes, and answered while it does. Its calls may answer; it is
+// destroyed after its end, or when the client has left. On the connection's worker.
+class StreamingCall {
+ public:
+  virtual ~StreamingCall() = default;
+  virtual void OnBytes(const Slice& bytes) = 0;
+  // The request is complete.
+  virtual void OnEnd() = 0;
+  // The server ends: the answer should, too.
+  virtual void OnDrain() = 0;
+};
+
 // Why a server itself answers a request.
 enum class HttpRefusal : uint8_t {
   kBodyTooLarge,
@@ -93,6 +119,10 @@ class HttpHandler {
   // `max_body_bytes`, which comes with the server's limit, may be changed for this request.
   virtual std::optional<HttpResponse> OnHead(const HttpRequest& request, const PeerInfo& peer,
                                              size_t& max_body_bytes);
+  // After OnHead, over HTTP/2: whether the request is to be taken as it comes, with Open instead of
+  // Handle.
+  virtual bool Streams(const HttpRequest&) const { return false; }
+  virtual std::unique_ptr<StreamingCall> Open(const HttpRequest& request, StreamingAnswer& answer);
   // The size of the whole body, where its first bytes tell.
   virtual std::optional<size_t> BodySize(const HttpRequest& request, const Rope& begin) const;
   // The answer to a request that the server refuses. The default is text/plain with 413, 431, 503,

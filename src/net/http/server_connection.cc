@@ -41,13 +41,18 @@ void ServerRequest::Dispatch(const ServerEnv& env, RequestBodies& bodies, Respon
   env.handler.Handle(std::move(call));
 }
 
+std::optional<size_t> ServerRequest::ToldSize() const {
+  const std::string_view length = head.headers.Find("content-length").value_or("");
+  size_t size = 0;
+  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), size);
+  const bool told = error == std::errc() && end == length.data() + length.size();
+  return told ? std::optional(size) : std::nullopt;
+}
+
 bool ServerRequest::LearnSize(const ServerEnv& env) {
   if (!body.size) {
-    const std::string_view length = head.headers.Find("content-length").value_or("");
-    size_t size = 0;
-    const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), size);
-    const bool told = error == std::errc() && end == length.data() + length.size();
-    body.size = told ? size : env.handler.BodySize(head, body.bytes);
+    const std::optional<size_t> told = ToldSize();
+    body.size = told ? told : env.handler.BodySize(head, body.bytes);
   }
   return body.size.value_or(0) <= body.max_bytes;
 }

@@ -11,10 +11,38 @@
 #include "net/loop/stream.h"
 #include "net/loop/worker.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace gapless::net {
+
+struct ServerEnv;
+
+// A request on a connection, from its first byte to the answer.
+struct ServerRequest {
+  HttpRequest head;
+  RequestBody body;
+  std::shared_ptr<ResponderState> responder;  // from Dispatch to the answer
+
+  // Gives it to the handler, whose answer goes to `sink`.
+  void Dispatch(const ServerEnv& env, RequestBodies& bodies, ResponseSink* sink);
+  // The size of the body, if the head tells.
+  std::optional<size_t> ToldSize() const;
+  // Notes the size of the body, once it is known. False: it is larger than it may be.
+  bool LearnSize(const ServerEnv& env);
+  // The client has gone. Whoever works on an answer hears it, and still holds the body.
+  void Abandon();
+};
+
+// A complete request over HTTP/1.1 whose client wants to go on with HTTP/2 (RFC 7540 section 3.2).
+struct Http2Upgrade {
+  std::string settings;  // payload of a SETTINGS frame
+  ServerRequest request;
+  std::optional<HttpResponse> refusal;  // the answer, if the server has one already
+  Rope rest;                            // what came after it
+};
 
 struct ServerEnv {
   Worker& worker;
@@ -30,6 +58,9 @@ struct ServerEnv {
   Task finish;
   // Null: nobody wants to hear it.
   std::shared_ptr<ServerWatch> watch;
+  // For HTTP/1.1: the connection goes on with HTTP/2, 101 is sent. Null: not offered. Called once,
+  // with the same rules as `finish`.
+  std::move_only_function<void(Http2Upgrade)> upgrade = {};
 
   void Tell(RefusedRequest reason) const {
     if (watch) {
@@ -59,20 +90,6 @@ class ServerConnection {
 
 // What a refusal is called by those who count it.
 RefusedRequest NameOf(HttpRefusal reason);
-
-// A request on a connection, from its first byte to the answer.
-struct ServerRequest {
-  HttpRequest head;
-  RequestBody body;
-  std::shared_ptr<ResponderState> responder;  // from Dispatch to the answer
-
-  // Gives it to the handler, whose answer goes to `sink`.
-  void Dispatch(const ServerEnv& env, RequestBodies& bodies, ResponseSink* sink);
-  // Notes the size of the body, once it is known. False: it is larger than it may be.
-  bool LearnSize(const ServerEnv& env);
-  // The client has gone. Whoever works on an answer hears it, and still holds the body.
-  void Abandon();
-};
 
 // How long a peer has not read what was sent to it.
 class UnreadClock {

@@ -29,6 +29,46 @@ TEST_F(Http1ChannelTest, KeepsTheConnectionAndGrowsThePoolForParallelRequests) {
   EXPECT_EQ(web_.accepted, 4);
 }
 
+TEST_F(Http1ChannelTest, KeepsNoMoreIdleConnectionsThanItMay) {
+  int arrived = 0;
+  web_.on_request = [&](PeerConnection&, int32_t) {
+    if (++arrived == 4) {
+      for (auto& connection : web_.connections) {
+        connection->WriteRaw("HTTP/1.1 204 No Content\r\n\r\n");
+      }
+    }
+  };
+  web_.Listen();
+  ClientChannelOptions options = Options1(web_.port());
+  options.max_idle_connections = 2;
+  Open(options);
+  for (int i = 0; i < 4; ++i) {
+    Send("x");
+  }
+  ASSERT_TRUE(UntilResults(4));
+  EXPECT_TRUE(Until([&] { return channel_->connection_count() == 2; }));
+  EXPECT_TRUE(news_.lost.empty());
+  arrived = 3;
+  Send("y");
+  ASSERT_TRUE(UntilResults(5));
+  EXPECT_EQ(web_.accepted, 4) << "one that was kept took it";
+}
+
+TEST_F(Http1ChannelTest, WithoutIdleConnectionsEachRequestDialsAnew) {
+  web_.Listen();
+  ClientChannelOptions options = Options1(web_.port());
+  options.max_idle_connections = 0;
+  Open(options);
+  for (size_t i = 1; i <= 3; ++i) {
+    Send("x");
+    ASSERT_TRUE(UntilResults(i));
+    EXPECT_TRUE(results_.back().status.ok());
+    ASSERT_TRUE(Until([&] { return channel_->connection_count() == 0; }));
+  }
+  EXPECT_EQ(web_.accepted, 3);
+  EXPECT_TRUE(news_.dial_failures.empty());
+}
+
 TEST_F(Http1ChannelTest, AnIdleConnectionClosedByThePeerIsNoLoss) {
   web_.Listen();
   Open(Options1(web_.port()));

@@ -17,18 +17,6 @@ Status Malformed(std::string_view what) {
   return InvalidArgument("malformed HTTP message: " + std::string(what));
 }
 
-// Whether `token` is a member of a comma-separated list, without regard to case.
-bool ListHas(std::string_view list, std::string_view token) {
-  while (!list.empty()) {
-    const size_t comma = std::min(list.find(','), list.size());
-    if (AsciiEqualsIgnoreCase(TrimBlanks(list.substr(0, comma)), token)) {
-      return true;
-    }
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return false;
-}
-
 bool IsTarget(std::string_view target) {
   return !target.empty() && std::ranges::all_of(target, [](char c) {
     return static_cast<unsigned char>(c) > 0x20 && c != 0x7f;
@@ -194,7 +182,7 @@ Status Http1Parser::HandleHead(std::string_view text) {
   }
   const std::string connection = head.headers.Joined("connection");
   head.keep_alive =
-      head.minor_version == 1 ? !ListHas(connection, "close") : ListHas(connection, "keep-alive");
+      head.minor_version == 1 ? !HasToken(connection, "close") : HasToken(connection, "keep-alive");
   head.expect_continue =
       head.minor_version == 1 &&
       AsciiEqualsIgnoreCase(head.headers.Find("expect").value_or(""), "100-continue");

@@ -3,6 +3,7 @@
 #include "base/lifetime.h"
 #include "fmt/format.h"
 #include "net/http/server_connection.h"
+#include "net/http1/h2c_upgrade.h"
 
 #include <algorithm>
 #include <chrono>
@@ -123,6 +124,8 @@ class Http1ServerConnection final : public ServerConnection,
     RespondEarly(env_.handler.Refuse(current_.request.head, reason));
   }
   void RespondEarly(HttpResponse response);
+  // The request was complete: it and all that follows is HTTP/2.
+  void Upgrade();
   void Enter(Phase phase) {
     phase_ = phase;
     timer_.Cancel();
@@ -175,6 +178,7 @@ class Http1ServerConnection final : public ServerConnection,
     TimePoint begun;
     bool bodyless = false;
     std::optional<HttpResponse> refusal;  // of a request without body
+    std::optional<std::string> h2c;       // settings of a client that wants to go on with HTTP/2
     AnswerForm answer;
   };
 
@@ -277,8 +281,29 @@ void Http1ServerConnection::Process() {
       input_bytes_ += front.size() - *used;
       input_.push_front(front.Sub(*used, front.size() - *used));
     }
+    if (phase_ == Phase::kHandling && current_.h2c) {
+      Upgrade();
+    }
   }
   processing_ = false;
+}
+
+void Http1ServerConnection::Upgrade() {
+  finished_ = true;
+  timer_.Cancel();
+  write_timer_.Cancel();
+  gate_.Set(false);
+  env_.stream.Write(Rope(Slice::Static(
+      "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: h2c\r\n\r\n")));
+  Rope rest;
+  for (Slice& slice : std::exchange(input_, {})) {
+    rest.Append(std::move(slice));
+  }
+  std::string settings = *std::exchange(current_.h2c, std::nullopt);
+  env_.upgrade({.settings = std::move(settings),
+                .request = std::exchange(current_.request, {}),
+                .refusal = std::exchange(current_.refusal, std::nullopt),
+                .rest = std::move(rest)});
 }
 
 void Http1ServerConnection::HandleParseError(const Status& status) {
@@ -323,6 +348,9 @@ Status Http1ServerConnection::OnHead(Http1Head head) {
   current_.answer = {.keep_alive = head.keep_alive && options_.keep_alives,
                      .head_only = request.method == "HEAD",
                      .minor_version = head.minor_version};
+  if (env_.upgrade && current_.answer.keep_alive && head.minor_version == 1 && !draining_) {
+    current_.h2c = TakeH2cUpgrade(request.headers);
+  }
   const uint64_t length = head.content_length.value_or(0);
   current_.bodyless = !head.chunked && length == 0;
   if (options_.write_timeout > Duration::zero()) {
@@ -358,6 +386,9 @@ void Http1ServerConnection::OnComplete() {
     return Finish();
   }
   Enter(Phase::kHandling);
+  if (current_.h2c) {
+    return;  // once what follows is known
+  }
   if (current_.refusal) {
     return OnResponse(*std::exchange(current_.refusal, std::nullopt));
   }

@@ -1,7 +1,8 @@
 // HTTP/1.1 server connections (RFC 9112). Entry point for the session in http_server.cc only.
 //
 // Keep-alive and pipelining (requests are answered one after the other), chunked and sized bodies,
-// Expect: 100-continue.
+// Expect: 100-continue. A client on a plain connection that asks for h2c is told 101 once its
+// request is complete, and the connection goes on as HTTP/2, where the server offers it.
 #pragma once
 
 #include "base/status.h"

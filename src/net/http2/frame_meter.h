@@ -16,14 +16,24 @@
 
 namespace gapless::net {
 
+// RFC 9113 section 4.1.
+struct FrameHead {
+  size_t length = 0;  // of the payload
+  uint8_t type = 0;
+  uint8_t flags = 0;
+  int32_t stream = 0;
+};
+
 class FrameMeter {
  public:
   explicit FrameMeter(TimePoint now) : earned_until_(now) {}
 
   // Takes note of the next bytes up to the end of the frame in which `max_frames` are reached, or
   // of all: how many that were. HEADERS count for several, as a request follows. `now`: any time
-  // that never falls.
-  size_t Follow(ByteSpan bytes, size_t max_frames, TimePoint now) {
+  // that never falls. `see` is called for each frame that begins, with what is there of its
+  // payload.
+  template <typename See>
+  size_t Follow(ByteSpan bytes, size_t max_frames, TimePoint now, See see) {
     Earn(now);
     size_t at = 0;
     for (size_t frames = 0; at < bytes.size();) {
@@ -42,10 +52,14 @@ class FrameMeter {
       if (head_bytes_ == kHead) {
         head_bytes_ = 0;
         frames += head_[3] == kHeaders ? kPerRequest : 1;
-        OnFrame();
+        const FrameHead head = OnFrame();
+        see(head, bytes.subspan(at, std::min(head.length, bytes.size() - at)));
       }
     }
     return at;
+  }
+  size_t Follow(ByteSpan bytes, size_t max_frames, TimePoint now) {
+    return Follow(bytes, max_frames, now, [](const FrameHead&, ByteSpan) {});
   }
 
   // An answer went out.
@@ -101,16 +115,23 @@ class FrameMeter {
                                                    {"CONTINUATION", 5}}};
   static constexpr Kind kUnknown = {"unknown", 3};
 
-  void OnFrame() {
-    payload_left_ =
-        static_cast<size_t>(head_[0]) << 16 | static_cast<size_t>(head_[1]) << 8 | head_[2];
-    const uint8_t type = head_[3];
-    constexpr uint8_t kEndStream = 1;
-    if (type == 0 && (payload_left_ >= kTinyData || (head_[4] & kEndStream))) {
-      return;
+  FrameHead OnFrame() {
+    FrameHead head{.type = head_[3], .flags = head_[4]};
+    for (size_t i = 0; i < 3; ++i) {
+      head.length = head.length << 8 | head_[i];
     }
-    const Kind& kind = type < kKinds.size() ? kKinds[type] : kUnknown;
-    Spend(kind.cost, kind.name);
+    uint32_t stream = head_[5] & 0x7fU;  // a bit is reserved
+    for (size_t i = 6; i < kHead; ++i) {
+      stream = stream << 8 | head_[i];
+    }
+    head.stream = static_cast<int32_t>(stream);
+    payload_left_ = head.length;
+    constexpr uint8_t kEndStream = 1;
+    if (head.type != 0 || (head.length < kTinyData && !(head.flags & kEndStream))) {
+      const Kind& kind = head.type < kKinds.size() ? kKinds[head.type] : kUnknown;
+      Spend(kind.cost, kind.name);
+    }
+    return head;
   }
   void Spend(int64_t points, std::string_view what) {
     points_ -= points;

@@ -54,12 +54,6 @@ nghttp2_nv Pair(std::string_view name, std::string_view value) {
   return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
 }
 
-// Fields that HTTP/2 forbids (RFC 9113 section 8.2.2) or carries otherwise.
-bool BelongsToHttp1(std::string_view name) {
-  return name == "connection" || name == "host" || name == "transfer-encoding" ||
-         name == "keep-alive" || name == "upgrade" || name == "proxy-connection";
-}
-
 // Bytes of decoded headers without a complete answer among them: more end the connection.
 constexpr size_t kMaxHeadersWithoutAnswer = size_t{1} << 20;
 
@@ -242,7 +236,7 @@ void Http2ClientSession::Send(uint64_t id, SharedRequest request, ExchangeCallba
   fields.push_back(Pair(":authority", request->authority));
   fields.push_back(Pair(":path", request->target));
   for (const HttpHeader& header : request->headers) {
-    if (!BelongsToHttp1(header.name)) {
+    if (header.name != "host" && !IsConnectionField(header)) {
       fields.push_back(Pair(header.name, header.value));
     }
   }

@@ -4,6 +4,7 @@
 
 #include "base/loop.h"
 #include "base/rng.h"
+#include "net/http2/http2_link.h"
 #include "net/http2/http2_server.h"
 #include "net/http2/ping_enforcer.h"
 #include "net/loop/worker.h"
@@ -17,19 +18,6 @@
 #include <nghttp2/nghttp2.h>
 
 namespace gapless::net {
-
-// What these parts ask of the connection.
-class Http2Link {
- public:
-  // Sends the frames that were submitted: now, or together with others of this turn.
-  virtual void Flush() = 0;
-  virtual void ScheduleFlush() = 0;
-  // The connection has nothing more to do.
-  virtual void Finish() = 0;
-
- protected:
-  ~Http2Link() = default;
-};
 
 // gRPC keepalive: PINGs an idle peer, ends the connection of one that does not answer, or that
 // sends too many PINGs itself.

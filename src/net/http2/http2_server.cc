@@ -6,6 +6,7 @@
 #include "net/http2/http2_headers.h"
 #include "net/http2/http2_lifecycle.h"
 #include "net/http2/http2_output.h"
+#include "net/http2/http2_session.h"
 #include "net/http2/http2_streams.h"
 
 #include <array>
@@ -20,9 +21,6 @@ namespace {
 // A connection that stopped reading because of the budget reads a little after so long: clients
 // that give up say so here, and their requests are what takes the budget.
 constexpr auto kLongestPause = std::chrono::milliseconds(500);
-// nghttp2's own limit of resets, as the last resort: FrameMeter's comes first, and says why.
-constexpr uint64_t kResetBurst = 20'000;
-constexpr uint64_t kResetRate = 2000;
 // A turn works for so long on what one connection has sent, in parts of so many frames.
 constexpr auto kTurn = std::chrono::milliseconds(1);
 constexpr size_t kFramesAtOnce = 64;
@@ -31,35 +29,26 @@ constexpr auto kAskForRoom = std::chrono::milliseconds(20);
 
 TimePoint SteadyNow() { return TimePoint(std::chrono::steady_clock::now().time_since_epoch()); }
 
-using SessionPtr = std::unique_ptr<nghttp2_session, decltype(&nghttp2_session_del)>;
-
-bool IsRequestHead(const nghttp2_frame& frame) {
-  return frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST;
-}
-
-nghttp2_option* NewOptions() {
-  nghttp2_option* option = nullptr;
-  GAPLESS_CHECK(nghttp2_option_new(&option) == 0);
-  nghttp2_option_set_no_closed_streams(option, 1);
-  nghttp2_option_set_no_auto_window_update(option, 1);
-  // gRPC's specification lets a receiver strip them, grpc-go takes them, and some peers send them.
-  nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
-  nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetRate);
-  return option;
-}
-
 }  // namespace
 
 // nghttp2 with its parts: what arrives goes to them, and their frames go out together.
-class Http2ServerConnection final : public ServerConnection, private Http2Link {
+class Http2ServerConnection final : public ServerConnection,
+                                    private Http2Link,
+                                    private Http2Events {
  public:
   Http2ServerConnection(const Http2ServerOptions& options, ServerEnv env);
+
+  // The request that came over HTTP/1.1 is the first stream.
+  void TakeOver(Http2Upgrade upgrade);
 
   void OnData(Slice bytes) override;
   void OnEnd() override { Finish(); }
   void OnHangup() override { Finish(); }
   void OnWritable() override { Flush(); }
-  void Drain() override { goodbye_.Drain(); }
+  void Drain() override {
+    goodbye_.Drain();
+    streams_.Drain();
+  }
   bool idle() const override { return streams_.empty(); }
 
   void Respond(Http2Stream& stream, HttpResponse response) {
@@ -67,46 +56,42 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
       meter_.OnAnswer();
     }
     streams_.OnAnswer(stream, env_.worker.Now());
-    stream.answer.Submit(session(), stream.id, std::move(response));
+    stream.answer.Submit(session_.get(), stream.id, std::move(response));
     keepalive_.OnAnswerSent();
     ArmPace();
     ScheduleFlush();
   }
 
  private:
-  static Http2ServerConnection& Self(void* user) {
-    return *static_cast<Http2ServerConnection*>(user);
-  }
-  SessionPtr NewSession();
-  nghttp2_session* session() { return session_.get(); }
-
   // Works on what has come, until a turn is over.
   void Read();
-  // Ends the connection of a client that does nothing else than cost time.
-  void EndFlood();
+  // Ends the connection with a reason for the client.
+  void End(uint32_t code, std::string_view text);
 
-  // What nghttp2 calls.
-  void OnStreamBegun(int32_t id) {
-    nghttp2_session_set_stream_user_data(session(), id, &streams_.Begin(*this, id));
+  void OnHead(Http2Stream& stream);
+
+  // Http2Events.
+  void OnFrameBegun(const nghttp2_frame_hd& head) override { headers_.OnFrameBegun(head); }
+  void OnStreamBegun(int32_t id) override {
+    nghttp2_session_set_stream_user_data(session_.get(), id, &streams_.Begin(*this, id));
     goodbye_.OnStreamBegun();
   }
-  void OnFrame(const nghttp2_frame& frame);
-  void OnHead(Http2Stream& stream);
-  void OnChunk(int32_t id, const uint8_t* data, size_t size);
-  void OnPing(const nghttp2_frame& frame) {
-    if (frame.hd.flags & NGHTTP2_FLAG_ACK) {
-      keepalive_.OnPingAck();
-      goodbye_.OnPingAck(frame.ping.opaque_data);
-    } else {
-      keepalive_.OnPing(!streams_.empty());
-    }
+  int OnField(const nghttp2_frame& frame, std::string_view name, std::string_view value) override {
+    return headers_.OnField(IsRequestHead(frame) ? Find(frame.hd.stream_id) : nullptr, name, value);
   }
-  void OnFrameSent(const nghttp2_frame& frame);
-  void OnStreamEnded(int32_t id) {
+  void OnFrame(const nghttp2_frame& frame) override;
+  void OnInvalidFrame(const nghttp2_frame& frame) override {
+    meter_.OnRefusedStream();
+    streams_.OnRefused(frame.hd);
+  }
+  void OnChunk(int32_t id, ByteSpan bytes) override;
+  void OnStreamEnded(int32_t id) override {
     if (streams_.End(id)) {
       goodbye_.OnLastStreamEnded();
     }
   }
+  void OnFrameSent(const nghttp2_frame& frame) override;
+  Http2Output& output() override { return output_; }
 
   // Http2Link.
   void Flush() override;
@@ -118,22 +103,22 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   }
 
   Http2Stream* Find(int32_t id) {
-    return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session(), id));
+    return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session_.get(), id));
   }
-  void Refuse(Http2Stream& stream, HttpRefusal reason) { Refuse(stream, reason, NameOf(reason)); }
-  void Refuse(Http2Stream& stream, HttpRefusal reason, RefusedRequest name) {
-    env_.Tell(name);
+  // `name`: what it is called by those who count, if that is not the usual.
+  void Refuse(Http2Stream& stream, HttpRefusal reason, std::optional<RefusedRequest> name = {}) {
+    env_.Tell(name.value_or(NameOf(reason)));
     Respond(stream, env_.handler.Refuse(stream.request.head, reason));
   }
   void UpdateReading();
   void SettleBodies();
   void ArmPace();
-  void OnBadPace(Http2Stream& stream, Http2Streams::BadPace pace);
+  void CheckPace();
 
   const Http2ServerOptions& options_;
   ServerEnv env_;
   RequestBodies bodies_;
-  const SessionPtr session_;
+  const Http2SessionPtr session_;
   Http2Output output_;
   Http2Keepalive keepalive_;
   Http2Goodbye goodbye_;
@@ -142,7 +127,6 @@ class Http2ServerConnection final : public ServerConnection, private Http2Link {
   Http2Headers headers_;
   std::deque<Slice> input_;  // the first is what nghttp2 reads; others are for later turns
   bool busy_ = false;        // inside nghttp2, or in a callback that flushes at its end
-  bool flush_scheduled_ = false;
   bool finished_ = false;
   Timer pace_timer_;
   Timer room_timer_;
@@ -154,80 +138,14 @@ void Http2Stream::OnResponse(HttpResponse response) {
   connection.Respond(*this, std::move(response));
 }
 
-SessionPtr Http2ServerConnection::NewSession() {
-  nghttp2_session_callbacks* calls = nullptr;
-  nghttp2_option* option = NewOptions();
-  GAPLESS_CHECK(nghttp2_session_callbacks_new(&calls) == 0);
-  nghttp2_session_callbacks_set_on_begin_frame_callback(
-      calls, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
-        Self(user).headers_.OnFrameBegun(*head);
-        return 0;
-      });
-  nghttp2_session_callbacks_set_on_begin_headers_callback(
-      calls, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
-        if (IsRequestHead(*frame)) {
-          Self(user).OnStreamBegun(frame->hd.stream_id);
-        }
-        return 0;
-      });
-  nghttp2_session_callbacks_set_on_header_callback(
-      calls, [](nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
-                const uint8_t* value, size_t value_size, uint8_t, void* user) {
-        Http2Stream* stream =
-            IsRequestHead(*frame) ? Self(user).Find(frame->hd.stream_id) : nullptr;
-        return Self(user).headers_.OnField(stream, Http2Text(name, name_size),
-                                           Http2Text(value, value_size));
-      });
-  nghttp2_session_callbacks_set_on_frame_recv_callback(
-      calls, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
-        Self(user).OnFrame(*frame);
-        return 0;
-      });
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
-      calls,
-      [](nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size, void* user) {
-        Self(user).OnChunk(id, data, size);
-        return 0;
-      });
-  nghttp2_session_callbacks_set_on_stream_close_callback(
-      calls, [](nghttp2_session*, int32_t id, uint32_t, void* user) {
-        Self(user).OnStreamEnded(id);
-        return 0;
-      });
-  nghttp2_session_callbacks_set_on_frame_send_callback(
-      calls, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
-        Self(user).OnFrameSent(*frame);
-        return 0;
-      });
-  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
-      calls, [](nghttp2_session*, const nghttp2_frame*, int, void* user) {
-        Self(user).meter_.OnRefusedStream();
-        return 0;
-      });
-  nghttp2_session_callbacks_set_send_callback(
-      calls, [](nghttp2_session*, const uint8_t* data, size_t size, int, void* user) {
-        return Self(user).output_.Send(data, size);
-      });
-  nghttp2_session_callbacks_set_send_data_callback(
-      calls, [](nghttp2_session*, nghttp2_frame*, const uint8_t* head, size_t size,
-                nghttp2_data_source* source, void* user) {
-        return Self(user).output_.SendBody(*static_cast<Http2Answer*>(source->ptr), head, size);
-      });
-  nghttp2_session* session = nullptr;
-  GAPLESS_CHECK(nghttp2_session_server_new2(&session, calls, this, option) == 0);
-  nghttp2_option_del(option);
-  nghttp2_session_callbacks_del(calls);
-  return SessionPtr(session, nghttp2_session_del);
-}
-
 Http2ServerConnection::Http2ServerConnection(const Http2ServerOptions& options, ServerEnv env)
     : options_(options),
       env_(std::move(env)),
       bodies_(env_.worker, env_.shares, env_.max_body_bytes, options.stall_timeout),
-      session_(NewSession()),
+      session_(NewHttp2ServerSession(*this)),
       output_(env_.stream),
-      keepalive_(options, env_.worker, session(), *this),
-      goodbye_(options, env_.worker, session(), *this),
+      keepalive_(options, env_.worker, session_.get(), *this),
+      goodbye_(options, env_.worker, session_.get(), *this),
       gate_(env_.worker, env_.stream, [this] { UpdateReading(); }),
       meter_(SteadyNow()),
       headers_(options.max_header_bytes, env_, bodies_, meter_),
@@ -239,8 +157,8 @@ Http2ServerConnection::Http2ServerConnection(const Http2ServerOptions& options, 
       // Answers need no order among them, and its tree would be the client's to grow.
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   });
-  nghttp2_submit_settings(session(), NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-  nghttp2_session_set_local_window_size(session(), NGHTTP2_FLAG_NONE, 0,
+  nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0,
                                         static_cast<int32_t>(options_.connection_window_bytes));
   ScheduleFlush();
 }
@@ -260,12 +178,16 @@ void Http2ServerConnection::Read() {
   const TimePoint end = SteadyNow() + kTurn;
   ssize_t taken = 0;
   busy_ = true;
-  for (TimePoint now; taken >= 0 && !input_.empty() && !meter_.flooded() && now < end;) {
+  const auto well = [&] { return taken >= 0 && !meter_.flooded() && !streams_.violation(); };
+  for (TimePoint now; well() && !input_.empty() && now < end;) {
     now = SteadyNow();
     Slice& front = input_.front();
-    const size_t size = meter_.Follow(front.span(), kFramesAtOnce, now);
-    taken =
-        nghttp2_session_mem_recv(session(), reinterpret_cast<const uint8_t*>(front.data()), size);
+    const size_t size = meter_.Follow(
+        front.span(), kFramesAtOnce, now,
+        [this](const FrameHead& frame, ByteSpan payload) { streams_.OnFrame(frame, payload); });
+    taken = nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const uint8_t*>(front.data()),
+                                     size);
+    streams_.OnRead();
     front = front.Sub(size, front.size() - size);
     if (front.empty()) {
       input_.pop_front();
@@ -273,9 +195,15 @@ void Http2ServerConnection::Read() {
   }
   busy_ = false;
   if (meter_.flooded() || taken == NGHTTP2_ERR_FLOODED) {
-    return EndFlood();
+    // A client that does nothing else than cost time.
+    meter_.OnFlood();
+    env_.Tell(RefusedConnection::kFlood, meter_.last_drop());
+    return End(NGHTTP2_ENHANCE_YOUR_CALM, "too many frames without requests");
   }
   SettleBodies();
+  if (const auto violation = streams_.violation()) {
+    return End(*violation, "a frame that must not come now");
+  }
   Flush();
   if (taken < 0) {
     // nghttp2 has queued a GOAWAY where one helps; such errors (bad preface, flood) leave nothing
@@ -289,25 +217,28 @@ void Http2ServerConnection::Read() {
   }
 }
 
-void Http2ServerConnection::EndFlood() {
-  meter_.OnFlood();
-  env_.Tell(RefusedConnection::kFlood, meter_.last_drop());
-  constexpr std::string_view kText = "too many frames without requests";
-  nghttp2_submit_goaway(
-      session(), NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session()),
-      NGHTTP2_ENHANCE_YOUR_CALM, reinterpret_cast<const uint8_t*>(kText.data()), kText.size());
+void Http2ServerConnection::End(uint32_t code, std::string_view text) {
+  nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session_.get()), code,
+                        reinterpret_cast<const uint8_t*>(text.data()), text.size());
   Flush();
   Finish();
 }
 
 void Http2ServerConnection::OnFrame(const nghttp2_frame& frame) {
-  if (frame.hd.type == NGHTTP2_PING) {
-    return OnPing(frame);
+  if (frame.hd.type == NGHTTP2_PING && frame.hd.flags & NGHTTP2_FLAG_ACK) {
+    keepalive_.OnPingAck();
+    goodbye_.OnPingAck(frame.ping.opaque_data);
+  } else if (frame.hd.type == NGHTTP2_PING) {
+    keepalive_.OnPing(!streams_.empty());
   }
   if (frame.hd.type == NGHTTP2_RST_STREAM) {
-    const Http2Stream* reset = Find(frame.hd.stream_id);
+    Http2Stream* reset = Find(frame.hd.stream_id);
     if (reset && !reset->responded) {
       env_.Tell(RefusedRequest::kReset);
+    }
+    if (reset) {
+      reset->remote_ended = true;
     }
   }
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) {
@@ -321,7 +252,9 @@ void Http2ServerConnection::OnFrame(const nghttp2_frame& frame) {
   if (IsRequestHead(frame)) {
     OnHead(*stream);
   }
-  if (stream->remote_ended && !stream->responded) {
+  if (stream->remote_ended && stream->call) {
+    stream->call->OnEnd();
+  } else if (stream->remote_ended && !stream->responded) {
     streams_.Dispatch(*stream, env_);
   }
 }
@@ -344,24 +277,26 @@ void Http2ServerConnection::OnHead(Http2Stream& stream) {
   if (refusal) {
     return Respond(stream, *std::move(refusal));
   }
-  if (!stream.remote_ended) {
+  if (!streams_.Open(stream, env_, session_.get(), *this) && !stream.remote_ended) {
     streams_.Touch(stream);
     ArmPace();
   }
 }
 
-void Http2ServerConnection::OnChunk(int32_t id, const uint8_t* data, size_t size) {
+void Http2ServerConnection::OnChunk(int32_t id, ByteSpan bytes) {
   // The windows of streams are what holds clients back; this one is for all of them.
-  nghttp2_session_consume_connection(session(), size);
+  nghttp2_session_consume_connection(session_.get(), bytes.size());
   Http2Stream* stream = Find(id);
   if (!stream || stream->responded) {
     return;
   }
   // nghttp2 hands out pointers into what it was given.
-  const auto* bytes = reinterpret_cast<const std::byte*>(data);
   const Slice& input = input_.front();
-  const size_t offset = static_cast<size_t>(bytes - input.data());
-  switch (bodies_.Take(stream->request.body, input.Sub(offset, size))) {
+  const Slice slice = input.Sub(static_cast<size_t>(bytes.data() - input.data()), bytes.size());
+  if (stream->call) {
+    return stream->call->OnBytes(slice);
+  }
+  switch (bodies_.Take(stream->request.body, slice)) {
     case RequestBodies::Took::kYes:
       return streams_.Touch(*stream);
     case RequestBodies::Took::kTooLarge:
@@ -373,8 +308,9 @@ void Http2ServerConnection::OnChunk(int32_t id, const uint8_t* data, size_t size
 
 // Windows of large bodies are opened from here.
 void Http2ServerConnection::SettleBodies() {
-  const bool wait = streams_.Settle(
-      session(), env_, [this](Http2Stream& stream) { Refuse(stream, HttpRefusal::kBodyTooLarge); });
+  const bool wait = streams_.Settle(session_.get(), env_, [this](Http2Stream& stream) {
+    Refuse(stream, HttpRefusal::kBodyTooLarge);
+  });
   if (wait && !room_timer_.armed()) {
     room_timer_ = env_.worker.RunAfter(kAskForRoom, [this] {
       SettleBodies();
@@ -398,7 +334,7 @@ void Http2ServerConnection::OnFrameSent(const nghttp2_frame& frame) {
   if (stream && !stream->remote_ended) {
     // Answered before the request was complete: tell the client to stop sending (RFC 9113
     // section 8.1).
-    nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
+    nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
   }
 }
 
@@ -407,12 +343,13 @@ void Http2ServerConnection::Flush() {
     return;
   }
   busy_ = true;
-  const int result = nghttp2_session_send(session());
+  const int result = nghttp2_session_send(session_.get());
   busy_ = false;
   output_.Flush();
   // Between the two GOAWAYs nghttp2 already calls a connection without streams done; clients may
   // still open some.
-  const bool done = !nghttp2_session_want_read(session()) && !nghttp2_session_want_write(session());
+  const bool done =
+      !nghttp2_session_want_read(session_.get()) && !nghttp2_session_want_write(session_.get());
   if (result != 0 ||
       (!goodbye_.between_goaways() && (done || (goodbye_.said() && streams_.empty())))) {
     Finish();
@@ -420,13 +357,12 @@ void Http2ServerConnection::Flush() {
 }
 
 void Http2ServerConnection::ScheduleFlush() {
-  if (busy_ || flush_scheduled_) {
+  // Answers that become ready in one turn leave with one system call.
+  if (busy_ || output_.SetScheduled(true)) {
     return;
   }
-  // Answers that become ready in one turn leave with one system call.
-  flush_scheduled_ = true;
   env_.worker.Post(lifetime_.Guard([this] {
-    flush_scheduled_ = false;
+    output_.SetScheduled(false);
     Flush();
     UpdateReading();
   }));
@@ -449,38 +385,58 @@ void Http2ServerConnection::UpdateReading() {
 
 void Http2ServerConnection::ArmPace() {
   if (options_.stall_timeout > Duration::zero() && !pace_timer_.armed()) {
-    pace_timer_ = env_.worker.RunAfter(bodies_.check_every(), [this] {
-      const auto check = [this](Http2Stream& stream, Http2Streams::BadPace pace) {
-        OnBadPace(stream, pace);
-      };
-      if (streams_.CheckPace(env_.worker.Now(), check)) {
-        ArmPace();
-      }
-    });
+    pace_timer_ = env_.worker.RunAfter(bodies_.check_every(), [this] { CheckPace(); });
   }
 }
 
-void Http2ServerConnection::OnBadPace(Http2Stream& stream, Http2Streams::BadPace pace) {
-  if (!pace) {
-    env_.Tell(RefusedRequest::kUnread);
-    nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_CANCEL);
-    return ScheduleFlush();
+void Http2ServerConnection::CheckPace() {
+  const auto end = [this](Http2Stream& stream, Http2Streams::BadPace pace) {
+    if (!pace) {
+      env_.Tell(RefusedRequest::kUnread);
+      nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_CANCEL);
+      ScheduleFlush();
+    } else if (*pace == RequestBodies::Pace::kStalled) {
+      Refuse(stream, HttpRefusal::kTimeout);
+    } else {
+      const bool slow = *pace == RequestBodies::Pace::kTooSlow;
+      Refuse(stream, HttpRefusal::kOverloaded,
+             slow ? RefusedRequest::kTooSlow : NameOf(HttpRefusal::kOverloaded));
+    }
+  };
+  if (streams_.CheckPace(env_.worker.Now(), end)) {
+    ArmPace();
   }
-  switch (*pace) {
-    case RequestBodies::Pace::kFine:
-      return;
-    case RequestBodies::Pace::kStalled:
-      return Refuse(stream, HttpRefusal::kTimeout);
-    case RequestBodies::Pace::kTooSlow:
-      return Refuse(stream, HttpRefusal::kOverloaded, RefusedRequest::kTooSlow);
-    case RequestBodies::Pace::kWaitedTooLong:
-      return Refuse(stream, HttpRefusal::kOverloaded);
+}
+
+void Http2ServerConnection::TakeOver(Http2Upgrade upgrade) {
+  const int result = nghttp2_session_upgrade2(
+      session_.get(), reinterpret_cast<const uint8_t*>(upgrade.settings.data()),
+      upgrade.settings.size(), upgrade.request.head.method == "HEAD" ? 1 : 0, nullptr);
+  if (result != 0) {
+    env_.Tell(RefusedConnection::kProtocol, nghttp2_strerror(result));
+    return Finish();
   }
+  constexpr int32_t kFirstStream = 1;  // RFC 7540 section 3.2
+  OnStreamBegun(kFirstStream);
+  Http2Stream& stream = *Find(kFirstStream);
+  stream.request = std::move(upgrade.request);
+  stream.remote_ended = true;
+  if (upgrade.refusal) {
+    return Respond(stream, *std::move(upgrade.refusal));
+  }
+  streams_.Dispatch(stream, env_);
 }
 
 std::unique_ptr<ServerConnection> NewHttp2ServerConnection(const Http2ServerOptions& options,
                                                            ServerEnv env) {
   return std::make_unique<Http2ServerConnection>(options, std::move(env));
+}
+
+std::unique_ptr<ServerConnection> UpgradeToHttp2(const Http2ServerOptions& options, ServerEnv env,
+                                                 Http2Upgrade upgrade) {
+  auto connection = std::make_unique<Http2ServerConnection>(options, std::move(env));
+  connection->TakeOver(std::move(upgrade));
+  return connection;
 }
 
 }  // namespace gapless::net

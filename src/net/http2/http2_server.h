@@ -15,6 +15,7 @@
 namespace gapless::net {
 
 class ServerConnection;
+struct Http2Upgrade;
 struct ServerEnv;
 
 struct Http2ServerOptions {
@@ -42,5 +43,8 @@ struct Http2ServerOptions {
 // `options` outlive the connection.
 std::unique_ptr<ServerConnection> NewHttp2ServerConnection(const Http2ServerOptions& options,
                                                            ServerEnv env);
+// Goes on with a connection that was HTTP/1.1 up to now: 101 has been sent.
+std::unique_ptr<ServerConnection> UpgradeToHttp2(const Http2ServerOptions& options, ServerEnv env,
+                                                 Http2Upgrade upgrade);
 
 }  // namespace gapless::net

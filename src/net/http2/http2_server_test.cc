@@ -84,6 +84,49 @@ TEST_F(Http2ServerTest, BlanksAroundAHeaderValueAreTakenOff) {
   EXPECT_EQ(seen.Find("x-e"), "");
 }
 
+TEST_F(Http2ServerTest, FieldsOfTheConnectionAreNotSent) {
+  handler_->reply = [](const HttpRequest& request) {
+    HttpResponse response = Echo(request);
+    for (const char* name : {"connection", "keep-alive", "transfer-encoding", "upgrade", "te"}) {
+      response.headers.Add(name, "x");
+    }
+    response.headers.Add("x-other", "y");
+    return response;
+  };
+  TestHttp2Client& client = Connect();
+  TestHttp2Client::Response& response = client.Await(client.Post("/", "a"));
+  EXPECT_FALSE(response.reset) << "RFC 9113 section 8.2.2";
+  EXPECT_EQ(response.headers["x-other"], "y");
+  EXPECT_FALSE(response.headers.contains("connection") || response.headers.contains("te"));
+}
+
+TEST_F(Http2ServerTest, WhatComesForAStreamThatIsOverEndsTheConnection) {
+  // nghttp2 as a client does not send such things, so the frames are written by hand.
+  struct Raw final : StreamHandler {
+    void OnConnected() override {}
+    void OnData(Slice data) override { received += data.text(); }
+    void OnEnd() override { ended = true; }
+    void OnClosed(Status) override { ended = true; }
+    std::string received;
+    bool ended = false;
+  };
+  server_.emplace(worker_, options_, handler_);
+  Raw raw;
+  const auto stream = ConnectPlain(worker_, server_->listener->address(), {});
+  stream->Start(&raw);
+  const auto write = [&](std::string_view bytes) { stream->Write(Rope::CopyOf(bytes)); };
+  write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  write(std::string_view("\0\0\0\4\0\0\0\0\0", 9));
+  // POST http://a/ with END_STREAM, from the static table of HPACK but for its authority.
+  write(std::string_view("\0\0\6\1\5\0\0\0\1\x83\x86\x84\x41\1a", 15));
+  ASSERT_TRUE(worker_.RunUntil([&] { return raw.received.contains("a"); }, seconds(10)));
+  write(std::string_view("\0\0\1\0\1\0\0\0\1x", 10));
+  ASSERT_TRUE(worker_.RunUntil([&] { return raw.ended; }, seconds(10)));
+  EXPECT_EQ(watch_->connections[RefusedConnection::kProtocol], 1);
+  const std::string goaway("\7\0\0\0\0\0\0\0\0\1\0\0\0\5", 14);
+  EXPECT_TRUE(raw.received.contains(goaway)) << "GOAWAY, stream 1, STREAM_CLOSED";
+}
+
 TEST_F(Http2ServerTest, AnswersInAnyOrder) {
   handler_->reply = nullptr;
   TestHttp2Client& client = Connect();

@@ -2,8 +2,10 @@
 // net.
 #pragma once
 
-#include "net/http/rope_cursor.h"
 #include "net/http/server_connection.h"
+#include "net/http2/http2_answer.h"
+#include "net/http2/http2_call.h"
+#include "net/http2/stream_history.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -23,69 +25,6 @@
 namespace gapless::net {
 
 class Http2ServerConnection;
-
-// nghttp2 hands text out, and takes it, as bytes.
-inline std::string_view Http2Text(const uint8_t* data, size_t size) {
-  return {reinterpret_cast<const char*>(data), size};
-}
-
-inline nghttp2_nv Http2Field(std::string_view name, std::string_view value) {
-  // nghttp2 does not write through these; NO_COPY is kept because the strings live with the stream.
-  return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
-          reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-          NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
-}
-
-inline std::vector<nghttp2_nv> Http2Fields(const HttpHeaders& headers) {
-  std::vector<nghttp2_nv> fields;
-  fields.reserve(headers.size() + 1);
-  for (const HttpHeader& header : headers) {
-    if (IsHeaderName(header.name) && IsHeaderValue(header.value)) {
-      fields.push_back(Http2Field(header.name, header.value));
-    }
-  }
-  return fields;
-}
-
-// An answer while nghttp2 sends it. Stays where it is from Submit to the end of its stream.
-class Http2Answer {
- public:
-  // The body's frames are sent by the callback for NGHTTP2_DATA_FLAG_NO_COPY, with this as source.
-  void Submit(nghttp2_session* session, int32_t id, HttpResponse response) {
-    response_ = std::move(response);
-    status_ = std::to_string(response_.status);
-    body_.emplace(&response_.body);
-    std::vector<nghttp2_nv> fields = Http2Fields(response_.headers);
-    fields.insert(fields.begin(), Http2Field(":status", status_));
-    nghttp2_data_provider provider{};
-    provider.source.ptr = this;
-    provider.read_callback = Read;
-    const bool bare = response_.body.empty() && response_.trailers.empty();
-    nghttp2_submit_response(session, id, fields.data(), fields.size(), bare ? nullptr : &provider);
-  }
-  RopeCursor& body() { return *body_; }
-
- private:
-  static ssize_t Read(nghttp2_session* session, int32_t id, uint8_t*, size_t size, uint32_t* flags,
-                      nghttp2_data_source* source, void*) {
-    const auto& answer = *static_cast<const Http2Answer*>(source->ptr);
-    const size_t take = std::min(size, answer.body_->left());
-    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (take == answer.body_->left()) {
-      *flags |= NGHTTP2_DATA_FLAG_EOF;
-      if (!answer.response_.trailers.empty()) {
-        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        const std::vector<nghttp2_nv> fields = Http2Fields(answer.response_.trailers);
-        nghttp2_submit_trailer(session, id, fields.data(), fields.size());
-      }
-    }
-    return static_cast<ssize_t>(take);
-  }
-
-  HttpResponse response_;
-  std::string status_;
-  std::optional<RopeCursor> body_;
-};
 
 // One request and its answer.
 struct Http2Stream final : ResponseSink {
@@ -134,8 +73,11 @@ struct Http2Stream final : ResponseSink {
   bool touched = false;    // see Http2Streams::Touch
   bool responded = false;  // submitted to nghttp2; from then on the body is discarded
   TimePoint responded_at;
-  bool receiving() const { return !remote_ended && !responded; }
+  // Answered before its body was complete, of whose length so much was left.
+  std::optional<size_t> left;
+  bool receiving() const { return !remote_ended && !responded && !call; }
   Http2Answer answer;
+  std::unique_ptr<Http2Call> call;  // of a request that is taken as it comes; ends before `answer`
 };
 
 class Http2Streams {
@@ -149,6 +91,7 @@ class Http2Streams {
   }
 
   Http2Stream& Begin(Http2ServerConnection& owner, int32_t id) {
+    history_.OnBegun(id);
     auto stream = std::make_unique<Http2Stream>(owner, id);
     stream->request.body = bodies_.Begin();
     if (!bodies_.TakeHead(stream->request.body, kStreamBytes)) {
@@ -165,6 +108,11 @@ class Http2Streams {
     GAPLESS_CHECK(!stream.responded);
     stream.responded = true;
     stream.responded_at = now;
+    if (!stream.remote_ended) {
+      const std::optional<size_t> told = stream.request.ToldSize();
+      const size_t here = stream.request.body.bytes.size();
+      stream.left = told && *told >= here ? std::optional(*told - here) : std::nullopt;
+    }
     unanswered_ -= stream.request.responder ? 1 : 0;
     stream.request.body = RequestBody();
     stream.request.head = HttpRequest();
@@ -176,12 +124,69 @@ class Http2Streams {
       return false;
     }
     Http2Stream& stream = *node.mapped();
+    using End = StreamHistory::End;
+    history_.OnEnded(id, stream.remote_ended ? End::kByClient : End::kByUs, stream.left);
     if (stream.request.responder && !stream.responded) {
       --unanswered_;
       stream.responded = true;
       stream.request.Abandon();
     }
     return streams_.empty();
+  }
+
+  // A frame begins, with so much of its payload.
+  void OnFrame(const FrameHead& frame, ByteSpan payload) {
+    if (violation_) {
+      return;
+    }
+    violation_ = read_.OnFrame(frame);
+    if (violation_) {
+      return;
+    }
+    if (frame.type == NGHTTP2_PRIORITY) {
+      violation_ = JudgePriority(frame, payload);
+    } else if (frame.stream <= history_.last_begun() && !streams_.contains(frame.stream)) {
+      violation_ = history_.Judge(frame, payload);
+    }
+  }
+  // nghttp2 has the frames that were seen.
+  void OnRead() {
+    const int32_t fallen = read_.Finish();
+    if (!violation_ && !streams_.contains(fallen) && history_.NeverBegun(fallen)) {
+      violation_ = NGHTTP2_PROTOCOL_ERROR;
+    }
+  }
+  // The protocol was broken in a way that nghttp2 does not see: the code for the end of the
+  // connection.
+  std::optional<uint32_t> violation() const { return violation_; }
+  // nghttp2 has refused a frame, which may have been to begin a stream.
+  void OnRefused(const nghttp2_frame_hd& head) {
+    if (head.type == NGHTTP2_HEADERS && head.stream_id > history_.last_begun()) {
+      history_.OnBegun(head.stream_id);
+      history_.OnEnded(head.stream_id, StreamHistory::End::kByUs);
+    }
+  }
+
+  // Whether the request is taken as it comes from now on.
+  bool Open(Http2Stream& stream, const ServerEnv& env, nghttp2_session* session, Http2Link& link) {
+    if (!env.handler.Streams(stream.request.head)) {
+      return false;
+    }
+    stream.call = std::make_unique<Http2Call>(session, stream.id, stream.answer, link);
+    stream.call->Open(env.handler, stream.request.head);
+    if (draining_) {
+      stream.call->OnDrain();
+    }
+    return true;
+  }
+  // Those that are taken as they come should end, as others do.
+  void Drain() {
+    draining_ = true;
+    for (const auto& [id, stream] : streams_) {
+      if (stream->call) {
+        stream->call->OnDrain();
+      }
+    }
   }
 
   bool empty() const { return streams_.empty(); }
@@ -268,7 +273,11 @@ class Http2Streams {
 
   RequestBodies& bodies_;
   std::unordered_map<int32_t, std::unique_ptr<Http2Stream>> streams_;
+  StreamHistory history_;
+  FramesOfRead read_;
+  std::optional<uint32_t> violation_;
   size_t unanswered_ = 0;
+  bool draining_ = false;
   std::vector<int32_t> touched_;
   std::deque<int32_t> waiting_;  // for the promise of their body
 };

@@ -61,6 +61,7 @@ struct StreamOptions {
 struct TlsTerms {
   std::string alpn;          // the protocol chosen by ALPN; empty: none
   std::string peer_subject;  // of the peer's verified certificate in RFC 2253 form; empty: none
+  bool plain_peer = false;   // the handshake failed, as the peer does not speak TLS
 };
 
 class Stream {

@@ -85,13 +85,23 @@ BrowserGuard::BrowserGuard(std::string_view endpoint, const SocketAddress& bound
   }
   for (const std::string& allowed : rules.allowed_hosts) {
     any_host_ = any_host_ || allowed == "*";
-    own_names_.push_back(Lower(allowed));
+    if (allowed.starts_with("*.")) {
+      suffixes_.push_back(Lower(allowed.substr(1)));
+    } else {
+      own_names_.push_back(Lower(allowed));
+    }
   }
 }
 
 bool BrowserGuard::NamesUs(std::string_view authority) const {
   const std::string host = HostOf(authority);
   if (any_host_ || (!host.empty() && std::ranges::find(own_names_, host) != own_names_.end())) {
+    return true;
+  }
+  const auto under = [&](const std::string& suffix) {
+    return host.size() > suffix.size() && host.ends_with(suffix);
+  };
+  if (std::ranges::any_of(suffixes_, under)) {
     return true;
   }
   // Nobody can make an address mean another one.

@@ -18,7 +18,8 @@
 namespace gapless::net {
 
 struct BrowserRules {
-  // Names that Host may have beside those of the endpoint and the machine; "*": every name.
+  // Names that Host may have beside those of the endpoint and the machine; "*.example": every name
+  // under that one; "*": every name.
   std::vector<std::string> allowed_hosts;
   // Host must name the endpoint wherever it listens. Otherwise that is asked on loopback addresses
   // only: what others reach, they reach by names that nobody here knows.
@@ -40,6 +41,7 @@ class BrowserGuard {
   bool any_host_ = false;
   bool any_address_ = false;            // every IP address will do as a Host
   std::vector<std::string> own_names_;  // lower case
+  std::vector<std::string> suffixes_;   // ".example", lower case
 };
 
 }  // namespace gapless::net

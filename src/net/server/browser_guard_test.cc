@@ -68,6 +68,17 @@ TEST(BrowserGuardTest, AStarAllowsEveryName) {
   EXPECT_TRUE(Answers(guard, "evil.example"));
 }
 
+TEST(BrowserGuardTest, AStarAndADotAllowEveryNameUnderADomain) {
+  const BrowserGuard guard("localhost:1", Address("127.0.0.1"),
+                           {.allowed_hosts = {"*.Test"}, .always_check_host = true});
+  EXPECT_TRUE(Answers(guard, "a.test:13133"));
+  EXPECT_TRUE(Answers(guard, "b.A.test."));
+  EXPECT_FALSE(Answers(guard, "test"));
+  EXPECT_FALSE(Answers(guard, ".test"));
+  EXPECT_FALSE(Answers(guard, "atest"));
+  EXPECT_FALSE(Answers(guard, "a.test.example"));
+}
+
 TEST(BrowserGuardTest, AUnixSocketHasNoName) {
   const BrowserGuard guard("/run/x.sock", *SocketAddress::FromUnixPath("/run/x.sock"),
                            {.always_check_host = true});

@@ -86,6 +86,11 @@ class HttpServer::Session final : public StreamHandler {
   }
   void Choose();
   void Begin(bool http2);
+  // HTTP/1.1 becomes HTTP/2.
+  void Upgrade(Http2Upgrade upgrade);
+  ServerEnv NewEnv();
+  // The connection gets what came before it was there.
+  void Continue(const Rope& early);
   void Misdirected(std::string_view why);
   void Finish();
 
@@ -177,25 +182,43 @@ void HttpServer::Session::Misdirected(std::string_view why) {
   Finish();
 }
 
-void HttpServer::Session::Begin(bool http2) {
+ServerEnv HttpServer::Session::NewEnv() {
   auto peer = std::make_shared<PeerInfo>();
   peer->remote = stream_->socket().peer();
   peer->local = stream_->socket().local();
   peer->tls = stream_->tls() != nullptr;
   peer->subject = peer->tls ? stream_->tls()->peer_subject : "";
-  ServerEnv env{.worker = worker_,
-                .worker_index = index_,
-                .stream = *stream_,
-                .handler = *server_.handler_,
-                .shares = {.bodies = std::make_shared<BudgetShare>(server_.budget_),
-                           .heads = std::make_shared<BudgetShare>(server_.heads_)},
-                .max_body_bytes = server_.options_.max_body_bytes,
-                .peer = std::move(peer),
-                .finish = [this] { Finish(); },
-                .watch = server_.options_.watch};
+  return {.worker = worker_,
+          .worker_index = index_,
+          .stream = *stream_,
+          .handler = *server_.handler_,
+          .shares = {.bodies = std::make_shared<BudgetShare>(server_.budget_),
+                     .heads = std::make_shared<BudgetShare>(server_.heads_)},
+          .max_body_bytes = server_.options_.max_body_bytes,
+          .peer = std::move(peer),
+          .finish = [this] { Finish(); },
+          .watch = server_.options_.watch};
+}
+
+void HttpServer::Session::Begin(bool http2) {
+  ServerEnv env = NewEnv();
+  if (!http2 && !env.peer->tls && server_.options_.http2_plain) {
+    env.upgrade = [this](Http2Upgrade upgrade) { Upgrade(std::move(upgrade)); };
+  }
   connection_ = http2 ? NewHttp2ServerConnection(server_.options_.http2_options, std::move(env))
                       : NewHttp1ServerConnection(server_.options_.http1_options, std::move(env));
-  const Rope early = std::exchange(early_, Rope());
+  Continue(std::exchange(early_, Rope()));
+}
+
+void HttpServer::Session::Upgrade(Http2Upgrade upgrade) {
+  // It is the one that calls.
+  worker_.DeferDelete(std::exchange(connection_, nullptr));
+  const Rope rest = std::exchange(upgrade.rest, Rope());
+  connection_ = UpgradeToHttp2(server_.options_.http2_options, NewEnv(), std::move(upgrade));
+  Continue(rest);
+}
+
+void HttpServer::Session::Continue(const Rope& early) {
   for (const Slice& slice : early.slices()) {
     OnData(slice);
   }

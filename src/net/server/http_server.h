@@ -2,10 +2,10 @@
 // handler.
 //
 // Over TLS, ALPN decides (h2 or http/1.1); without it and on plain sockets the HTTP/2 preface does
-// (prior knowledge). Whoever speaks what is not served here (the other version of HTTP, TLS) gets
-// an HTTP/1.1 answer with status 400 at once. Created and drained on the first worker; connections
-// live on the worker that accepted them. Must outlive its connections: hold it until Drain has
-// called back, or until the workers have stopped.
+// (prior knowledge), or a request over HTTP/1.1 that asks for h2c. Whoever speaks what is not
+// served here (the other version of HTTP, TLS) gets an HTTP/1.1 answer with status 400 at once.
+// Created and drained on the first worker; connections live on the worker that accepted them. Must
+// outlive its connections: hold it until Drain has called back, or until the workers have stopped.
 #pragma once
 
 #include "net/http/http_handler.h"
@@ -25,7 +25,8 @@ namespace gapless::net {
 struct HttpServerOptions {
   std::shared_ptr<TlsServerContext> tls;  // null: plain
   bool http1 = true;
-  // HTTP/2 without TLS (prior knowledge). With TLS, what ALPN offers decides.
+  // HTTP/2 without TLS: prior knowledge and, with http1, Upgrade: h2c. With TLS, what ALPN offers
+  // decides.
   bool http2_plain = true;
   // A sentence for those who speak what is not served here, such as which port does. May be empty.
   std::string other_port;

@@ -1,5 +1,6 @@
 #include "net/server/http_server.h"
 
+#include "fmt/format.h"
 #include "net/dial/client_channel.h"
 #include "net/loop/listener.h"
 #include "net/server/test_server.h"
@@ -189,6 +190,59 @@ TEST(HttpServerProtocolTest, RubbishIsAnsweredAtOnce) {
         std::string_view("GET / HTTP/1.1\n")}) {
     EXPECT_TRUE(AnswerTo(options, rubbish).starts_with("HTTP/1.1 400 ")) << rubbish;
   }
+}
+
+// A request that asks for h2c; `extra`: more fields, `rest`: what follows the head.
+std::string UpgradeRequest(std::string_view extra = "", std::string_view rest = "") {
+  return fmt::format(
+      "POST /up HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+      "HTTP2-Settings: AAMAAABkAAQAAP__\r\n{}\r\n{}",
+      extra, rest);
+}
+constexpr std::string_view kSwitching = "HTTP/1.1 101 Switching Protocols\r\n";
+constexpr std::string_view kGoaway("\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0", 17);
+
+TEST(HttpServerProtocolTest, ARequestThatAsksForH2cIsAnsweredOverHttp2) {
+  const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
+  const std::string rest = std::string(kPreface) + settings + std::string(kGoaway);
+  for (const std::string& request :
+       {UpgradeRequest("", rest), UpgradeRequest("Content-Length: 4\r\n", "body" + rest)}) {
+    const std::string answer = AnswerTo({}, request);
+    ASSERT_TRUE(answer.starts_with(kSwitching)) << answer;
+    const size_t end = answer.find("\r\n\r\n") + 4;
+    EXPECT_EQ(answer[end + 3], '\4') << "SETTINGS come first";
+    EXPECT_NE(answer.find("/up", end), std::string::npos) << "x-target of the echo";
+    EXPECT_EQ(answer.find("HTTP/1.1", end), std::string::npos);
+  }
+}
+
+TEST(HttpServerProtocolTest, AWishForH2cThatIsNotInOrderIsPassedOver) {
+  HttpServerOptions http1;
+  http1.http2_plain = false;
+  HttpServerOptions closing;
+  closing.http1_options.keep_alives = false;
+  const std::string close = "Connection: close\r\n";
+  EXPECT_TRUE(AnswerTo(http1, UpgradeRequest(close)).starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_TRUE(AnswerTo(closing, UpgradeRequest()).starts_with("HTTP/1.1 200 OK\r\n"));
+  const std::string twice = "HTTP2-Settings: AAMAAABkAAQAAP__\r\n" + close;
+  EXPECT_TRUE(AnswerTo({}, UpgradeRequest(twice)).starts_with("HTTP/1.1 200 OK\r\n"));
+  const std::string bad =
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+      "Upgrade: h2c\r\nHTTP2-Settings: !\r\nConnection: close\r\n\r\n";
+  EXPECT_TRUE(AnswerTo({}, bad).starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST(HttpServerProtocolTest, ARefusedRequestThatAsksForH2cIsNotReadToItsEnd) {
+  std::string request = UpgradeRequest("Content-Length: 4\r\n", "body");
+  request.replace(request.find("/up"), 3, "/refused");
+  EXPECT_TRUE(AnswerTo({}, request).starts_with("HTTP/1.1 404 "));
+  // Without a body there is nothing to read: curl and nghttp ask with OPTIONS.
+  request = UpgradeRequest(
+      "", std::string(kPreface) + std::string("\0\0\0\4\0\0\0\0\0", 9) + std::string(kGoaway));
+  request.replace(request.find("/up"), 3, "/refused");
+  const std::string answer = AnswerTo({}, request);
+  EXPECT_TRUE(answer.starts_with(kSwitching));
+  EXPECT_NE(answer.find("no such path"), std::string::npos);
 }
 
 TEST(HttpServerRoomTest, AConnectionThatHasBeenIdleLongestGivesWayToANewOne) {

@@ -33,6 +33,11 @@ bool LooksLikePlainHttp(std::string_view bytes) {
   return std::ranges::find(kBegins, bytes) != kBegins.end();
 }
 
+// No record of TLS (RFC 8446 section 5.1) begins so.
+bool IsNoTls(std::string_view bytes) {
+  return bytes.size() == kFirstBytes && (bytes[0] < 0x14 || bytes[0] > 0x18 || bytes[1] != 3);
+}
+
 // Apart from what sockets read into: cipher text is of no use once it is decrypted, and must not be
 // kept alive by the plain text beside it.
 ThreadSlab& PlainMemory() {
@@ -120,6 +125,10 @@ Result<bool> TlsEngine::Handshake() {
     }
     if (SSL_is_server(ssl_) && LooksLikePlainHttp(first_bytes_)) {
       cipher_.out = Rope(Slice::Static(kPlainHttpAnswer));  // in place of an alert
+    }
+    terms_.plain_peer = !SSL_is_server(ssl_) && IsNoTls(first_bytes_);
+    if (terms_.plain_peer) {
+      return Unavailable("TLS handshake failed: this looks like a server without TLS");
     }
     return Failure("TLS handshake failed");
   }

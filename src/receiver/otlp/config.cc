@@ -44,9 +44,16 @@ const Table<Config>& ConfigTable() {
           Field("logs_url_path", &HttpConfig::logs_url_path, "Where logs are taken."),
       },
       CheckHttp);
+  static const Table<GrpcConfig> grpc = {
+      config::Squash(&GrpcConfig::server, endpoint::GrpcServerTable()),
+      Field("health_service", &GrpcConfig::health_service,
+            "Serve grpc.health.v1.Health: Check and Watch."),
+      Field("reflection_service", &GrpcConfig::reflection_service,
+            "Serve server reflection, v1 and v1alpha."),
+  };
   static const Table<Protocols> protocols(
       {
-          Field("grpc", &Protocols::grpc, endpoint::GrpcServerTable(), "OTLP/gRPC."),
+          Field("grpc", &Protocols::grpc, grpc, "OTLP/gRPC."),
           Field("http", &Protocols::http, http, "OTLP/HTTP, protobuf and JSON."),
       },
       CheckProtocols);

@@ -18,10 +18,18 @@ struct HttpConfig {
   bool operator==(const HttpConfig&) const = default;
 };
 
-struct Protocols {
-  Protocols() { grpc.value.listen.endpoint = "localhost:4317"; }
+struct GrpcConfig {
+  GrpcConfig() { server.listen.endpoint = "localhost:4317"; }
 
-  config::Section<endpoint::GrpcServerConfig> grpc;
+  endpoint::GrpcServerConfig server;
+  // Ours: services for those who probe, and who explore.
+  bool health_service = false;
+  bool reflection_service = false;
+  bool operator==(const GrpcConfig&) const = default;
+};
+
+struct Protocols {
+  config::Section<GrpcConfig> grpc;
   config::Section<HttpConfig> http;
   bool operator==(const Protocols&) const = default;
 };

@@ -1,10 +1,16 @@
 #include "receiver/otlp/grpc.h"
 
+#include "net/grpc/grpc_health.h"
+#include "net/grpc/grpc_reflection.h"
 #include "otlp/service.h"
+#include "receiver/otlp/descriptors.h"
 #include "wire/compression.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace gapless::otlp_receiver {
 namespace {
@@ -63,17 +69,31 @@ class ExportMethod final : public net::GrpcMethod {
 }  // namespace
 
 std::shared_ptr<net::HttpHandler> MakeGrpcHandler(std::shared_ptr<const Intake> intake,
-                                                  bool include_metadata, size_t max_bytes) {
+                                                  const GrpcConfig& config, Mode mode) {
   net::GrpcServerOptions options;
-  options.max_message_bytes = max_bytes;
+  options.max_message_bytes = endpoint::MaxMessageBytes(config.server);
   options.encodings = {"gzip", "zstd", "snappy"};
   options.overloaded = ToReply(TooManyRequests());
   auto server = std::make_shared<net::GrpcServer>(std::move(options));
+  std::vector<std::string> services;
   for (const otlp::Signal signal : otlp::kSignals) {
     if (intake->Serves(signal)) {
-      server->AddMethod(std::string(otlp::Names(signal).grpc_path),
-                        std::make_unique<ExportMethod>(intake, signal, include_metadata));
+      services.emplace_back(otlp::Names(signal).grpc_service);
+      server->AddMethod(
+          std::string(otlp::Names(signal).grpc_path),
+          std::make_unique<ExportMethod>(intake, signal, config.server.listen.include_metadata));
     }
+  }
+  if (config.health_service) {
+    net::AddGrpcHealth(*server, services, mode == Mode::kServe);
+    services.emplace_back(net::kGrpcHealthService);
+  }
+  if (config.reflection_service) {
+    std::ranges::copy(net::GrpcReflectionServices(), std::back_inserter(services));
+    auto index = net::ReflectionIndex::Create(FileDescriptors(), std::move(services));
+    GAPLESS_CHECK(index.ok());
+    net::AddGrpcReflection(*server,
+                           std::make_shared<const net::ReflectionIndex>(*std::move(index)));
   }
   return server;
 }

@@ -1,6 +1,8 @@
 #include "receiver/otlp/http.h"
 
 #include "fmt/format.h"
+#include "net/grpc/grpc_frame.h"
+#include "net/grpc/grpc_server.h"
 #include "net/server/serve_mux.h"
 #include "otlp/service.h"
 #include "otlp/status_map.h"
@@ -50,9 +52,10 @@ net::HttpResponse FailureResponse(const Status& status, int http_status, bool js
 
 class HttpRoutes final : public net::HttpHandler {
  public:
-  HttpRoutes(std::shared_ptr<const Intake> intake, const HttpConfig& config);
+  HttpRoutes(std::shared_ptr<const Intake> intake, const HttpConfig& config, WrongPort wrong_port);
 
-  std::optional<net::HttpResponse> OnHead(const net::HttpRequest& request, const net::PeerInfo&,
+  std::optional<net::HttpResponse> OnHead(const net::HttpRequest& request,
+                                          const net::PeerInfo& peer,
                                           size_t& max_body_bytes) override;
   net::HttpResponse Refuse(const net::HttpRequest& request, net::HttpRefusal reason) override;
   void Handle(net::HttpCall call) override;
@@ -64,12 +67,14 @@ class HttpRoutes final : public net::HttpHandler {
   std::optional<net::HttpResponse> CheckHead(const net::HttpRequest& request) const;
   net::HttpResponse Decorated(net::HttpResponse response, std::string_view origin) const;
   std::string_view OriginOf(const net::HttpRequest& request) const;
+  net::HttpResponse TellGrpc(const net::PeerInfo& peer) const;
 
   const std::shared_ptr<const Intake> intake_;
   const endpoint::HttpServerConfig config_;
   const net::HttpHeaders response_headers_;
   const std::vector<std::pair<std::string, otlp::Signal>> paths_;
   const net::ServeMux mux_;
+  const WrongPort wrong_port_;
 };
 
 std::vector<std::pair<std::string, otlp::Signal>> PathsOf(const Intake& intake,
@@ -91,12 +96,14 @@ std::vector<std::string> PatternsOf(
   return {names.begin(), names.end()};
 }
 
-HttpRoutes::HttpRoutes(std::shared_ptr<const Intake> intake, const HttpConfig& config)
+HttpRoutes::HttpRoutes(std::shared_ptr<const Intake> intake, const HttpConfig& config,
+                       WrongPort wrong_port)
     : intake_(std::move(intake)),
       config_(config.server),
       response_headers_(endpoint::ToHeaders(config.server.response_headers)),
       paths_(PathsOf(*intake_, config)),
-      mux_(PatternsOf(paths_)) {}
+      mux_(PatternsOf(paths_)),
+      wrong_port_(std::move(wrong_port)) {}
 
 // Where Go sends a client to the clean path, it is served at once: many clients follow nobody.
 std::optional<otlp::Signal> HttpRoutes::SignalOf(const net::HttpRequest& request) const {
@@ -147,18 +154,37 @@ std::optional<net::HttpResponse> HttpRoutes::CheckHead(const net::HttpRequest& r
     return response;
   }
   const std::string type = MediaType(request);
-  if (type != kProtobuf && type != kJson) {
+  const bool known = type == kProtobuf || type == kJson;
+  // As upstream, which decompresses first.
+  if (const Result<wire::Codec> codec = CodecOf(request); !codec.ok()) {
+    return known || type.empty()
+               ? FailureResponse(codec.status(), 400, type != kProtobuf)
+               : FailureResponse(Internal("failed to marshal error message"), 500, true);
+  }
+  if (!known) {
     return net::TextResponse(
         415, "415 unsupported media type, supported: [application/json, application/x-protobuf]");
-  }
-  if (const Result<wire::Codec> codec = CodecOf(request); !codec.ok()) {
-    return FailureResponse(codec.status(), 400, type == kJson);
   }
   return std::nullopt;
 }
 
+// A code that clients repeat: their data waits until their address is right.
+net::HttpResponse HttpRoutes::TellGrpc(const net::PeerInfo& peer) const {
+  if (wrong_port_.watch) {
+    wrong_port_.watch->OnRefused(net::RefusedConnection::kWrongPort, peer.remote, "gRPC");
+  }
+  const Status status = ForClient(Unavailable(wrong_port_.text));
+  return net::ToHttpResponse({.code = status.code(),
+                              .message = status.message(),
+                              .details = otlp::EncodeStatus(status),
+                              .body = {}});
+}
+
 std::optional<net::HttpResponse> HttpRoutes::OnHead(const net::HttpRequest& request,
-                                                    const net::PeerInfo&, size_t&) {
+                                                    const net::PeerInfo& peer, size_t&) {
+  if (net::IsGrpcContentType(request.headers.Find("content-type").value_or(""))) {
+    return TellGrpc(peer);
+  }
   std::optional<net::HttpResponse> refusal = CheckHead(request);
   if (refusal) {
     refusal = Decorated(*std::move(refusal), OriginOf(request));
@@ -215,8 +241,8 @@ void HttpRoutes::Handle(net::HttpCall call) {
 }  // namespace
 
 std::shared_ptr<net::HttpHandler> MakeHttpHandler(std::shared_ptr<const Intake> intake,
-                                                  const HttpConfig& config) {
-  return std::make_shared<HttpRoutes>(std::move(intake), config);
+                                                  const HttpConfig& config, WrongPort wrong_port) {
+  return std::make_shared<HttpRoutes>(std::move(intake), config, std::move(wrong_port));
 }
 
 }  // namespace gapless::otlp_receiver

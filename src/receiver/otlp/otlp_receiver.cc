@@ -33,7 +33,7 @@ OtlpReceiver::~OtlpReceiver() {
 Status OtlpReceiver::Start() {
   const Protocols& protocols = config_.protocols;
   if (protocols.grpc) {
-    RETURN_IF_ERROR(Open(protocols.grpc->listen));
+    RETURN_IF_ERROR(Open(protocols.grpc->server.listen));
   }
   if (protocols.http) {
     RETURN_IF_ERROR(Open(protocols.http->server.listen));
@@ -60,18 +60,17 @@ Status OtlpReceiver::Open(const endpoint::ListenConfig& listen) {
   return {};
 }
 
-Status OtlpReceiver::StartGrpc(Server& server, const endpoint::GrpcServerConfig& grpc,
-                               const net::Listener* http) {
-  ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(grpc));
+Status OtlpReceiver::StartGrpc(Server& server, const GrpcConfig& grpc, const net::Listener* http) {
+  ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(grpc.server));
   options.other_port = OtherPort("OTLP over gRPC", "OTLP over HTTP", http);
   auto refusals = std::make_shared<Refusals>(settings_, "grpc");
   options.watch = refusals;
-  const size_t max_bytes = endpoint::MaxMessageBytes(grpc);
+  const size_t max_bytes = endpoint::MaxMessageBytes(grpc.server);
   Serve(server, "GRPC", std::move(options), [&](Mode mode) {
     auto intake = std::make_shared<const Intake>(
         settings_, "grpc", outputs_, max_bytes, mode,
         IntakeHelpers{.unpacker = unpacker_.get(), .refusals = refusals});
-    return MakeGrpcHandler(std::move(intake), grpc.listen.include_metadata, max_bytes);
+    return MakeGrpcHandler(std::move(intake), grpc, mode);
   });
   return {};
 }
@@ -79,13 +78,15 @@ Status OtlpReceiver::StartGrpc(Server& server, const endpoint::GrpcServerConfig&
 Status OtlpReceiver::StartHttp(Server& server, const HttpConfig& http, const net::Listener* grpc) {
   ASSIGN_OR_RETURN(net::HttpServerOptions options, endpoint::MakeServerOptions(http.server));
   options.other_port = OtherPort("OTLP over HTTP", "OTLP over gRPC", grpc);
+  options.http2_plain = true;
+  const std::string other_port = options.other_port;
   auto refusals = std::make_shared<Refusals>(settings_, "http");
   options.watch = refusals;
   Serve(server, "HTTP", std::move(options), [&](Mode mode) {
     auto intake = std::make_shared<const Intake>(
         settings_, "http", outputs_, endpoint::MaxBodyBytes(http.server), mode,
         IntakeHelpers{.unpacker = unpacker_.get(), .refusals = refusals});
-    return MakeHttpHandler(std::move(intake), http);
+    return MakeHttpHandler(std::move(intake), http, {.text = other_port, .watch = refusals});
   });
   return {};
 }

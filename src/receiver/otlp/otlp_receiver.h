@@ -41,8 +41,7 @@ class OtlpReceiver final : public pipeline::Component {
 
   // Takes the socket, before anything is served.
   Status Open(const endpoint::ListenConfig& listen);
-  Status StartGrpc(Server& server, const endpoint::GrpcServerConfig& grpc,
-                   const net::Listener* http);
+  Status StartGrpc(Server& server, const GrpcConfig& grpc, const net::Listener* http);
   Status StartHttp(Server& server, const HttpConfig& http, const net::Listener* grpc);
   void Serve(Server& server, std::string_view what, net::HttpServerOptions options,
              const MakeHandler& make) const;

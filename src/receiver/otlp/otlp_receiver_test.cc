@@ -270,14 +270,14 @@ TEST_F(OtlpReceiverTest, ARefusalForLackOfMemoryAsksTheClientToWait) {
   net::HttpRequest request;
   request.headers.Add("content-type", "application/x-protobuf");
   const net::HttpResponse grpc =
-      MakeGrpcHandler(intake, false, 1 << 20)->Refuse(request, net::HttpRefusal::kOverloaded);
+      MakeGrpcHandler(intake, {}, Mode::kServe)->Refuse(request, net::HttpRefusal::kOverloaded);
   const net::GrpcAnswer answer = net::ReadGrpcAnswer(grpc, 1000);
   EXPECT_EQ(answer.status, 14u);
   const std::optional<Status> details = otlp::DecodeStatus(AsBytes(answer.details));
   ASSERT_TRUE(details);
   EXPECT_EQ(details->retry_after(), seconds(3));
   const net::HttpResponse http =
-      MakeHttpHandler(intake, {})->Refuse(request, net::HttpRefusal::kOverloaded);
+      MakeHttpHandler(intake, {}, {})->Refuse(request, net::HttpRefusal::kOverloaded);
   EXPECT_EQ(http.status, 503);
   EXPECT_EQ(http.headers.Find("retry-after"), "3");
 }
@@ -545,7 +545,7 @@ TEST(OtlpReceiverConfigTest, NullTurnsAProtocolOnWithItsDefaultEndpoint) {
                  "r", config, errors);
   EXPECT_TRUE(errors.ok());
   EXPECT_TRUE(config.protocols.grpc && config.protocols.http);
-  EXPECT_EQ(config.protocols.grpc->listen.endpoint, "localhost:4317");
+  EXPECT_EQ(config.protocols.grpc->server.listen.endpoint, "localhost:4317");
   EXPECT_EQ(config.protocols.http->server.listen.endpoint, "localhost:4318");
   EXPECT_EQ(Factory().info.type, "otlp");
 }

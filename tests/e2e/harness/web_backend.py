@@ -14,7 +14,8 @@ TEXT = "text/plain; charset=utf-8"
 
 
 class WebBackend:
-    """answer(request) -> status, or (status, words), or (status, words, content type)."""
+    """answer(request) -> status, or (status, words), or (status, words, content type), or with more
+    headers as the fourth."""
 
     protocol = "http"
 
@@ -34,10 +35,10 @@ class WebBackend:
                 backend.requests.append(request)
                 answer = backend.answer(request)
                 answer = answer if isinstance(answer, tuple) else (answer,)
-                status, words, kind = (*answer, *("", TEXT)[len(answer) - 1:])
+                status, words, kind, more = (*answer, *("", TEXT, {})[len(answer) - 1:])
                 data = words if isinstance(words, bytes) else words.encode()
                 self.send_response(status)
-                for name, value in backend.headers.items():
+                for name, value in {**backend.headers, **more}.items():
                     self.send_header(name, value)
                 if data:
                     self.send_header("content-type", kind)
