@@ -31,11 +31,7 @@ struct ServerEnv {
   // Null: nobody wants to hear it.
   std::shared_ptr<ServerWatch> watch;
 
-  void Tell(RefusedRequest reason) const {
-    if (watch) {
-      watch->OnRefused(reason, peer->remote);
-    }
-  }
+  void Tell(RefusedRequest reason) const;
   void Tell(RefusedConnection reason, std::string_view detail) const {
     if (watch) {
       watch->OnRefused(reason, peer->remote, detail);
