@@ -71,7 +71,10 @@ struct Unit {
   // Filled before a send.
   Content content = Content::kUnread;
   otlp::Batch batch;
-  uint64_t bytes = 0;  // uncompressed, once it has been read
+  struct Held {
+    uint64_t bytes = 0;  // uncompressed, once it has been read
+    uint64_t made = 0;   // what reading it took of memory, beside the journal's
+  } held;
 
   // Where it is now; none: it waits to be sent again.
   std::optional<size_t> level;

@@ -211,7 +211,7 @@ void UnitOutcomes::OnProbeFailed(Unit& unit, sending::DeliveryEnd end,
 
 void UnitOutcomes::OnRejected(Unit& unit, const sending::AttemptResult& result) {
   if (result.too_large && unit.items > 1) {
-    parts_.source.AvoidSize(unit.bytes);
+    parts_.source.AvoidSize(unit.held.bytes);
   }
   const bool alone = parts_.source.empty() && parts_.scheduler.size() <= kUnitsAlone;
   const bool may_cut = parts_.policy.MayCutRecord(unit, alone) &&
