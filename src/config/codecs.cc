@@ -232,6 +232,15 @@ void DecodePercent(const Node& node, Percent& out, Context& context) {
   }
 }
 
+void DecodeSizeOrPercent(const Node& node, SizeOrPercent& out, Context& context) {
+  if (!IsNegative(node, context)) {
+    DecodeUnit<SizeOrPercent>(
+        node, out, context, "size or percentage", ParseSizeOrPercent, [](int64_t count) {
+          return SizeOrPercent{.size = ByteSize{static_cast<uint64_t>(count)}, .percent = {}};
+        });
+  }
+}
+
 int64_t Clamped(uint64_t value) {
   constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
   return static_cast<int64_t>(std::min(value, kMax));
@@ -459,6 +468,13 @@ CodecPtr BuiltinCodec(std::type_identity<Percent>) {
       {.type_name = "percentage",
        .decode = DecodePercent,
        .encode = [](const Percent& value, Secrets) { return Node::String(FormatPercent(value)); }});
+}
+CodecPtr BuiltinCodec(std::type_identity<SizeOrPercent>) {
+  return MakeScalar<SizeOrPercent>({.type_name = "size or percentage",
+                                    .decode = DecodeSizeOrPercent,
+                                    .encode = [](const SizeOrPercent& value, Secrets) {
+                                      return Node::String(FormatSizeOrPercent(value));
+                                    }});
 }
 CodecPtr BuiltinCodec(std::type_identity<Node>) {
   return MakeScalar<Node>({.type_name = "any",

@@ -34,6 +34,7 @@ CodecPtr BuiltinCodec(std::type_identity<ComponentId>);
 CodecPtr BuiltinCodec(std::type_identity<ByteSize>);
 CodecPtr BuiltinCodec(std::type_identity<ByteRate>);
 CodecPtr BuiltinCodec(std::type_identity<Percent>);
+CodecPtr BuiltinCodec(std::type_identity<SizeOrPercent>);
 CodecPtr BuiltinCodec(std::type_identity<Node>);
 
 struct EnumName {

@@ -202,4 +202,23 @@ Result<Percent> ParsePercent(std::string_view text) {
 
 std::string FormatPercent(Percent percent) { return fmt::format("{}%", percent.value); }
 
+uint64_t SizeOrPercent::Of(uint64_t whole_bytes) const {
+  return size ? size->bytes
+              : static_cast<uint64_t>(static_cast<double>(whole_bytes) * percent.value / 100);
+}
+
+Result<SizeOrPercent> ParseSizeOrPercent(std::string_view text) {
+  SizeOrPercent value;
+  if (text.ends_with('%')) {
+    ASSIGN_OR_RETURN(value.percent, ParsePercent(text));
+  } else {
+    ASSIGN_OR_RETURN(value.size, ParseByteSize(text));
+  }
+  return value;
+}
+
+std::string FormatSizeOrPercent(const SizeOrPercent& value) {
+  return value.size ? FormatByteSize(*value.size) : FormatPercent(value.percent);
+}
+
 }  // namespace gapless::config

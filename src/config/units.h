@@ -4,6 +4,7 @@
 #include "base/status.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,15 @@ struct Percent {
   auto operator<=>(const Percent&) const = default;
 };
 
+// A size, or a part of something that the reader knows.
+struct SizeOrPercent {
+  std::optional<ByteSize> size;
+  Percent percent;  // without a size
+
+  uint64_t Of(uint64_t whole_bytes) const;
+  bool operator==(const SizeOrPercent&) const = default;
+};
+
 // Go's time.ParseDuration: "300ms", "1h15m", "-1.5h", "0"; units ns us µs μs ms s m h. Errors in
 // Go's words.
 Result<Duration> ParseDuration(std::string_view text);
@@ -41,5 +51,9 @@ std::string FormatByteRate(ByteRate rate);
 // "80%" or "80"; 0 to 100.
 Result<Percent> ParsePercent(std::string_view text);
 std::string FormatPercent(Percent percent);
+
+// "512MiB" or "25%".
+Result<SizeOrPercent> ParseSizeOrPercent(std::string_view text);
+std::string FormatSizeOrPercent(const SizeOrPercent& value);
 
 }  // namespace gapless::config

@@ -82,6 +82,15 @@ TEST(PercentTest, IsBetweenZeroAndHundred) {
   }
 }
 
+TEST(SizeOrPercentTest, IsASizeOrAPartOfWhatTheReaderKnows) {
+  EXPECT_EQ(ParseSizeOrPercent("25%")->Of(1000), 250u);
+  EXPECT_EQ(ParseSizeOrPercent("64MiB")->Of(1000), 64u << 20);
+  EXPECT_EQ(FormatSizeOrPercent(*ParseSizeOrPercent("64MiB")), "64MiB");
+  EXPECT_EQ(FormatSizeOrPercent(*ParseSizeOrPercent("12.5%")), "12.5%");
+  EXPECT_FALSE(ParseSizeOrPercent("101%").ok());
+  EXPECT_FALSE(ParseSizeOrPercent("much").ok());
+}
+
 TEST(NearestNameTest, FindsMisspellingsAndNothingElse) {
   const std::vector<std::string> keys = {"endpoint", "endpoints", "tls", "timeout",
                                          "sending_queue"};

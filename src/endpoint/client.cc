@@ -189,7 +189,7 @@ const Table<HttpClientConfig>& HttpClientTable() {
           Field("max_idle_conns", &HttpClientConfig::max_idle_conns,
                 "Idle HTTP/1.1 connections at most; 0: no limit."),
           Field("max_idle_conns_per_host", &HttpClientConfig::max_idle_conns_per_host,
-                "The same for one host, of which there is one; 0: no limit."),
+                "Idle connections at most; 0: two stay, more end within 10 s."),
           Field("max_conns_per_host", &HttpClientConfig::max_conns_per_host,
                 "Connections at most; 0: one per attempt in flight.")
               .Min(0),
@@ -366,6 +366,9 @@ net::ClientChannelOptions HttpChannelOptions(const HttpClientConfig& config,
       options.max_idle_connections =
           std::min(options.max_idle_connections, static_cast<size_t>(std::max<int64_t>(limit, 0)));
     }
+  }
+  if (config.max_idle_conns_per_host > 0) {
+    options.keep_idle = static_cast<size_t>(config.max_idle_conns_per_host);
   }
   if (config.max_conns_per_host > 0) {
     options.max_connections = static_cast<size_t>(config.max_conns_per_host);

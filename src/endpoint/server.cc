@@ -1,8 +1,6 @@
 #include "endpoint/server.h"
 
 #include "fmt/format.h"
-#include "io/machine.h"
-#include "io/posix_file_system.h"
 
 #include <algorithm>
 #include <array>
@@ -19,10 +17,6 @@ constexpr int64_t kMiB = 1024 * 1024;
 constexpr int64_t kDefaultGrpcMiB = 4;
 constexpr int64_t kDefaultHttpBytes = 20 * kMiB;
 constexpr uint32_t kDefaultStreams = 1000;
-// Bodies in flight, all connections of one server together: this part of the memory that the
-// process may use, at least so much, and at most what net allows.
-constexpr size_t kMemoryShare = 8;
-constexpr size_t kLeastInflight = 32 * 1024 * 1024;
 
 void CheckAuth(const ServerAuthConfig& auth, Checker& checker) {
   checker.Fail("authenticator",
@@ -114,6 +108,9 @@ const Table<ListenConfig>& ListenTable() {
           Field("include_metadata", &ListenConfig::include_metadata,
                 "Keep request headers for later components."),
           Field("middlewares", &ListenConfig::middlewares, middleware, "Middleware extensions."),
+          Field("max_connections", &ListenConfig::max_connections,
+                "Connections at a time; further ones wait, and idle ones are closed for them; 0: "
+                "no limit but that of the process."),
       },
       CheckListen);
   return table;
@@ -153,10 +150,7 @@ const Table<ServerKeepaliveConfig>& KeepaliveTable() {
 Result<net::HttpServerOptions> ListenOptions(const ListenConfig& listen,
                                              std::vector<std::string> alpn) {
   net::HttpServerOptions options;
-  // What is being received and not answered yet comes on top of every queue.
-  options.max_inflight_body_bytes =
-      std::clamp(static_cast<size_t>(io::MachineMemoryLimit(io::PosixFileSystem())) / kMemoryShare,
-                 kLeastInflight, options.max_inflight_body_bytes);
+  options.max_connections = listen.max_connections;
   if (listen.tls) {
     ASSIGN_OR_RETURN(options.tls, MakeServerTls(*listen.tls, std::move(alpn)));
   }

@@ -8,6 +8,7 @@
 #include "net/grpc/grpc_server.h"
 #include "net/server/http_server.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct ListenConfig {
   config::Section<ServerAuthConfig> auth;
   bool include_metadata = false;
   std::vector<MiddlewareConfig> middlewares;
+  // A key of gapless. 0: no limit but that of the process.
+  uint32_t max_connections = 0;
   bool operator==(const ListenConfig&) const = default;
 };
 

@@ -13,7 +13,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace gapless::io {
@@ -224,6 +226,39 @@ TEST(PosixStreamTest, ANamedPipeWithoutAReaderAndDevNullAreOpenedAtOnce) {
     EXPECT_TRUE((*file)->is_stream());
     EXPECT_TRUE((*file)->WriteAt(100, AsBytes("x")).ok());
   }
+  unlink(path.c_str());
+}
+
+// Standard output is one under systemd (StandardOutput=socket) and ssh.
+TEST(PosixStreamTest, ASocketThatWeHaveOpenIsWrittenToByItsDescriptor) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+  FileSystem& fs = PosixFileSystem();
+  auto file = fs.Open("/proc/self/fd/" + std::to_string(ends[1]), OpenMode::kCreate);
+  ASSERT_TRUE(file.ok()) << file.status().ToString();
+  EXPECT_TRUE((*file)->is_stream());
+  EXPECT_TRUE((*file)->WriteAt(0, AsBytes("one\n")).ok());
+  EXPECT_TRUE((*file)->WriteAt(0, AsBytes("two\n")).ok());
+  EXPECT_EQ(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0) << "others write to it as well";
+  std::array<char, 64> room{};
+  EXPECT_EQ(read(ends[0], room.data(), room.size()), 8);
+  EXPECT_EQ(std::string_view(room.data(), 8), "one\ntwo\n");
+  close(ends[0]);
+  const auto before = signal(SIGPIPE, SIG_IGN);
+  EXPECT_FALSE((*file)->WriteAt(8, AsBytes("three\n")).ok());
+  signal(SIGPIPE, before);
+  close(ends[1]);
+}
+
+TEST(PosixStreamTest, ASocketOfOthersCannotBeOpened) {
+  const std::string path = testing::TempDir() + "socket." + std::to_string(getpid());
+  const int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  std::ranges::copy(path, address.sun_path);
+  ASSERT_EQ(bind(other, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(PosixFileSystem().Open(path, OpenMode::kCreate).status().code(), Code::kUnavailable);
+  close(other);
   unlink(path.c_str());
 }
 

@@ -1,6 +1,8 @@
 #include "io/posix_stream.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 
 #include <fcntl.h>
@@ -13,6 +15,9 @@ namespace gapless::io {
 namespace {
 
 constexpr int kPatienceMs = 5000;
+// A socket is somebody else's as well, so it stays one that waits: what is written at once fits
+// into its buffer once poll says that it can be written to.
+constexpr size_t kPiece = 4096;
 
 Status Failed(int error, std::string_view call, const std::string& path) {
   std::string message =
@@ -23,7 +28,8 @@ Status Failed(int error, std::string_view call, const std::string& path) {
 
 class PosixStream final : public File {
  public:
-  PosixStream(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  PosixStream(int fd, std::string path, bool socket)
+      : fd_(fd), path_(std::move(path)), socket_(socket) {}
   ~PosixStream() override { ::close(fd_); }
   PosixStream(const PosixStream&) = delete;
   PosixStream& operator=(const PosixStream&) = delete;
@@ -55,7 +61,14 @@ class PosixStream final : public File {
     size_t done = 0;
     Status status;
     while (done < rest_.size() && status.ok()) {
-      const ssize_t n = ::write(fd_, rest_.data() + done, rest_.size() - done);
+      if (socket_) {
+        status = WaitForReader();
+        if (!status.ok()) {
+          break;
+        }
+      }
+      const size_t most = socket_ ? kPiece : SIZE_MAX;
+      const ssize_t n = ::write(fd_, rest_.data() + done, std::min(rest_.size() - done, most));
       if (n >= 0) {
         done += static_cast<size_t>(n);
       } else if (errno == EAGAIN) {
@@ -81,8 +94,21 @@ class PosixStream final : public File {
 
   const int fd_;
   const std::string path_;
+  const bool socket_;
   std::string rest_;
 };
+
+// A copy of the descriptor of ours that the path leads to (/dev/stdout, /dev/fd/3); -1: none.
+int OwnDescriptor(const struct stat& path) {
+  constexpr int kMost = 256;
+  for (int fd = 0; fd < kMost; ++fd) {
+    struct stat info{};
+    if (::fstat(fd, &info) == 0 && info.st_dev == path.st_dev && info.st_ino == path.st_ino) {
+      return ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    }
+  }
+  return -1;
+}
 
 }  // namespace
 
@@ -93,13 +119,17 @@ Result<std::unique_ptr<File>> OpenStream(const std::string& path) {
   }
   constexpr int kFlags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   int fd = ::open(path.c_str(), O_WRONLY | kFlags);
-  if (fd < 0 && errno == ENXIO && S_ISFIFO(info.st_mode)) {
+  const int error = errno;
+  const bool socket = S_ISSOCK(info.st_mode);
+  if (fd < 0 && error == ENXIO && S_ISFIFO(info.st_mode)) {
     fd = ::open(path.c_str(), O_RDWR | kFlags);  // its reader may come later
+  } else if (fd < 0 && error == ENXIO && socket) {
+    fd = OwnDescriptor(info);  // no socket can be opened by its name
   }
   if (fd < 0) {
-    return Failed(errno, "open", path);
+    return Failed(error, "open", path);
   }
-  return std::unique_ptr<File>(std::make_unique<PosixStream>(fd, path));
+  return std::unique_ptr<File>(std::make_unique<PosixStream>(fd, path, socket));
 }
 
 }  // namespace gapless::io

@@ -46,8 +46,7 @@ Status Appender::Admit(const otlp::Batch& batch, uint64_t charge) {
   }
   while (!parts_.charge.Try(charge)) {
     if (!parts_.records.FreeMemory()) {
-      return ResourceExhausted("the journal has no memory left")
-          .WithRetryAfter(options.retry_delay);
+      return NoMemoryLeft("the journal").WithRetryAfter(options.retry_delay);
     }
   }
   return OkStatus();

@@ -26,6 +26,29 @@ bool Budget::TakeCommon(uint64_t bytes) {
   return true;
 }
 
+bool Budget::TryUse(uint64_t bytes) {
+  // Shares that came late may pass the part, never the limit of the process.
+  if (memory_ && !memory_->TryTakeBeyond(use_, bytes)) {
+    return false;
+  }
+  used_.fetch_add(bytes, std::memory_order_relaxed);
+  return true;
+}
+
+void Budget::Use(uint64_t bytes) {
+  used_.fetch_add(bytes, std::memory_order_relaxed);
+  if (memory_) {
+    memory_->Take(use_, bytes);
+  }
+}
+
+void Budget::Unuse(uint64_t bytes) {
+  used_.fetch_sub(bytes, std::memory_order_relaxed);
+  if (memory_) {
+    memory_->Give(use_, bytes);
+  }
+}
+
 Budget::Account::Account(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {
   budget_->accounts_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -41,9 +64,12 @@ bool Budget::Account::TryCharge(uint64_t bytes) {
   if (bytes > own && !budget_->TakeCommon(bytes - own)) {
     return false;
   }
+  if (!budget_->TryUse(bytes)) {
+    budget_->common_used_.fetch_sub(bytes - own, std::memory_order_relaxed);
+    return false;
+  }
   from_share_ += own;
   from_common_ += bytes - own;
-  budget_->used_.fetch_add(bytes, std::memory_order_relaxed);
   return true;
 }
 
@@ -53,14 +79,14 @@ void Budget::Account::ForceCharge(uint64_t bytes) {
   from_share_ += own;
   from_common_ += bytes - own;
   budget_->common_used_.fetch_add(bytes - own, std::memory_order_relaxed);
-  budget_->used_.fetch_add(bytes, std::memory_order_relaxed);
+  budget_->Use(bytes);
 }
 
 void Budget::Account::Release(uint64_t bytes) {
   GAPLESS_CHECK(bytes <= used());
   const uint64_t common = std::min(bytes, from_common_);
   budget_->common_used_.fetch_sub(common, std::memory_order_relaxed);
-  budget_->used_.fetch_sub(bytes, std::memory_order_relaxed);
+  budget_->Unuse(bytes);
   from_common_ -= common;
   from_share_ -= bytes - common;
 }

@@ -8,9 +8,12 @@
 // accounts that came late, never by more.
 #pragma once
 
+#include "base/memory_limit.h"
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace gapless::journal {
 
@@ -40,23 +43,35 @@ class Budget : public std::enable_shared_from_this<Budget> {
 
   // Unit: bytes.
   explicit Budget(uint64_t limit) : limit_(limit) {}
+  // The part of a use in what the process may hold, which sees what is charged here.
+  Budget(std::shared_ptr<MemoryLimit> memory, MemoryUse use)
+      : limit_(0), memory_(std::move(memory)), use_(use) {}
+  // Null without a limit.
+  static std::shared_ptr<Budget> Of(const std::shared_ptr<MemoryLimit>& memory, MemoryUse use) {
+    return memory ? std::make_shared<Budget>(memory, use) : nullptr;
+  }
   std::unique_ptr<Account> Open() { return std::make_unique<Account>(shared_from_this()); }
 
-  uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
-  // Never lowers it.
+  uint64_t limit() const {
+    return memory_ ? memory_->PartOf(use_) : limit_.load(std::memory_order_relaxed);
+  }
+  // Never lowers it. Not for a part of the process's memory.
   void RaiseLimit(uint64_t limit);
   uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   uint64_t accounts() const { return accounts_.load(std::memory_order_relaxed); }
-
-  // A quarter of what the machine or the cgroup allows.
-  static uint64_t DefaultMemoryLimit(uint64_t machine_limit) { return machine_limit / 4; }
 
  private:
   uint64_t share() const;
   uint64_t common_limit() const { return limit() - limit() / 2; }
   bool TakeCommon(uint64_t bytes);
+  // What is in use, whoever has it. False: the process may not hold so much.
+  bool TryUse(uint64_t bytes);
+  void Use(uint64_t bytes);
+  void Unuse(uint64_t bytes);
 
   std::atomic<uint64_t> limit_;
+  const std::shared_ptr<MemoryLimit> memory_;  // may be null
+  const MemoryUse use_ = MemoryUse::kJournals;
   std::atomic<uint64_t> accounts_{0};
   std::atomic<uint64_t> common_used_{0};
   std::atomic<uint64_t> used_{0};

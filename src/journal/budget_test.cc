@@ -21,6 +21,25 @@ TEST(BudgetTest, AJournalThatTookTheCommonHalfLeavesTheOthersTheirShares) {
   EXPECT_EQ(budget->used(), 1000U);
 }
 
+TEST(BudgetTest, APartOfTheProcessesMemoryIsSeenThereAndEndsWhereThatIsFull) {
+  const auto memory = std::make_shared<MemoryLimit>(32'000);
+  const auto budget = Budget::Of(memory, MemoryUse::kJournals);
+  EXPECT_EQ(budget->limit(), 10'000U);
+  const auto account = budget->Open();
+  EXPECT_TRUE(account->TryCharge(6000));
+  EXPECT_EQ(memory->used(MemoryUse::kJournals), 6000U);
+  memory->Take(MemoryUse::kUnits, 25'000);
+  EXPECT_FALSE(account->TryCharge(2000)) << "others hold what is left of the process's limit";
+  EXPECT_TRUE(account->TryCharge(1000));
+  EXPECT_EQ(budget->used(), 7000U);
+  account->ForceCharge(5000);
+  EXPECT_EQ(memory->used(), 37'000U) << "what exists is counted";
+  account->Release(12'000);
+  EXPECT_EQ(memory->used(MemoryUse::kJournals), 0U);
+  memory->SetLimit(3200);
+  EXPECT_EQ(budget->limit(), 1000U);
+}
+
 TEST(BudgetTest, OneAccountMayUseTheWholeLimit) {
   const auto budget = std::make_shared<Budget>(1001);
   const auto account = budget->Open();

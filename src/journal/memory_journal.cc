@@ -27,7 +27,7 @@ void MemoryJournal::Append(otlp::Batch batch, AppendCallback done) {
   batch.lanes = batch.lanes != 0 ? batch.lanes : otlp::kAllLanes;
   const uint64_t held = HeldBytes(batch);
   if (!Charge(held)) {
-    done(ResourceExhausted("the journal has no memory left").WithRetryAfter(options_.retry_delay));
+    done(NoMemoryLeft("the journal").WithRetryAfter(options_.retry_delay));
     return;
   }
   const Position position = next_++;

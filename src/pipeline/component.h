@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/component_id.h"
+#include "base/memory_limit.h"
 #include "base/status.h"
 #include "net/loop/worker.h"
 #include "telemetry/log.h"
@@ -21,6 +22,8 @@ struct Settings {
   telemetry::Registry& metrics;
   // The workers, at least one. The first is the control worker: Start and Shutdown run there.
   const std::vector<net::Worker*>& workers;
+  // What the process may hold; null: as much as there is.
+  std::shared_ptr<MemoryLimit> memory = nullptr;
 };
 
 // Four phases, all on the control worker:

@@ -71,8 +71,8 @@ struct PipelineStatus {
 struct ServiceStatus {
   WallTime taken{};  // when this reading was made
   size_t workers = 0;
-  uint64_t memory_used = 0;   // bytes of pending records in memory journals
-  uint64_t memory_limit = 0;  // of all memory journals together
+  uint64_t memory_used = 0;   // bytes of what clients sent, wherever it is in memory
+  uint64_t memory_limit = 0;  // service::limits::memory; 0: none
   std::vector<PipelineStatus> pipelines;
   std::vector<std::string> extensions;
   std::vector<QueueStatus> queues;  // by owner and signal; those that leave come last

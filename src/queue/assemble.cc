@@ -26,7 +26,9 @@ Assembled Assemble(const std::vector<UnitPart>& parts, ReadBatches batches) {
     const bool as_it_came = parts.size() == 1 && part.whole;
     Result<otlp::Batch>& piece = batches[i];
     if (!as_it_came) {
+      const bool plain = piece->codec == wire::Codec::kIdentity;
       piece = otlp::Inflate(std::move(*piece));
+      made.inflated += piece.ok() && !plain ? piece->body.size() : 0;
     }
     if (piece.ok() && !part.whole) {
       auto cut = otlp::SliceItems(piece->body, piece->signal, part.first, part.count);

@@ -22,6 +22,7 @@ struct Assembled {
   // What `batch` holds, in order; empty: nothing is left to send.
   std::vector<UnitPart> parts;
   otlp::Batch batch;
+  uint64_t inflated = 0;  // bytes that came out of compressed records
   std::vector<UnitPart> unread;
   // Read, but they cannot be cut or uncompressed.
   std::vector<std::pair<UnitPart, Status>> damaged;

@@ -17,6 +17,7 @@ Backfill::Backfill(const QueueContext& queue, Options options, Owner owner)
       owner_(std::move(owner)),
       debts_(queue.journal, options_.to.name),
       pacer_(options_.settings.rate),
+      units_(UnitMemory({queue.options.memory, MemoryUse::kUnits})),
       progress_(queue.home, queue.journal, queue.stats, queue.log, options_.to.name),
       loader_(queue.journal, *this),
       outcomes_({.loop = queue.home,
@@ -53,7 +54,7 @@ void Backfill::Pump(bool may_send) {
   const auto rested = units_.EndRest(queue_.home.Now());
   if (may_send) {
     SendReady(/*aside=*/false);
-    while (HasRoom() && units_.size() < kUnitsMax) {
+    while (HasRoom() && units_.size() < kUnitsMax && units_.memory().MayHoldMore()) {
       Unit* unit = MakeUnit();
       if (unit == nullptr) {
         SendReady(/*aside=*/true);  // there is nothing else to ask the level with

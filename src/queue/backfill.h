@@ -72,7 +72,9 @@ class Backfill final : private UnitLoader::Owner {
 
   // UnitLoader.
   Unit* FindUnit(uint64_t id) override { return units_.Find(id); }
-  void Fill(Unit& unit, otlp::Batch batch) override { units_.Fill(unit, std::move(batch)); }
+  void Fill(Unit& unit, otlp::Batch batch, uint64_t made) override {
+    units_.memory().Fill(unit, std::move(batch), made);
+  }
   void OnPartLost(const UnitPart& part, const std::optional<Status>& unreadable) override;
   void OnLoaded(Unit& unit) override;
   void OnNothingToSend(Unit& unit) override;

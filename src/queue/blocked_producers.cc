@@ -19,11 +19,11 @@ bool HasLeft(const otlp::Batch& batch) { return batch.context && batch.context->
 
 bool BlockedProducers::Add(Request& request) {
   const size_t holds = request.batch.body.held_bytes() + kOverhead;
-  if (refusing_ || (!waiting_.empty() && bytes_ + holds > kMaxBytes)) {
+  const bool fits = waiting_.empty() || memory_.bytes() + holds <= kMaxBytes;
+  if (refusing_ || !fits || !memory_.TryAdd(holds)) {
     return false;
   }
   const auto context = request.batch.context;
-  bytes_ += holds;
   waiting_.push_back({.request = std::move(request), .holds = holds, .deadline = {}});
   if (context && context->deadline) {
     waiting_.back().deadline = loop_.RunAt(*context->deadline, [this] { Expire(); });
@@ -46,13 +46,13 @@ BlockedProducers::Request BlockedProducers::Take() { return TakeFirst(); }
 BlockedProducers::Request BlockedProducers::TakeFirst() {
   Waiting first = std::move(waiting_.front());
   waiting_.pop_front();
-  bytes_ -= first.holds;
+  memory_.Sub(first.holds);
   return std::move(first.request);
 }
 
 void BlockedProducers::Refuse(const Status& status) {
   refusing_ = true;
-  bytes_ = 0;
+  memory_.Release();
   for (Waiting& waiting : std::exchange(waiting_, {})) {
     waiting.request.completion(status);
   }
@@ -83,7 +83,7 @@ void BlockedProducers::Expire() {
       staying.push_back(std::move(waiting));
       continue;
     }
-    bytes_ -= waiting.holds;
+    memory_.Sub(waiting.holds);
   }
   waiting_ = std::move(staying);
   for (auto& [completion, status] : gone) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "base/memory_limit.h"
 #include "base/status.h"
 #include "otlp/batch.h"
 #include "pipeline/completion.h"
@@ -20,8 +21,10 @@ class BlockedProducers {
     pipeline::Completion completion;
   };
 
-  // `left`: some were given up, and a smaller one behind them may fit.
-  BlockedProducers(Loop& loop, Task left) : loop_(loop), left_(std::move(left)) {}
+  // `left`: some were given up, and a smaller one behind them may fit. `memory`: for what waits,
+  // beside that of other queues.
+  BlockedProducers(Loop& loop, Task left, MemoryCharge memory = {})
+      : loop_(loop), left_(std::move(left)), memory_(std::move(memory)) {}
   BlockedProducers(const BlockedProducers&) = delete;
   BlockedProducers& operator=(const BlockedProducers&) = delete;
 
@@ -48,7 +51,7 @@ class BlockedProducers {
   Loop& loop_;
   Task left_;
   std::deque<Waiting> waiting_;
-  size_t bytes_ = 0;
+  MemoryCharge memory_;  // of all that waits
   bool refusing_ = false;
   Timer watch_;
 };

@@ -77,6 +77,27 @@ TEST(BlockedTest, RequestsThatBlockHoldSoMuchMemoryAndNoMore) {
   EXPECT_FALSE(bench.answers[next].has_value()) << "there is room for waiting again";
 }
 
+TEST(BlockedTest, QueuesShareTheMemoryForWhatBlocks) {
+  BenchSettings settings = Full();
+  settings.memory = std::make_shared<MemoryLimit>(uint64_t{64} << 20);  // 2 MiB for this
+  QueueBench bench(settings);
+  bench.peers[0]->mode = SimPeer::Mode::kHangs;
+  bench.Load(3, Duration::zero());
+  settings.memory->Take(MemoryUse::kWaiting, size_t{1} << 20);
+  size_t blocked = 0;
+  for (int i = 0; i < 30; ++i) {
+    const size_t index = bench.Put(1, minutes(1), 100'000);
+    blocked += bench.answers[index].has_value() ? 0 : 1;
+  }
+  EXPECT_GE(blocked, 8U);
+  EXPECT_LE(blocked, 10U);
+  for (auto& [index, context] : bench.contexts) {
+    context->cancelled = true;
+  }
+  bench.Run(milliseconds(100));
+  EXPECT_EQ(settings.memory->used(MemoryUse::kWaiting), size_t{1} << 20);
+}
+
 TEST(BlockedTest, AClientThatLeavesBeforeItsResultIsLetGoAndItsRecordStays) {
   BenchSettings settings = Full();
   settings.ack = Ack::kSettled;

@@ -19,6 +19,7 @@ Dispatcher::Dispatcher(const QueueContext& queue, Admission& admission, PendingC
     : queue_(queue),
       owner_(owner),
       turns_([this] { EndTurn(); }),
+      scheduler_(UnitMemory({queue.options.memory, MemoryUse::kUnits})),
       failover_(queue, turns_, *this),
       policy_(failover_.router()),
       backfills_(queue,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "config/node.h"
+#include "journal/budget.h"
 #include "journal/journal.h"
 #include "pipeline/factory.h"
 #include "queue/backlog.h"
@@ -94,8 +95,10 @@ class JournalStorage {
 
 struct StorageFactory {
   pipeline::TypeInfo info;
+  // `memory`: what its journals may hold there, which all storages share; null: no limit.
   std::unique_ptr<JournalStorage> (*create)(pipeline::Settings settings,
-                                            pipeline::ComponentConfigPtr config) = nullptr;
+                                            pipeline::ComponentConfigPtr config,
+                                            std::shared_ptr<journal::Budget> memory) = nullptr;
 };
 
 }  // namespace gapless::queue

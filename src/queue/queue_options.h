@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "base/memory_limit.h"
 #include "otlp/batch.h"
 #include "queue/backlog.h"
 #include "queue/dead_letter.h"
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,6 +50,8 @@ struct SendingQueueOptions {
   routing::RouterConfig router;  // its levels are filled in from `levels`
   std::vector<QueueLevel> levels;
   DeadLetterTarget dead_letter;
+  // What the process may hold; null: as much as there is. Never changes.
+  std::shared_ptr<MemoryLimit> memory = nullptr;
 
   std::optional<size_t> LevelNamed(std::string_view wanted) const {
     const auto it = std::ranges::find(levels, wanted, &QueueLevel::name);

@@ -63,7 +63,7 @@ SendingQueue::SendingQueue(Loop& home, std::unique_ptr<journal::Journal> journal
                                                     status, /*even_sent=*/true);
                            },
                        .expire = [this](journal::Position position) { OnExpired(position); }}),
-      blocked_(home_, [this] { AdmitBlocked(); }),
+      blocked_(home_, [this] { AdmitBlocked(); }, {options_.memory, MemoryUse::kWaiting}),
       dispatcher_(context_, admission_, clients_, *this) {
   Recount();
   // The listener may be called at once, and a level that was down must not get anything by then.

@@ -42,6 +42,7 @@ struct UnitTrack {
   bool gave_up = false;           // a whole back-off series failed here
   bool others_succeeded = false;  // … while other units got through
   uint32_t failures = 0;
+  uint32_t faulty = 0;            // answers of the peer that blame itself, also before it fell
   uint32_t late = 0;              // released attempts that still run here
   uint64_t successes_before = 0;  // the level's successes when this unit first failed there
 };
@@ -66,12 +67,17 @@ struct Unit {
   struct Faults {
     uint32_t count = 0;
     TimePoint first{};
+    // It is a piece of a unit that a level failed whole, and that was cut for it.
+    bool piece = false;
   } faults;
 
   // Filled before a send.
   Content content = Content::kUnread;
   otlp::Batch batch;
-  uint64_t bytes = 0;  // uncompressed, once it has been read
+  struct Held {
+    uint64_t bytes = 0;  // uncompressed, once it has been read
+    uint64_t made = 0;   // what reading it took of memory, beside the journal's
+  } held;
 
   // Where it is now; none: it waits to be sent again.
   std::optional<size_t> level;

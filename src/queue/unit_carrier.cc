@@ -4,20 +4,13 @@
 #include <utility>
 
 namespace gapless::queue {
-namespace {
-
-// What units hold in memory, uncompressed, before another new one is read.
-constexpr uint64_t kHeldBytesMax = uint64_t{64} << 20;
-
-}  // namespace
-
 bool UnitCarrier::HasRoom(size_t level, sending::Lanes lanes) const {
   return loader_.HasRoom() && (lanes & parts_.levels.BusyLanes(level)) == 0 &&
          parts_.levels.at(level).HasRoom();
 }
 
 bool UnitCarrier::HasRoomForNew(size_t level) const {
-  return parts_.scheduler.held_bytes() < kHeldBytesMax && HasRoom(level);
+  return parts_.scheduler.memory().MayHoldMore() && HasRoom(level);
 }
 
 bool UnitCarrier::MayGo(const Unit& unit, size_t level) const {

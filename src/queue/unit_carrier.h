@@ -46,8 +46,8 @@ class UnitCarrier final : private UnitLoader::Owner {
 
  private:
   Unit* FindUnit(uint64_t id) override { return parts_.scheduler.Find(id); }
-  void Fill(Unit& unit, otlp::Batch batch) override {
-    parts_.scheduler.Fill(unit, std::move(batch));
+  void Fill(Unit& unit, otlp::Batch batch, uint64_t made) override {
+    parts_.scheduler.memory().Fill(unit, std::move(batch), made);
   }
   void OnPartLost(const UnitPart& part, const std::optional<Status>& unreadable) override;
   void OnLoaded(Unit& unit) override;

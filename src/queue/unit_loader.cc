@@ -42,7 +42,8 @@ void UnitLoader::OnRead(uint64_t unit_id, ReadBatches batches) {
     return;
   }
   unit->parts = std::move(made.parts);
-  owner_.Fill(*unit, std::move(made.batch));
+  const uint64_t bytes = from_disk_ ? made.batch.body.held_bytes() : made.inflated;
+  owner_.Fill(*unit, std::move(made.batch), bytes);
   owner_.OnLoaded(*unit);
 }
 

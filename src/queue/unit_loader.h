@@ -15,8 +15,8 @@ class UnitLoader {
    public:
     // Null: it has ended.
     virtual Unit* FindUnit(uint64_t id) = 0;
-    // What is left of its parts.
-    virtual void Fill(Unit& unit, otlp::Batch batch) = 0;
+    // What is left of its parts. `made`: bytes of memory that this took, beside the journal's.
+    virtual void Fill(Unit& unit, otlp::Batch batch, uint64_t made) = 0;
     // Of this part nothing could be read. Damaged: the journal has settled and counted its record,
     // unless `unreadable` says what is wrong with its content.
     virtual void OnPartLost(const UnitPart& part, const std::optional<Status>& unreadable) = 0;
@@ -30,7 +30,8 @@ class UnitLoader {
     ~Owner() = default;
   };
   // Both outlive it.
-  UnitLoader(journal::Journal& journal, Owner& owner) : journal_(journal), owner_(owner) {}
+  UnitLoader(journal::Journal& journal, Owner& owner)
+      : journal_(journal), owner_(owner), from_disk_(journal.tier() != "memory") {}
 
   bool HasRoom() const;
   // Does nothing if the unit is being read already. May answer inside the call.
@@ -41,6 +42,7 @@ class UnitLoader {
 
   journal::Journal& journal_;
   Owner& owner_;
+  const bool from_disk_;
   size_t loading_ = 0;
   Lifetime lifetime_;
 };

@@ -21,6 +21,12 @@ bool ShareRanOut(const sending::AttemptResult& result) {
          result.status.origin() == Origin::kLocal;
 }
 
+// A peer that answers fails the unit, in words that do not say whose fault it is.
+bool BlamesItself(const sending::AttemptResult& result) {
+  return result.outcome == sending::OutcomeClass::kFaulty && !result.unknown &&
+         result.status.origin() == Origin::kPeer;
+}
+
 std::vector<UnitParts> Two(std::pair<UnitParts, UnitParts> halves) {
   return {std::move(halves.first), std::move(halves.second)};
 }
@@ -41,6 +47,7 @@ void UnitOutcomes::OnAttempt(LevelSender& level, size_t path, Unit& unit,
   if (delivered) {
     // Of several paths one proves nothing: the unit itself would count as one of the others.
     levels_[level.index()].successes += level.paths() == 1 ? 1 : 0;
+    levels_[level.index()].fault_cuts.OnSuccess(unit.faults.piece);
     parts_.backfills.OnLiveSuccess(level.index());
   } else {
     unit.last_error = result.status;
@@ -70,7 +77,29 @@ void UnitOutcomes::OnAttempt(LevelSender& level, size_t path, Unit& unit,
     } else {
       Apply(unit, decision);
     }
+  } else {
+    CutFaulty(unit, level.index(), result);
   }
+}
+
+bool UnitOutcomes::CutFaulty(Unit& unit, size_t level, const sending::AttemptResult& result) {
+  const bool again = unit.tracks[level].faulty >= FaultCuts::kFailures || unit.faults.piece;
+  const UnitDecision decision = parts_.policy.OnFaulty(unit);
+  if (!BlamesItself(result) || !again || decision.step == Step::kGoOn ||
+      !levels_[level].fault_cuts.Allow(parts_.queue.home.Now())) {
+    return false;
+  }
+  parts_.settler.failures_log().Log(
+      parts_.queue.log, telemetry::LogLevel::kInfo, parts_.queue.home.Now(),
+      "Exporting failed. Will send the request in pieces, to find what the destination fails on.",
+      {{"destination", parts_.queue.options.levels[level].name},
+       {"items", unit.items},
+       {"error", result.status.message()}});
+  const bool halve = decision.step == Step::kHalveRecords;
+  for (Unit* piece : Cut(unit, Two(halve ? HalveRecords(unit.parts) : CutInHalf(unit.parts)))) {
+    piece->faults.piece = true;
+  }
+  return true;
 }
 
 void UnitOutcomes::TellRouter(const LevelSender& level, size_t path, const Unit& unit,
@@ -119,6 +148,7 @@ void UnitOutcomes::LogFailure(const Unit& unit, size_t level,
 // The order of a resource is given up for a unit that fails again and again for no reason but
 // itself: it must not stop its resource for ever.
 void UnitOutcomes::NoteFault(LevelSender& level, Unit& unit, const sending::AttemptResult& result) {
+  unit.tracks[level.index()].faulty += BlamesItself(result) ? 1 : 0;
   const bool own =
       result.outcome == sending::OutcomeClass::kFaulty ||
       (result.outcome == sending::OutcomeClass::kTransport &&
@@ -197,7 +227,7 @@ void UnitOutcomes::OnProbeFailed(Unit& unit, sending::DeliveryEnd end,
   unit.live_probe = false;
   if (end == sending::DeliveryEnd::kRejected) {
     OnRejected(unit, result);
-  } else {
+  } else if (!CutFaulty(unit, level, result)) {
     unit.tracks[level].failed_probe = true;
     Apply(unit, {.step = Step::kWait});
   }
@@ -211,7 +241,7 @@ void UnitOutcomes::OnProbeFailed(Unit& unit, sending::DeliveryEnd end,
 
 void UnitOutcomes::OnRejected(Unit& unit, const sending::AttemptResult& result) {
   if (result.too_large && unit.items > 1) {
-    parts_.source.AvoidSize(unit.bytes);
+    parts_.source.AvoidSize(unit.held.bytes);
   }
   const bool alone = parts_.source.empty() && parts_.scheduler.size() <= kUnitsAlone;
   const bool may_cut = parts_.policy.MayCutRecord(unit, alone) &&
@@ -293,7 +323,7 @@ bool UnitOutcomes::MayOvertake() {
   return std::exchange(asked_again_, false);
 }
 
-void UnitOutcomes::Cut(Unit& unit, std::vector<UnitParts> pieces) {
+std::vector<Unit*> UnitOutcomes::Cut(Unit& unit, std::vector<UnitParts> pieces) {
   parts_.carrier.Withdraw(unit);
   for (const UnitParts& piece : pieces) {
     for (const UnitPart& part : piece) {
@@ -302,8 +332,8 @@ void UnitOutcomes::Cut(Unit& unit, std::vector<UnitParts> pieces) {
       }
     }
   }
-  parts_.scheduler.Cut(unit.id, std::move(pieces));
   parts_.turns.WantDispatch();
+  return parts_.scheduler.Cut(unit.id, std::move(pieces));
 }
 
 // An OK settles the unit, and what was sent elsewhere meanwhile is a possible duplicate; a failure
@@ -338,6 +368,7 @@ void UnitOutcomes::OnLate(LevelSender& level, const LevelSender::SentUnit& sent,
   parts_.settler.CountDuplicates(unit->items * (unit->copies - (result.resent ? 0 : 1)));
   const uint64_t refused = std::min<uint64_t>(result.rejected_items, unit->items);
   if (index) {
+    levels_[*index].fault_cuts.OnSuccess(unit->faults.piece);
     levels_[*index].delivered_items += unit->items;
     parts_.queue.stats.Sent(*index, 0, unit->items - refused);
   }

@@ -4,6 +4,7 @@
 
 #include "queue/backfills.h"
 #include "queue/failover_controller.h"
+#include "queue/fault_cuts.h"
 #include "queue/level_sender.h"
 #include "queue/queue_context.h"
 #include "queue/settlement.h"
@@ -69,16 +70,20 @@ class UnitOutcomes final : public LevelSender::Client {
   struct LevelCounts {
     uint64_t successes = 0;
     uint64_t delivered_items = 0;
+    FaultCuts fault_cuts;
   };
   void TellRouter(const LevelSender& level, size_t path, const Unit& unit,
                   const sending::AttemptResult& result);
   void LogFailure(const Unit& unit, size_t level, const sending::AttemptResult& result);
   void NoteFault(LevelSender& level, Unit& unit, const sending::AttemptResult& result);
   bool MayBeThere(const Unit& unit) const;
+  // An attempt at the level failed. True: the unit has been cut, and is gone, as the level answers
+  // and fails it again.
+  bool CutFaulty(Unit& unit, size_t level, const sending::AttemptResult& result);
   void OnRejected(Unit& unit, const sending::AttemptResult& result);
   void OnGaveUp(Unit& unit, const sending::AttemptResult& result);
   void OnProbeFailed(Unit& unit, sending::DeliveryEnd end, const sending::AttemptResult& result);
-  void Cut(Unit& unit, std::vector<UnitParts> pieces);
+  std::vector<Unit*> Cut(Unit& unit, std::vector<UnitParts> pieces);
   // Whether others of its lanes may go before a unit that a level refused which has taken nothing
   // yet. That tells whose fault it is, and costs the order of a resource if the level takes it
   // since it has been repaired meanwhile: so only for one unit at a time, right after it was

@@ -103,6 +103,17 @@ UnitDecision UnitPolicy::OnSuspected(Unit& unit, const sending::AttemptResult& r
   return {.step = before ? Step::kGoOn : Step::kIsolate};
 }
 
+UnitDecision UnitPolicy::OnFaulty(const Unit& unit) const {
+  if (std::ranges::any_of(unit.paths, &Unit::Path::done)) {
+    return {.step = Step::kGoOn};  // its pieces would go again where the whole is
+  }
+  if (unit.parts.size() > 1) {
+    return {.step = Step::kHalveRecords};
+  }
+  // A client that waits hears one answer to its request, not to a part.
+  return {.step = unit.items > 1 && !rules_.client_waits ? Step::kCutInHalf : Step::kGoOn};
+}
+
 bool NoteFailure(UnitTrack& track, uint64_t level_successes, sending::OutcomeClass outcome,
                  uint32_t fall) {
   if (outcome == sending::OutcomeClass::kOk || outcome == sending::OutcomeClass::kThrottled) {

@@ -68,6 +68,10 @@ class UnitPolicy {
   // An attempt failed while others get through: it is suspected, which its track says from now on.
   UnitDecision OnSuspected(Unit& unit, const sending::AttemptResult& result) const;
 
+  // A level that answers fails it, and nothing gets through: cut, so that a bad item in it is left
+  // alone, and the others go (fault_cuts.h).
+  UnitDecision OnFaulty(const Unit& unit) const;
+
   // The best usable level that has not rejected the unit; one where it fails only if there is no
   // other. None while an attempt that was released still runs there: no backend gets a batch twice
   // on purpose.

@@ -56,29 +56,13 @@ void UnitScheduler::Remove(uint64_t id) {
   const auto it = units_.find(id);
   Take(it->second);
   LeaveLanes(it->second);
-  Empty(it->second);
+  memory_.Empty(it->second);
   units_.erase(it);
-}
-
-void UnitScheduler::Fill(Unit& unit, otlp::Batch batch) {
-  unit.batch = std::move(batch);
-  unit.items = unit.batch.items;
-  unit.bytes = unit.batch.raw_size;
-  unit.content = Unit::Content::kRead;
-  held_bytes_ += unit.bytes;
-}
-
-void UnitScheduler::Empty(Unit& unit) {
-  if (unit.content == Unit::Content::kRead) {
-    unit.content = Unit::Content::kUnread;
-    unit.batch = {};
-    held_bytes_ -= unit.bytes;
-  }
 }
 
 void UnitScheduler::Clear() {
   units_.clear();
-  held_bytes_ = 0;
+  memory_.Clear();
   order_ = {};
   asides_ = 0;
   ready_.clear();
@@ -127,7 +111,7 @@ void UnitScheduler::Wait(Unit& unit, Place place) {
 
 void UnitScheduler::Rest(Unit& unit, TimePoint until) {
   Take(unit);
-  Empty(unit);
+  memory_.Empty(unit);
   unit.waits = Unit::Waits::kResting;
   resting_.emplace(until, unit.id);
 }
@@ -138,7 +122,7 @@ void UnitScheduler::Park(Unit& unit, double size) {
     LeaveLanes(unit);
   }
   unit.waits = Unit::Waits::kParked;
-  Empty(unit);
+  memory_.Empty(unit);
   parked_.push_back({.unit = unit.id, .size = size});
   parked_size_ += size;
 }
@@ -210,7 +194,7 @@ void UnitScheduler::SetAside(Unit& unit) {
   if (!unit.parked && !std::exchange(unit.aside, true)) {
     order_.Remove({.unit = unit.id, .lanes = unit.lanes});
     ++asides_;
-    Empty(unit);
+    memory_.Empty(unit);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "base/loop.h"
 #include "queue/lane_order.h"
 #include "queue/unit.h"
+#include "queue/unit_memory.h"
 
 #include <cstdint>
 #include <deque>
@@ -24,6 +25,8 @@ class UnitScheduler {
   using Visit = std::function<void(Unit&)>;
   using Wanted = std::function<bool(const Unit&)>;
 
+  explicit UnitScheduler(UnitMemory memory = UnitMemory()) : memory_(std::move(memory)) {}
+
   // A new unit behind all others in its lanes; it does not wait. `levels`: how many there are.
   Unit& Add(UnitParts parts, size_t levels);
   // Null: it has ended.
@@ -32,10 +35,8 @@ class UnitScheduler {
   void ForEach(const Visit& visit);
   // One that has a part of the record; null: none.
   Unit* HolderOf(journal::Position position);
-  // What was read of the unit, which it holds until it ends, or has to wait for long.
-  void Fill(Unit& unit, otlp::Batch batch);
-  // Bytes of all that was read.
-  uint64_t held_bytes() const { return held_bytes_; }
+  // What was read of them.
+  UnitMemory& memory() { return memory_; }
   // It has ended.
   void Remove(uint64_t id);
   void Clear();
@@ -89,10 +90,9 @@ class UnitScheduler {
   };
   Unit& Make(UnitParts parts, size_t levels);
   void LeaveLanes(Unit& unit);
-  void Empty(Unit& unit);
 
   std::map<uint64_t, Unit> units_;
-  uint64_t held_bytes_ = 0;
+  UnitMemory memory_;
   LaneOrder order_;
   size_t asides_ = 0;
   std::deque<uint64_t> ready_;

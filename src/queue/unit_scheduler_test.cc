@@ -81,12 +81,12 @@ TEST_F(UnitSchedulerTest, AUnitRestsUntilItsTime) {
 TEST_F(UnitSchedulerTest, ParkedUnitsHoldNoPayloadAndComeBackInOrder) {
   Unit& one = Add(1);
   Unit& two = Add(2);
-  scheduler_.Fill(one, BatchOf(1000));
-  scheduler_.Fill(two, BatchOf(500));
-  EXPECT_EQ(scheduler_.held_bytes(), 1500U);
+  scheduler_.memory().Fill(one, BatchOf(1000));
+  scheduler_.memory().Fill(two, BatchOf(500));
+  EXPECT_EQ(scheduler_.memory().bytes(), 1500U);
   scheduler_.Park(one, 3);
   scheduler_.Park(two, 4);
-  EXPECT_EQ(scheduler_.held_bytes(), 0U);
+  EXPECT_EQ(scheduler_.memory().bytes(), 0U);
   EXPECT_EQ(one.content, Unit::Content::kUnread);
   EXPECT_EQ(scheduler_.ParkedBeyond(6), &one);
   EXPECT_EQ(scheduler_.ParkedBeyond(7), nullptr);
@@ -94,9 +94,28 @@ TEST_F(UnitSchedulerTest, ParkedUnitsHoldNoPayloadAndComeBackInOrder) {
   scheduler_.Unpark();
   EXPECT_EQ(scheduler_.ParkedBeyond(0), nullptr);
   EXPECT_THAT(Ready(), ElementsAre(1, 2));
-  scheduler_.Fill(one, BatchOf(1000));
+  scheduler_.memory().Fill(one, BatchOf(1000));
   scheduler_.Remove(one.id);
-  EXPECT_EQ(scheduler_.held_bytes(), 0U);
+  EXPECT_EQ(scheduler_.memory().bytes(), 0U);
+}
+
+TEST_F(UnitSchedulerTest, WhatReadingUnitsTakesCountsUntilTheyWaitForLongOrEnd) {
+  const auto memory = std::make_shared<MemoryLimit>(uint64_t{64} << 20);  // 8 MiB for this
+  scheduler_ = UnitScheduler(UnitMemory({memory, MemoryUse::kUnits}));
+  Unit& one = Add(1);
+  Unit& two = Add(2);
+  EXPECT_TRUE(scheduler_.memory().MayHoldMore());
+  scheduler_.memory().Fill(one, BatchOf(1000), 6 << 20);
+  EXPECT_TRUE(scheduler_.memory().MayHoldMore());
+  scheduler_.memory().Fill(two, BatchOf(1000), 3 << 20);
+  EXPECT_EQ(memory->used(MemoryUse::kUnits), 9U << 20);
+  EXPECT_FALSE(scheduler_.memory().MayHoldMore());
+  scheduler_.Park(one, 3);
+  EXPECT_EQ(memory->used(MemoryUse::kUnits), 3U << 20);
+  memory->Take(MemoryUse::kUnits, 8 << 20);
+  EXPECT_TRUE(scheduler_.memory().MayHoldMore()) << "a little, whatever other queues hold";
+  scheduler_.Remove(two.id);
+  EXPECT_EQ(memory->used(MemoryUse::kUnits), 8U << 20);
 }
 
 TEST_F(UnitSchedulerTest, UnitsOfOneLaneGoOneAfterTheOther) {

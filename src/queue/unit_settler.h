@@ -55,7 +55,7 @@ class UnitSettler {
   void Forget(Unit& unit) { owner_.OnUnitEnded(unit); }
   // What units that only wait may take of the queue, in its unit of size.
   double ParkedMax() const;
-  double SizeOf(const Unit& unit) const { return admission_.SizeOf(unit.items, unit.bytes); }
+  double SizeOf(const Unit& unit) const { return admission_.SizeOf(unit.items, unit.held.bytes); }
 
   // Items that a destination may hold twice.
   void CountDuplicates(uint64_t items);

@@ -18,24 +18,35 @@ bool SameBytes(const Rope& a, const Rope& b) {
 }  // namespace
 
 ChannelTransport::ChannelTransport(net::Worker& home, net::ClientChannelOptions options,
-                                   std::unique_ptr<ExportProtocol> protocol)
-    : home_(home), protocol_(std::move(protocol)), channel_(home, std::move(options), this) {}
+                                   std::unique_ptr<ExportProtocol> protocol,
+                                   std::shared_ptr<MemoryLimit> memory)
+    : home_(home),
+      protocol_(std::move(protocol)),
+      memory_(std::move(memory)),
+      channel_(home, std::move(options), this) {}
 
 ChannelTransport::~ChannelTransport() = default;
 
-Result<Rope> ChannelTransport::EncodeOnce(const otlp::Batch& batch) {
+Result<ChannelTransport::Payload> ChannelTransport::EncodeOnce(const otlp::Batch& batch) {
   auto it = std::ranges::find_if(
       kept_, [&](const Payload& payload) { return SameBytes(payload.original, batch.body); });
-  if (it == kept_.end()) {
-    return protocol_->Encode(batch);
+  if (it != kept_.end()) {
+    Payload payload = std::move(*it);
+    kept_.erase(it);
+    return payload;
   }
-  Rope encoded = std::move(it->encoded);
-  kept_.erase(it);
-  return encoded;
+  Payload payload{.original = batch.body, .encoded = {}};
+  ASSIGN_OR_RETURN(payload.encoded, protocol_->Encode(batch));
+  if (!SameBytes(payload.original, payload.encoded)) {
+    payload.memory = MemoryCharge(memory_, MemoryUse::kUnits);
+    payload.memory.Add(payload.encoded.held_bytes());
+  }
+  return payload;
 }
 
 void ChannelTransport::Keep(Payload payload) {
-  if (payload.encoded.empty() || SameBytes(payload.original, payload.encoded)) {
+  if (payload.encoded.empty() || SameBytes(payload.original, payload.encoded) ||
+      !payload.memory.HasRoom()) {
     return;
   }
   if (kept_.size() >= kKeptPayloads) {
@@ -53,17 +64,17 @@ AttemptId ChannelTransport::Attempt(const otlp::Batch& batch, Duration timeout,
   const AttemptId id = next_id_++;
   Pending& pending = pending_[id];
   pending.done = std::move(done);
-  Result<Rope> body = EncodeOnce(batch);
-  if (!body.ok()) {
+  Result<Payload> payload = EncodeOnce(batch);
+  if (!payload.ok()) {
     AttemptResult result;
     result.outcome = OutcomeClass::kRejected;
-    result.status = body.status();
+    result.status = payload.status();
     pending.failure = home_.RunAfter(Duration::zero(), [this, id, result] { Finish(id, result); });
     return id;
   }
-  pending.payload = {batch.body, *body};
+  pending.payload = *std::move(payload);
   Submit(id, std::make_shared<const net::HttpRequest>(
-                 protocol_->Frame(std::move(*body), timeout, false)));
+                 protocol_->Frame(pending.payload.encoded, timeout, false)));
   return id;
 }
 

@@ -2,9 +2,11 @@
 // differs between them, the form of requests and the meaning of answers, is an ExportProtocol.
 //
 // A payload is encoded once per unit: what an attempt that did not succeed has encoded is kept for
-// the next one (at most kKeptPayloads, for kKeepPayload). All on the home worker.
+// the next one (at most kKeptPayloads, for kKeepPayload, while units have memory left). All on the
+// home worker.
 #pragma once
 
+#include "base/memory_limit.h"
 #include "net/dial/client_channel.h"
 #include "sending/transport.h"
 
@@ -46,8 +48,10 @@ class ChannelTransport final : public Transport, private net::ClientChannel::Obs
   static constexpr Duration kKeepPayload = std::chrono::seconds(60);
   static constexpr int kMaxRedirects = 10;  // as Go's http.Client
 
+  // `memory`: what the process may hold; encoded payloads count there. Null: nobody counts them.
   ChannelTransport(net::Worker& home, net::ClientChannelOptions options,
-                   std::unique_ptr<ExportProtocol> protocol);
+                   std::unique_ptr<ExportProtocol> protocol,
+                   std::shared_ptr<MemoryLimit> memory = nullptr);
   ~ChannelTransport() override;
 
   void SetObserver(TransportObserver* observer) override { observer_ = observer; }
@@ -65,6 +69,7 @@ class ChannelTransport final : public Transport, private net::ClientChannel::Obs
   struct Payload {
     Rope original;
     Rope encoded;
+    MemoryCharge memory = {};  // of what was encoded, where it is not the original
   };
   struct Pending {
     AttemptCallback done;
@@ -85,11 +90,12 @@ class ChannelTransport final : public Transport, private net::ClientChannel::Obs
                             int redirects);
   AttemptResult Judge(const net::ExchangeResult& result);
   void Finish(AttemptId id, AttemptResult result);
-  Result<Rope> EncodeOnce(const otlp::Batch& batch);
+  Result<Payload> EncodeOnce(const otlp::Batch& batch);
   void Keep(Payload payload);
 
   net::Worker& home_;
   const std::unique_ptr<ExportProtocol> protocol_;
+  const std::shared_ptr<MemoryLimit> memory_;
   TransportObserver* observer_ = nullptr;
   std::map<AttemptId, Pending> pending_;
   AttemptId next_id_ = 1;

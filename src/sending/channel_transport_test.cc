@@ -50,8 +50,8 @@ class ChannelTransportTest : public testing::Test {
     peer_.Listen();
     net::ClientChannelOptions options;
     options.target = {"127.0.0.1", peer_.port()};
-    transport_ = std::make_unique<ChannelTransport>(worker_, options,
-                                                    std::make_unique<CountingProtocol>(&encoded_));
+    transport_ = std::make_unique<ChannelTransport>(
+        worker_, options, std::make_unique<CountingProtocol>(&encoded_), memory_);
     transport_->Start();
   }
   otlp::Batch Batch(std::string_view text) {
@@ -74,6 +74,7 @@ class ChannelTransportTest : public testing::Test {
   int redirects_ = 0;  // so many answers are one
   std::vector<std::string> targets_;
   int encoded_ = 0;
+  const std::shared_ptr<MemoryLimit> memory_ = std::make_shared<MemoryLimit>(uint64_t{32} << 20);
   std::unique_ptr<ChannelTransport> transport_;
 };
 
@@ -115,6 +116,23 @@ TEST_F(ChannelTransportTest, AnAttemptThatIsCancelledIsNotFollowed) {
   const size_t before = targets_.size();
   (void)worker_.RunUntil([] { return false; }, std::chrono::milliseconds(50));
   EXPECT_LE(targets_.size(), before + 1);
+}
+
+TEST_F(ChannelTransportTest, WhatWasEncodedCountsAndIsNotKeptWhereUnitsHaveNoMemoryLeft) {
+  const otlp::Batch batch = Batch("unit");
+  status_ = 503;
+  Send(batch);
+  EXPECT_GT(memory_->used(MemoryUse::kUnits), 0U) << "kept for the next attempt";
+  Send(Batch("unit 2"));
+  const uint64_t kept = memory_->used(MemoryUse::kUnits);
+  memory_->Take(MemoryUse::kUnits, memory_->PartOf(MemoryUse::kUnits));
+  Send(Batch("unit 3"));
+  EXPECT_EQ(memory_->used(MemoryUse::kUnits), memory_->PartOf(MemoryUse::kUnits) + kept);
+  status_ = 200;
+  Send(batch);
+  EXPECT_EQ(encoded_, 3);
+  transport_.reset();
+  EXPECT_EQ(memory_->used(MemoryUse::kUnits), memory_->PartOf(MemoryUse::kUnits));
 }
 
 TEST_F(ChannelTransportTest, EqualBytesInOtherMemoryAreAnotherUnit) {

@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
-#include "io/machine.h"
 #include "net/server/listener_pool.h"
 
 #include <fmt/format.h>
@@ -12,8 +11,6 @@ namespace gapless::service {
 namespace {
 
 constexpr Duration kHealthInterval = std::chrono::seconds(1);
-constexpr Duration kMemoryInterval = std::chrono::seconds(10);
-constexpr uint64_t kMuchMemory = uint64_t{64} << 20;
 constexpr Duration kLastPushTime = std::chrono::seconds(1);
 // Requests in flight are answered within this time.
 constexpr Duration kCloseTime = std::chrono::seconds(2);
@@ -50,6 +47,7 @@ Service::Service(ServiceOptions options)
       instance_id_(NewInstanceId()),
       core_(std::make_shared<telemetry::LogCore>()),
       log_(core_),
+      memory_(registry_),
       process_metrics_(
           std::make_unique<telemetry::ProcessMetrics>(registry_, MonotonicNow(), MonotonicNow)),
       metrics_({.factories = options_.factories,
@@ -59,7 +57,7 @@ Service::Service(ServiceOptions options)
 
 Service::~Service() {
   health_timer_.Cancel();
-  memory_timer_.Cancel();
+  memory_.End();
   collector_.reset();
 }
 
@@ -75,7 +73,8 @@ void Service::Start(std::move_only_function<void(const Status&)> done) {
   collector_ = std::make_unique<Collector>(GraphContext{.factories = options_.factories,
                                                         .workers = options_.workers,
                                                         .log = log_,
-                                                        .metrics = registry_});
+                                                        .metrics = registry_,
+                                                        .memory = memory_.limit()});
   busy_ = true;
   auto started = [this, admin = loaded->config.admin, files = loaded->files,
                   done = std::move(done)](const Result<ReloadReport>& report) mutable {
@@ -86,7 +85,7 @@ void Service::Start(std::move_only_function<void(const Status&)> done) {
     SetUpAdmin(admin);
     TellFiles(files);
     WatchHealth();
-    WatchMemory();
+    memory_.Watch(*options_.workers.front());
     log_.Info("Everything is ready. Begin running and processing data.");
     done(OkStatus());
     BeginReload();
@@ -100,6 +99,7 @@ Status Service::Begin(const Loaded& loaded) {
   log_.Info(fmt::format("Starting {}...", options_.command),
             {{"Version", options_.version}, {"NumCPU", options_.workers.size()}});
   LogWarnings(loaded);
+  memory_.Configure(loaded.config.limits, log_);
   return metrics_.Configure(telemetry_.metrics, ResourceOf(telemetry_));
 }
 
@@ -257,32 +257,28 @@ void Service::Apply(Loaded loaded, Collector::Done done) {
     done(std::move(status));
     return;
   }
-  collector_->Apply(
-      std::move(loaded.config), std::move(loaded.plan),
-      [this, former, admin = loaded.config.admin, files = loaded.files, warnings = loaded.warnings,
-       done = std::move(done)](Result<ReloadReport> report) mutable {
-        if (report.ok()) {
-          SetUpAdmin(admin);
-          TellFiles(files);
-          for (const config::Issue& warning : warnings) {
-            report->warnings.push_back(warning.ToString());
-          }
-        } else {
-          SetUpTelemetry(former).ok();  // it ran a moment ago
-        }
-        done(std::move(report));
-      });
+  collector_->Apply(std::move(loaded.config), std::move(loaded.plan),
+                    [this, former, admin = loaded.config.admin, limits = loaded.config.limits,
+                     files = loaded.files, warnings = loaded.warnings,
+                     done = std::move(done)](Result<ReloadReport> report) mutable {
+                      if (report.ok()) {
+                        SetUpAdmin(admin);
+                        memory_.Configure(limits, log_);
+                        TellFiles(files);
+                        for (const config::Issue& warning : warnings) {
+                          report->warnings.push_back(warning.ToString());
+                        }
+                      } else {
+                        SetUpTelemetry(former).ok();  // it ran a moment ago
+                      }
+                      done(std::move(report));
+                    });
 }
 
 void Service::WatchHealth() {
   collector_->PublishStatus();
   shortages_.Look(log_, options_.workers.front()->Now());
   health_timer_ = options_.workers.front()->RunAfter(kHealthInterval, [this] { WatchHealth(); });
-}
-
-void Service::WatchMemory() {
-  io::ReturnFreeMemory(kMuchMemory);
-  memory_timer_ = options_.workers.front()->RunAfter(kMemoryInterval, [this] { WatchMemory(); });
 }
 
 std::shared_ptr<const pipeline::ServiceStatus> Service::Read() {

@@ -9,6 +9,7 @@
 #include "service/graph/collector.h"
 #include "service/plan/load.h"
 #include "service/telemetry/own_metrics.h"
+#include "service/telemetry/process_memory.h"
 #include "service/telemetry/shortage_log.h"
 #include "telemetry/log_core.h"
 #include "telemetry/process_metrics.h"
@@ -68,7 +69,6 @@ class Service final : private AdminActions {
   void LogWarnings(const Loaded& loaded) const;
   void LogReport(const ReloadReport& report) const;
   void WatchHealth();
-  void WatchMemory();
 
   // AdminActions.
   std::shared_ptr<const pipeline::ServiceStatus> Read() override;
@@ -81,6 +81,7 @@ class Service final : private AdminActions {
   std::shared_ptr<telemetry::LogCore> core_;
   telemetry::Logger log_;
   telemetry::Registry registry_;
+  ProcessMemory memory_;
   std::unique_ptr<telemetry::ProcessMetrics> process_metrics_;
   OwnMetrics metrics_;
   TelemetryConfig telemetry_;  // what runs
@@ -93,7 +94,6 @@ class Service final : private AdminActions {
   bool stopping_ = false;
   ShortageLog shortages_;
   Timer health_timer_;
-  Timer memory_timer_;
 };
 
 }  // namespace gapless::service

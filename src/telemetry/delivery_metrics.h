@@ -8,7 +8,7 @@
 
 namespace gapless::telemetry {
 
-inline constexpr std::array<MetricDef, 36> kDeliveryMetrics = {{
+inline constexpr std::array<MetricDef, 38> kDeliveryMetrics = {{
     // The failover connector; level 0 is the most wanted one.
     MetricDef{.name = "otelcol_connector_failover_active_level",
               .kind = MetricKind::kGauge,
@@ -196,6 +196,18 @@ inline constexpr std::array<MetricDef, 36> kDeliveryMetrics = {{
               .unit = "By",
               .labels = "storage",
               .help = "Bytes in journals that no component of the configuration claims."},
+    MetricDef{.name = "gapless_memory_held_bytes",
+              .kind = MetricKind::kGauge,
+              .unit = "By",
+              .labels = "use",
+              .help = "Memory held for what clients sent: requests, headers, journals, storage, "
+                      "waiting, units (docs/architecture/limits.md)."},
+    MetricDef{.name = "gapless_memory_limit_bytes",
+              .kind = MetricKind::kGauge,
+              .unit = "By",
+              .labels = "use",
+              .help = "The part of service::limits::memory that each use has; their sum is the "
+                      "limit."},
 }};
 
 }  // namespace gapless::telemetry

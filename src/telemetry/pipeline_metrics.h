@@ -70,13 +70,15 @@ inline constexpr std::array<MetricDef, 47> kPipelineMetrics = {{
               .labels = "receiver, transport",
               .help = "Number of log records that the receiver itself failed to handle; 0 as in "
                       "the Collector by default, where refused counts every failure."},
-    MetricDef{.name = "otelcol_receiver_refused_requests",
-              .kind = MetricKind::kCounter,
-              .unit = "{request}",
-              .labels = "receiver, transport, reason",
-              .help = "Requests that were turned away before anything was read from them, or given "
-                      "up: header_too_large, header_budget, body_too_large, body_budget, inflated, "
-                      "too_slow, bad_request, unread, and reset by their clients."},
+    MetricDef{
+        .name = "otelcol_receiver_refused_requests",
+        .kind = MetricKind::kCounter,
+        .unit = "{request}",
+        .labels = "receiver, transport, reason",
+        .help =
+            "Requests that were turned away before anything was read from them, or given "
+            "up: header_too_large, header_budget, body_too_large, body_budget, memory, inflated, "
+            "too_slow, bad_request, unread, and reset by their clients."},
     MetricDef{.name = "otelcol_receiver_refused_connections",
               .kind = MetricKind::kCounter,
               .unit = "{connection}",

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import socket
+import sys
 
 import pytest
 import yaml
@@ -131,6 +132,34 @@ def test_a_file_exporter_writes_to_standard_output(make_collector, tmp_path, rot
     wait_until(complete, 10, "three lines in the pipe")
     assert len(attributes_of([json.loads(line) for line in seen.splitlines()])) == len(ids)
     os.close(out)
+
+
+TO_SOCKET = """
+import os, socket, sys
+end = socket.socket(socket.AF_UNIX)
+end.connect(sys.argv[1])
+os.dup2(end.fileno(), 1)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_a_file_exporter_writes_to_standard_output_that_is_a_socket(make_collector, tmp_path):
+    """As systemd and ssh have it: such a file cannot be opened by its name."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "out.sock"))
+    listener.listen()
+    collector = make_collector(into_file("/dev/stdout"),
+                               prefix=[sys.executable, "-c", TO_SOCKET, str(tmp_path / "out.sock")])
+    out, _ = listener.accept()
+    with GrpcClient(collector.grpc) as client:
+        ids = [client.send("traces") for _ in range(3)]
+    out.settimeout(10)
+    seen = b""
+    while seen.count(b"\n") < 3:
+        seen += out.recv(65536)
+    assert len(attributes_of([json.loads(line) for line in seen.splitlines()])) == len(ids)
+    out.close()
+    listener.close()
 
 
 def test_own_metrics_are_a_page_that_prometheus_takes(make_backend, make_collector):

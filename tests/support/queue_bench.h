@@ -27,6 +27,7 @@ struct BenchSettings {
   bool withdraw = false;
   queue::Order order = queue::Order::kFifo;
   routing::RouterConfig router;
+  std::shared_ptr<MemoryLimit> memory = nullptr;
 };
 
 class QueueBench {
@@ -39,7 +40,10 @@ class QueueBench {
         senders.push_back(MakeSender(peers.back()));
       }
     }
-    Restart(std::make_unique<journal::MemoryJournal>(journal::MemoryOptions{}, loop));
+    Restart(std::make_unique<journal::MemoryJournal>(
+        journal::MemoryOptions{.budget =
+                                   journal::Budget::Of(settings.memory, MemoryUse::kJournals)},
+        loop));
     Run(std::chrono::milliseconds(10));  // connections are open
   }
 
@@ -76,6 +80,7 @@ class QueueBench {
     options.withdraw = settings.withdraw;
     options.order = settings.order;
     options.router = settings.router;
+    options.memory = settings.memory;
     size_t next = 0;
     for (size_t level = 0; level < settings.levels.size(); ++level) {
       queue::QueueLevel& made = options.levels.emplace_back();

@@ -38,6 +38,7 @@ Node PrintService(const service::Config& config, config::Secrets secrets) {
   node.Set("pipelines", std::move(pipelines));
   node.Set("telemetry", config::Print(service::TelemetryTable(), config.telemetry, secrets));
   node.Set("admin", config::Print(service::AdminTable(), config.admin, secrets));
+  node.Set("limits", config::Print(service::LimitsTable(), config.limits, secrets));
   return node;
 }
 

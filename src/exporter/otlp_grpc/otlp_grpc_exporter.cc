@@ -12,8 +12,8 @@ const char* Environment(const char* name) { return std::getenv(name); }
 
 }  // namespace
 
-OtlpGrpcExporter::OtlpGrpcExporter(const pipeline::Settings&, Config config)
-    : config_(std::move(config)) {}
+OtlpGrpcExporter::OtlpGrpcExporter(const pipeline::Settings& settings, Config config)
+    : config_(std::move(config)), memory_(settings.memory) {}
 
 Status OtlpGrpcExporter::Start() {
   ASSIGN_OR_RETURN(tls_, endpoint::MakeGrpcTls(config_.client));
@@ -30,7 +30,7 @@ std::unique_ptr<sending::Transport> OtlpGrpcExporter::CreateTransport(otlp::Sign
       endpoint::GrpcChannelOptions(config_.client, tls_, suspect_after);
   endpoint::UseProxy(proxy_, true, options);
   return std::make_unique<sending::ChannelTransport>(
-      home, std::move(options), std::make_unique<GrpcProtocol>(config_.client, signal));
+      home, std::move(options), std::make_unique<GrpcProtocol>(config_.client, signal), memory_);
 }
 
 telemetry::Labels OtlpGrpcExporter::PeerLabels(otlp::Signal) const {

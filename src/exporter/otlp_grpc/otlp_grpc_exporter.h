@@ -21,6 +21,7 @@ class OtlpGrpcExporter final : public sending::Exporter {
 
  private:
   const Config config_;
+  const std::shared_ptr<MemoryLimit> memory_;
   std::shared_ptr<net::TlsClientContext> tls_;
   std::optional<endpoint::Proxy> proxy_;
 };

@@ -12,8 +12,8 @@ const char* Environment(const char* name) { return std::getenv(name); }
 
 }  // namespace
 
-OtlpHttpExporter::OtlpHttpExporter(const pipeline::Settings&, Config config)
-    : config_(std::move(config)) {}
+OtlpHttpExporter::OtlpHttpExporter(const pipeline::Settings& settings, Config config)
+    : config_(std::move(config)), memory_(settings.memory) {}
 
 Status OtlpHttpExporter::Start() {
   for (otlp::Signal signal : otlp::kSignals) {
@@ -45,7 +45,8 @@ std::unique_ptr<sending::Transport> OtlpHttpExporter::CreateTransport(otlp::Sign
   endpoint::UseProxy(target->proxy, target->url.https, options);
   options.greeting =
       std::make_shared<const net::HttpRequest>(protocol->Frame(Rope(), Duration::zero(), true));
-  return std::make_unique<sending::ChannelTransport>(home, std::move(options), std::move(protocol));
+  return std::make_unique<sending::ChannelTransport>(home, std::move(options), std::move(protocol),
+                                                     memory_);
 }
 
 telemetry::Labels OtlpHttpExporter::PeerLabels(otlp::Signal signal) const {

@@ -30,6 +30,7 @@ class OtlpHttpExporter final : public sending::Exporter {
   };
 
   const Config config_;
+  const std::shared_ptr<MemoryLimit> memory_;
   std::array<std::optional<Target>, otlp::kSignals.size()> targets_;
 };
 

@@ -8,10 +8,12 @@ namespace gapless::extension::file_storage {
 queue::StorageFactory Factory() {
   return {
       .info = {.type = "file_storage", .config = pipeline::SpecOf<Config, ConfigTable>()},
-      .create = [](pipeline::Settings settings,
-                   pipeline::ComponentConfigPtr config) -> std::unique_ptr<queue::JournalStorage> {
+      .create =
+          [](pipeline::Settings settings, pipeline::ComponentConfigPtr config,
+             std::shared_ptr<journal::Budget> memory) -> std::unique_ptr<queue::JournalStorage> {
         return std::make_unique<FileStorage>(pipeline::ValueOf<Config>(*config),
-                                             io::PosixFileSystem(), settings.log);
+                                             io::PosixFileSystem(), settings.log,
+                                             std::move(memory));
       }};
 }
 

@@ -2,7 +2,6 @@
 
 #include "config/permissions.h"
 #include "extension/file_storage/imports.h"
-#include "io/machine.h"
 #include "journal/inspect.h"
 #include "journal/segment_journal.h"
 #include "takeover/queue_name.h"
@@ -21,8 +20,6 @@ constexpr uint64_t kReserveMax = uint64_t{1} << 30;
 // On a disk that is full at the start; it may have room later.
 constexpr uint64_t kReserveMin = 64 * 1024;
 constexpr uint64_t kReservePart = 20;
-// Of the machine's memory, for the index and the recent records of all journals of one storage.
-constexpr uint64_t kMemoryPart = 8;
 
 uint64_t BytesOfJournals(io::FileSystem& fs, const std::string& directory) {
   uint64_t bytes = 0;
@@ -59,12 +56,14 @@ std::string DirectoryNameOf(std::string_view journal_name) {
   return takeover::SanitizedName(journal_name) + ".journal";
 }
 
-FileStorage::FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log)
+FileStorage::FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log,
+                         std::shared_ptr<journal::Budget> memory)
     : config_(std::move(config)),
       fs_(fs),
       directory_(config_.directory.empty() ? DefaultDirectory(fs, SystemSurroundings())
                                            : config_.directory),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      memory_(std::move(memory)) {}
 
 std::string FileStorage::PlaceOf(std::string_view name) const {
   return io::JoinPath(directory_, DirectoryNameOf(name));
@@ -82,7 +81,6 @@ Status FileStorage::Prepare() {
   ASSIGN_OR_RETURN(const uint64_t free, fs_.FreeSpace(directory_));
   reserve_ = std::clamp(free / kReservePart, kReserveMin, kReserveMax);
   const uint64_t limit = std::max(free, reserve_) - reserve_ + BytesOfJournals(fs_, directory_);
-  memory_ = std::make_shared<journal::Budget>(io::MachineMemoryLimit(fs_) / kMemoryPart);
   disk_ = std::make_shared<journal::Budget>(limit);
   if (own) {
     log_.Info("file_storage keeps its journals here", {{"directory", directory_}});

@@ -23,8 +23,10 @@ std::string DirectoryNameOf(std::string_view journal_name);
 
 class FileStorage final : public queue::JournalStorage {
  public:
-  // `fs` outlives the storage and its journals.
-  FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log);
+  // `fs` outlives the storage and its journals. `memory`: for the index and the recent records of
+  // them all; null: no limit.
+  FileStorage(Config config, io::FileSystem& fs, telemetry::Logger log,
+              std::shared_ptr<journal::Budget> memory = nullptr);
 
   Result<queue::RecoveredJournal> Recover(std::string_view name, const queue::CollectorQueues& left,
                                           std::stop_token stop) override;
@@ -44,9 +46,9 @@ class FileStorage final : public queue::JournalStorage {
   io::FileSystem& fs_;
   const std::string directory_;  // as configured, or the default; perhaps it is not there
   const telemetry::Logger log_;
+  const std::shared_ptr<journal::Budget> memory_;
   Mutex mu_;
   uint64_t reserve_ GAPLESS_GUARDED_BY(mu_) = 0;
-  std::shared_ptr<journal::Budget> memory_ GAPLESS_GUARDED_BY(mu_);
   std::shared_ptr<journal::Budget> disk_ GAPLESS_GUARDED_BY(mu_);
 };
 

@@ -93,8 +93,8 @@ std::string ServicePage(const Facts& facts, const ServiceStatus& status) {
   page.Row({"State", facts.ready ? "ready" : "not ready"});
   page.Row({"Uptime", started ? Seconds(facts.now - facts.up_since) : "-"});
   page.Row({"Workers", fmt::to_string(status.workers)});
-  page.Row({"Memory journals", fmt::format("{} of {}", Mebibytes(status.memory_used),
-                                           Mebibytes(status.memory_limit))});
+  page.Row({"Memory of client data", fmt::format("{} of {}", Mebibytes(status.memory_used),
+                                                 Mebibytes(status.memory_limit))});
   page.EndTable();
   const std::vector<std::string> degraded = Degraded(status, facts.now);
   page.Heading("Degraded");

@@ -8,7 +8,8 @@
 namespace gapless::net {
 namespace {
 
-constexpr Duration kSweepEvery = std::chrono::seconds(5);
+// A connection to a peer that lets no request begin is replaced after this time.
+constexpr Duration kClosedTime = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -22,9 +23,7 @@ ClientChannel::ClientChannel(Worker& worker, ClientChannelOptions options, Obser
 void ClientChannel::Start() {
   dials_.policy().Want(worker_.Now());
   ScheduleStep();
-  if (options_.idle_timeout > Duration::zero()) {
-    sweep_ = worker_.RunAfter(kSweepEvery, [this] { SweepIdle(); });
-  }
+  sweep_ = worker_.RunAfter(options_.sweep_every, [this] { Sweep(); });
 }
 
 void ClientChannel::Stop() {
@@ -306,15 +305,21 @@ void ClientChannel::Step() {
   }
 }
 
-void ClientChannel::SweepIdle() {
-  const bool closed = live_.CloseIdle(worker_.Now() - options_.idle_timeout);
-  if (closed && live_.size() == 0) {
-    dials_.policy().OnIdle(worker_.Now());
+void ClientChannel::Sweep() {
+  const TimePoint now = worker_.Now();
+  const bool ends = options_.idle_timeout > Duration::zero();
+  const TimePoint since = ends ? now - options_.idle_timeout : TimePoint::min();
+  if (live_.CloseIdle(since, options_.keep_idle, now - options_.sweep_every) && live_.size() == 0) {
+    dials_.policy().OnIdle(now);
+  }
+  if (requests_.waiting() && live_.RetireClosed(now - kClosedTime) && !live_.usable()) {
+    dials_.policy().OnGoodbye(now);
+    ScheduleStep();
   }
   if (options_.spread) {
     ScheduleStep();
   }
-  sweep_ = worker_.RunAfter(kSweepEvery, [this] { SweepIdle(); });
+  sweep_ = worker_.RunAfter(options_.sweep_every, [this] { Sweep(); });
 }
 
 }  // namespace gapless::net

@@ -88,7 +88,8 @@ class ClientChannel final : private ClientConnection::Observer, private DialSet:
   // Runs what the policy asks for and arms the timer for the next time.
   void Step();
   void ScheduleStep();
-  void SweepIdle();
+  // Connections that nobody needs any more, and those that are of no use.
+  void Sweep();
 
   Worker& worker_;
   const ClientChannelOptions options_;

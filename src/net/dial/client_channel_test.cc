@@ -106,6 +106,24 @@ TEST_F(ClientChannelTest, AResetStreamFailsAloneAndIsTheAnswerOfALivingPeer) {
   EXPECT_TRUE(news_.lost.empty());
 }
 
+TEST_F(ClientChannelTest, AConnectionOnWhichNoRequestMayBeginIsReplacedWhereOneWaits) {
+  peer_.on_request = [](PeerConnection& connection, int32_t id) { connection.RespondGrpc(id); };
+  peer_.Listen();
+  ClientChannelOptions options = Options(peer_.port());
+  options.sweep_every = milliseconds(100);
+  Open(options);
+  Send("first");
+  ASSERT_TRUE(UntilResults(1));
+  peer_.connections[0]->LimitStreams(0);
+  Linger(milliseconds(1500));
+  EXPECT_EQ(peer_.connections.size(), 1u) << "nobody needs another one";
+  Send("second");
+  ASSERT_TRUE(UntilResults(2));
+  EXPECT_TRUE(results_[1].status.ok());
+  EXPECT_EQ(peer_.connections.size(), 2u);
+  EXPECT_TRUE(news_.lost.empty()) << "the peer is well";
+}
+
 TEST_F(ClientChannelTest, StreamsThatGoawayLeftUnprocessedAreSentAgainAndCountNothing) {
   peer_.on_request = [this](PeerConnection& connection, int32_t id) {
     if (&connection == peer_.connections[0].get()) {

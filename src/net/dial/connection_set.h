@@ -116,13 +116,21 @@ class ConnectionSet {
       }
     }
   }
-  // Those over HTTP/1.1 that were not used since. True if there were any.
-  bool CloseIdle(TimePoint since) {
+  // Those over HTTP/1.1 that were not used since, and of the others, but for the `keep` that were
+  // used last, those that were not used since `surplus_since`. True if there were any.
+  bool CloseIdle(TimePoint since, size_t keep, TimePoint surplus_since) {
+    std::vector<ClientConnection*> idle;
+    for (const Live& live : live_) {
+      if (!live.connection->is_http2() && live.connection->in_flight() == 0) {
+        idle.push_back(live.connection.get());
+      }
+    }
+    std::ranges::sort(idle, std::ranges::greater(), &ClientConnection::last_used);
     const size_t before = live_.size();
-    for (size_t i = before; i-- > 0;) {
-      ClientConnection& connection = *live_[i].connection;
-      if (!connection.is_http2() && connection.in_flight() == 0 && connection.last_used() < since) {
-        Remove(connection);
+    for (size_t i = 0; i < idle.size(); ++i) {
+      const TimePoint used = idle[i]->last_used();
+      if (used < since || (i >= keep && used < surplus_since)) {
+        Remove(*idle[i]);
       }
     }
     return live_.size() < before;
@@ -143,6 +151,21 @@ class ConnectionSet {
       Remove(*connection);
     }
     return true;
+  }
+  // Connections over HTTP/2 on which the peer allows no request (SETTINGS_MAX_CONCURRENT_STREAMS
+  // 0), not used since: a new one may do better. True if there were any.
+  bool RetireClosed(TimePoint since) {
+    bool any = false;
+    for (Live& live : live_) {
+      const ClientConnection& connection = *live.connection;
+      const bool closed = connection.is_http2() && connection.in_flight() == 0 &&
+                          connection.capacity() == 0 && connection.last_used() <= since;
+      if (live.usable() && closed) {
+        live.role = Live::Role::kRetiring;
+        any = true;
+      }
+    }
+    return any;
   }
   // The peer was found absent: requests on connections in doubt go to somebody else.
   void GiveDoubtfulAway() {

@@ -45,8 +45,11 @@ struct ClientChannelOptions {
   bool spread = false;
   // HTTP/1.1 pool.
   size_t max_connections = 100;
-  size_t max_idle_connections = std::numeric_limits<size_t>::max();
+  size_t max_idle_connections = std::numeric_limits<size_t>::max();  // more are closed at once
+  size_t keep_idle = 2;  // more than these are closed some seconds after their last request
   Duration idle_timeout = std::chrono::seconds(90);  // zero: none
+  // How often idle connections are looked at.
+  Duration sweep_every = std::chrono::seconds(5);
   // Requests wait for a connection until cancelled, instead of failing while the peer is absent.
   bool wait_for_ready = false;
 };

@@ -1,33 +1,88 @@
 #include "net/http/body_budget.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gapless::net {
 
+size_t BodyBudget::Take(size_t bytes) {
+  if (!memory_) {
+    return used_.fetch_add(bytes, kRelaxed) + bytes;
+  }
+  memory_->Take(use_, bytes);
+  return memory_->used(use_);
+}
+
+void BodyBudget::Give(size_t bytes) {
+  if (memory_) {
+    memory_->Give(use_, bytes);
+  } else {
+    used_.fetch_sub(bytes, kRelaxed);
+  }
+}
+
+std::shared_ptr<ClientShare> ClientShares::Of(const SocketAddress& client) {
+  Key key = client.Ip();
+  if (key == Key{}) {
+    return nullptr;
+  }
+  if (!IsMappedIpv4(key)) {
+    std::fill(key.begin() + 8, key.end(), uint8_t{0});
+  }
+  const MutexLock lock(mu_);
+  if (shares_.size() >= sweep_at_) {
+    std::erase_if(shares_, [](const auto& entry) { return entry.second.expired(); });
+    sweep_at_ = std::max(kFirstSweep, 2 * shares_.size());
+  }
+  std::weak_ptr<ClientShare>& known = shares_[key];
+  std::shared_ptr<ClientShare> share = known.lock();
+  if (!share) {
+    known = share = std::make_shared<ClientShare>();
+  }
+  return share;
+}
+
+size_t ClientShares::size() {
+  const MutexLock lock(mu_);
+  return shares_.size();
+}
+
+// Counted before it is judged: whoever takes at the same moment sees it.
+BudgetShare::Held BudgetShare::Add(size_t bytes) {
+  Held held;
+  held.mine = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  held.client = client_ ? client_->used_.fetch_add(bytes, std::memory_order_relaxed) + bytes : 0;
+  held.all = budget_->Take(bytes);
+  return held;
+}
+
 bool BudgetShare::TryTake(size_t bytes) {
-  // Counted first: whoever takes at the same moment sees it.
-  const size_t mine = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  const size_t all = budget_->used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  const size_t limit = budget_->limit_;
-  if (mine <= kTinyShare || (all <= limit && (mine <= kSmallShare || mine / 2 <= limit - all))) {
+  const Held held = Add(bytes);
+  const size_t limit = budget_->limit();
+  const size_t left = limit - std::min(limit, held.all);
+  const bool room = held.all <= limit;
+  const size_t tiny_client = std::max(kTinyClient, limit / kTinyClientPart);
+  const bool tiny = held.mine <= kTinyShare && (room || held.client <= tiny_client);
+  const bool fair = room && (held.mine <= kSmallShare || held.mine / 2 <= left) &&
+                    (held.mine >= held.client || held.client / 2 <= left);
+  if ((tiny || fair) && !budget_->memory_passed()) {
     return true;
   }
   Give(bytes);
   return false;
 }
 
-void BudgetShare::Take(size_t bytes) {
-  used_.fetch_add(bytes, std::memory_order_relaxed);
-  budget_->used_.fetch_add(bytes, std::memory_order_relaxed);
-}
+void BudgetShare::Take(size_t bytes) { Add(bytes); }
 
 bool BudgetShare::TryPromise(size_t bytes) {
-  const size_t mine = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  const size_t all = budget_->used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  const Held held = Add(bytes);
   const size_t promised = budget_->promised_.fetch_add(bytes, std::memory_order_relaxed);
-  const size_t limit = budget_->limit_ / 4 * 3;
-  const bool first = promised == 0 && all - bytes < budget_->limit_;
-  if (first || (all <= limit && mine <= limit - all + bytes)) {
+  const size_t limit = budget_->limit() / 4 * 3;
+  const size_t before = held.all - bytes;
+  const bool first = promised == 0 && before < budget_->limit() && !budget_->memory_full(bytes);
+  const bool fair = held.all <= limit && held.mine <= limit - before &&
+                    held.client / 2 <= limit - before && !budget_->memory_passed();
+  if (first || fair) {
     return true;
   }
   Redeem(bytes);
@@ -37,7 +92,10 @@ bool BudgetShare::TryPromise(size_t bytes) {
 
 void BudgetShare::Give(size_t bytes) {
   used_.fetch_sub(bytes, std::memory_order_relaxed);
-  budget_->used_.fetch_sub(bytes, std::memory_order_relaxed);
+  if (client_) {
+    client_->used_.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+  budget_->Give(bytes);
 }
 
 BodyCharge& BodyCharge::operator=(BodyCharge&& other) noexcept {

@@ -2,6 +2,7 @@
 
 #include "net/http/request_bodies.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,109 @@ TEST_F(BodyBudgetTest, WithoutAnyRoomNothingIsPromised) {
   EXPECT_FALSE(NewShare()->TryPromise(1));
   other->Give(1);
   EXPECT_TRUE(NewShare()->TryPromise(4 * kMiB)) << "one body beyond the limit";
+}
+
+SocketAddress AddressOfClient(const char* host, uint16_t port = 1) {
+  return *SocketAddress::FromNumeric(host, port);
+}
+
+TEST_F(BodyBudgetTest, AllConnectionsOfOneAddressGetWhatOneOfThemWouldGet) {
+  ClientShares clients;
+  const auto own = [&](const char* host) {
+    return std::make_shared<BudgetShare>(budget_, clients.Of(AddressOfClient(host)));
+  };
+  std::vector<std::shared_ptr<BudgetShare>> shares;
+  for (int i = 0; i < 400; ++i) {
+    shares.push_back(own("127.0.0.2"));
+    shares.back()->TryTake(200 * kKiB);
+  }
+  EXPECT_GT(budget_->used(), 40 * kMiB);
+  EXPECT_LE(budget_->used(), 43 * kMiB);
+  const auto neighbour = own("127.0.0.3");
+  EXPECT_TRUE(neighbour->TryTake(5 * kMiB));
+  EXPECT_TRUE(neighbour->TryTake(kMiB));
+}
+
+TEST_F(BodyBudgetTest, LargeBodiesOfOneAddressLeaveRoomForThoseOfOthers) {
+  ClientShares clients;
+  std::vector<std::shared_ptr<BudgetShare>> shares;
+  for (int i = 0; i < 200; ++i) {
+    shares.push_back(
+        std::make_shared<BudgetShare>(budget_, clients.Of(AddressOfClient("127.0.0.2"))));
+    shares.back()->TryPromise(kMiB);
+  }
+  EXPECT_GE(budget_->promised(), 30 * kMiB);
+  EXPECT_LE(budget_->promised(), 33 * kMiB);
+  BudgetShare other(budget_, clients.Of(AddressOfClient("127.0.0.3")));
+  EXPECT_TRUE(other.TryPromise(6 * kMiB));
+}
+
+TEST_F(BodyBudgetTest, TheTinySharesOfOneAddressTakeNotAllOfTheMemory) {
+  ClientShares clients;
+  size_t taken = 0;
+  std::vector<std::shared_ptr<BudgetShare>> shares;
+  for (int i = 0; i < 10'000; ++i) {
+    shares.push_back(
+        std::make_shared<BudgetShare>(budget_, clients.Of(AddressOfClient("127.0.0.2"))));
+    taken += shares.back()->TryTake(20 * kKiB) ? 20 * kKiB : 0;
+  }
+  EXPECT_EQ(taken, budget_->used());
+  EXPECT_LE(taken, budget_->limit());
+  BudgetShare other(budget_, clients.Of(AddressOfClient("127.0.0.3")));
+  EXPECT_TRUE(other.TryTake(20 * kKiB)) << "whatever others hold";
+}
+
+TEST(ClientSharesTest, AClientIsAnAddressWhateverItsPort) {
+  ClientShares clients;
+  const auto one = clients.Of(AddressOfClient("127.0.0.2", 1));
+  EXPECT_EQ(one, clients.Of(AddressOfClient("127.0.0.2", 2)));
+  EXPECT_EQ(one, clients.Of(AddressOfClient("::ffff:127.0.0.2", 3)));
+  EXPECT_NE(one, clients.Of(AddressOfClient("127.0.0.3")));
+  const auto network = clients.Of(AddressOfClient("2001:db8::1"));
+  EXPECT_EQ(network, clients.Of(AddressOfClient("2001:db8::ffff:2"))) << "a network of 64 bits";
+  EXPECT_NE(network, clients.Of(AddressOfClient("2001:db8:0:1::1")));
+  EXPECT_EQ(clients.Of(*SocketAddress::FromUnixPath("/run/x.sock")), nullptr);
+}
+
+TEST(ClientSharesTest, ThoseThatHaveNoConnectionAnyMoreAreForgotten) {
+  ClientShares clients;
+  const auto kept = clients.Of(AddressOfClient("10.1.0.0"));
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string host = "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250);
+    clients.Of(AddressOfClient(host.c_str()));
+  }
+  EXPECT_LE(clients.size(), 200u);
+  EXPECT_EQ(kept, clients.Of(AddressOfClient("10.1.0.0")));
+}
+
+TEST(BodyBudgetOfAProcessTest, ServersShareThePartForRequests) {
+  const auto memory = std::make_shared<MemoryLimit>(64 * kMiB);  // 16 MiB for requests
+  const auto one = std::make_shared<BodyBudget>(512 * kMiB, memory);
+  const auto two = std::make_shared<BodyBudget>(512 * kMiB, memory);
+  BudgetShare first(one);
+  BudgetShare second(two);
+  EXPECT_EQ(one->limit(), 16 * kMiB);
+  EXPECT_TRUE(first.TryTake(10 * kMiB));
+  EXPECT_FALSE(second.TryTake(5 * kMiB)) << "twice what it would leave for others";
+  EXPECT_TRUE(second.TryTake(4 * kMiB));
+  EXPECT_EQ(two->used(), 14 * kMiB);
+  EXPECT_EQ(memory->used(MemoryUse::kRequests), 14 * kMiB);
+  memory->SetLimit(32 * kMiB);
+  EXPECT_TRUE(two->exhausted());
+  first.Give(10 * kMiB);
+  second.Give(4 * kMiB);
+  EXPECT_EQ(memory->used(), 0u);
+}
+
+TEST(BodyBudgetOfAProcessTest, NothingIsLetInWhileTheProcessHoldsAllThatItMay) {
+  const auto memory = std::make_shared<MemoryLimit>(64 * kMiB);
+  const auto budget = std::make_shared<BodyBudget>(512 * kMiB, memory);
+  memory->Take(MemoryUse::kJournals, 63 * kMiB);
+  EXPECT_TRUE(BudgetShare(budget).TryTake(kKiB));
+  memory->Take(MemoryUse::kJournals, kMiB);
+  EXPECT_TRUE(budget->memory_full());
+  EXPECT_FALSE(BudgetShare(budget).TryTake(kKiB)) << "not even a tiny share";
+  EXPECT_FALSE(BudgetShare(budget).TryPromise(kMiB));
 }
 
 TEST_F(BodyBudgetTest, AChargeGivesBackWhatItTookAndWhatItWasPromised) {

@@ -64,6 +64,11 @@ class PeerConnection : public StreamHandler {
     nghttp2_submit_rst_stream(session_, 0, id, error);
     Flush();
   }
+  void LimitStreams(uint32_t most) {
+    const nghttp2_settings_entry entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, most};
+    nghttp2_submit_settings(session_, 0, &entry, 1);
+    Flush();
+  }
   void Goaway(int32_t last, uint32_t error = NGHTTP2_NO_ERROR) {
     nghttp2_submit_goaway(session_, 0, last, error, nullptr, 0);
     Flush();

@@ -27,6 +27,16 @@ RefusedRequest NameOf(HttpRefusal reason) {
   return RefusedRequest::kBadRequest;
 }
 
+void ServerEnv::Tell(RefusedRequest reason) const {
+  if (!watch) {
+    return;
+  }
+  const bool budget =
+      reason == RefusedRequest::kBodyBudget || reason == RefusedRequest::kHeaderBudget;
+  const bool memory = budget && shares.bodies->budget().memory_full();
+  watch->OnRefused(memory ? RefusedRequest::kMemory : reason, peer->remote);
+}
+
 void ServerRequest::Dispatch(const ServerEnv& env, RequestBodies& bodies, ResponseSink* sink) {
   responder = std::make_shared<ResponderState>();
   responder->sink = sink;

@@ -62,11 +62,7 @@ struct ServerEnv {
   // with the same rules as `finish`.
   std::move_only_function<void(Http2Upgrade)> upgrade = {};
 
-  void Tell(RefusedRequest reason) const {
-    if (watch) {
-      watch->OnRefused(reason, peer->remote);
-    }
-  }
+  void Tell(RefusedRequest reason) const;
   void Tell(RefusedConnection reason, std::string_view detail) const {
     if (watch) {
       watch->OnRefused(reason, peer->remote, detail);

@@ -14,12 +14,13 @@ enum class RefusedRequest : uint8_t {
   kHeaderBudget,  // headers of open requests take what they may
   kBodyTooLarge,
   kBodyBudget,  // bodies take what they may
+  kMemory,      // the process holds all that it may
   kTooSlow,     // the body did not come, or too slowly
   kBadRequest,
   kReset,  // by the client, before the answer
   kUnread  // the client does not let its answer be sent
 };
-inline constexpr size_t kRefusedRequests = 8;
+inline constexpr size_t kRefusedRequests = 9;
 
 // A connection that was ended, or never began.
 enum class RefusedConnection : uint8_t {

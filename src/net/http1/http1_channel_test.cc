@@ -69,6 +69,29 @@ TEST_F(Http1ChannelTest, WithoutIdleConnectionsEachRequestDialsAnew) {
   EXPECT_TRUE(news_.dial_failures.empty());
 }
 
+TEST_F(Http1ChannelTest, ConnectionsThatABurstNeededEndSoonAfterItButForAFew) {
+  std::vector<PeerConnection*> waiting;
+  web_.on_request = [&](PeerConnection& connection, int32_t) { waiting.push_back(&connection); };
+  web_.Listen();
+  ClientChannelOptions options = Options1(web_.port());
+  options.sweep_every = milliseconds(50);
+  Open(options);
+  for (int i = 0; i < 6; ++i) {
+    Send("x");
+  }
+  ASSERT_TRUE(Until([&] { return waiting.size() == 6; }));
+  Linger(milliseconds(200));
+  EXPECT_EQ(channel_->connection_count(), 6u) << "busy";
+  for (PeerConnection* connection : waiting) {
+    connection->WriteRaw("HTTP/1.1 204 No Content\r\n\r\n");
+  }
+  ASSERT_TRUE(UntilResults(6));
+  ASSERT_TRUE(Until([&] { return channel_->connection_count() == 2; }));
+  Linger(milliseconds(200));
+  EXPECT_EQ(channel_->connection_count(), 2u);
+  EXPECT_TRUE(news_.lost.empty());
+}
+
 TEST_F(Http1ChannelTest, AnIdleConnectionClosedByThePeerIsNoLoss) {
   web_.Listen();
   Open(Options1(web_.port()));

@@ -253,6 +253,13 @@ void Listener::AcceptAll() {
   }
 }
 
+void Listener::SetMaxConnections(size_t connections) {
+  GAPLESS_CHECK(workers_[0]->InThread());
+  options_.max_connections = connections;
+  rest_.Cancel();
+  UpdateWatch();
+}
+
 Fd Listener::Release() {
   GAPLESS_CHECK(inherited_);
   SetAcceptor(nullptr);

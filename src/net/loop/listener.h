@@ -92,6 +92,8 @@ class Listener {
   // on their way.
   void TurnAway();
   void AcceptAll();
+  // As in ListenerOptions, from now on.
+  void SetMaxConnections(size_t connections);
   // Undoes TurnAway; false if it cannot.
   bool TakeIn();
   // Takes an inherited socket out, without closing it.
@@ -117,7 +119,7 @@ class Listener {
   size_t LeastLoaded() const;
 
   const std::vector<Worker*> workers_;
-  const ListenerOptions options_;
+  ListenerOptions options_;
   Fd fd_;
   SocketAddress address_;
   bool inherited_ = false;

@@ -94,6 +94,19 @@ TEST(ListenerTest, TheLimitHoldsFurtherConnectionsBackUntilOneEnds) {
   EXPECT_TRUE(worker.RunUntil([&] { return counter->total() == 2; }, seconds(5)));
 }
 
+TEST(ListenerTest, ALimitMayBeRaisedWhileClientsWait) {
+  Worker worker;
+  auto listener = Listener::Open({&worker}, "tcp", "127.0.0.1:0", {.max_connections = 1}).value();
+  auto counter = std::make_shared<Counter>();
+  listener->SetAcceptor(counter);
+  const Fd first = Dial(listener->address());
+  const Fd second = Dial(listener->address());
+  ASSERT_TRUE(worker.RunUntil([&] { return counter->total() == 1; }, seconds(5)));
+  EXPECT_FALSE(worker.RunUntil([&] { return counter->total() == 2; }, milliseconds(20)));
+  listener->SetMaxConnections(0);
+  EXPECT_TRUE(worker.RunUntil([&] { return counter->total() == 2; }, seconds(5)));
+}
+
 TEST(ListenerTest, TheLimitOfTheProcessHoldsForAllListenersButThoseOfOurPages) {
   Worker worker;
   const auto counter = std::make_shared<Counter>();

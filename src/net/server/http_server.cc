@@ -192,8 +192,7 @@ ServerEnv HttpServer::Session::NewEnv() {
           .worker_index = index_,
           .stream = *stream_,
           .handler = *server_.handler_,
-          .shares = {.bodies = std::make_shared<BudgetShare>(server_.budget_),
-                     .heads = std::make_shared<BudgetShare>(server_.heads_)},
+          .shares = server_.SharesFor(peer->remote),
           .max_body_bytes = server_.options_.max_body_bytes,
           .peer = std::move(peer),
           .finish = [this] { Finish(); },
@@ -271,6 +270,11 @@ void HttpServer::Session::Remove() {
   }
 }
 
+RequestShares HttpServer::SharesFor(const SocketAddress& client) {
+  return {.bodies = std::make_shared<BudgetShare>(budget_, body_clients_.Of(client)),
+          .heads = std::make_shared<BudgetShare>(heads_, head_clients_.Of(client))};
+}
+
 std::shared_ptr<HttpServer> HttpServer::Create(std::vector<Worker*> workers,
                                                HttpServerOptions options,
                                                std::shared_ptr<HttpHandler> handler) {
@@ -283,9 +287,10 @@ HttpServer::HttpServer(std::vector<Worker*> workers, HttpServerOptions options,
     : workers_(std::move(workers)),
       options_(std::move(options)),
       handler_(std::move(handler)),
-      budget_(std::make_shared<BodyBudget>(options_.max_inflight_body_bytes)),
+      budget_(std::make_shared<BodyBudget>(options_.max_inflight_body_bytes, options_.memory)),
       heads_(std::make_shared<BodyBudget>(
-          std::max(kLeastHeads, options_.max_inflight_body_bytes / options_.header_share))) {
+          std::max(kLeastHeads, options_.max_inflight_body_bytes / options_.header_share),
+          options_.memory, MemoryUse::kHeaders)) {
   for (Worker* worker : workers_) {
     shards_.push_back(std::make_unique<Shard>());
     shards_.back()->worker = worker;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "net/http/http_handler.h"
+#include "net/http/request_bodies.h"
 #include "net/http/server_watch.h"
 #include "net/http1/http1_server.h"
 #include "net/http2/http2_server.h"
@@ -33,11 +34,16 @@ struct HttpServerOptions {
   StreamOptions stream;
   Http1ServerOptions http1_options;
   Http2ServerOptions http2_options;
+  // For those who open the socket of this server. 0: as many as they think right.
+  size_t max_connections = 0;
   size_t max_body_bytes = 20 * 1024 * 1024;  // per request
   // For all requests of this server together, see BodyBudget.
   size_t max_inflight_body_bytes = 512 * 1024 * 1024;
   // Headers of requests that are not answered get this part of it, beside the bodies.
   size_t header_share = 8;
+  // What the process may hold; its parts for requests and headers are common to all servers that
+  // have it. Null: only the limits above.
+  std::shared_ptr<MemoryLimit> memory;
   // Hears what is turned away; null: nobody. Thread-safe.
   std::shared_ptr<ServerWatch> watch;
 };
@@ -74,6 +80,7 @@ class HttpServer final : public Acceptor, public std::enable_shared_from_this<Ht
   struct Shard;
   HttpServer(std::vector<Worker*> workers, HttpServerOptions options,
              std::shared_ptr<HttpHandler> handler);
+  RequestShares SharesFor(const SocketAddress& client);
   void DeleteLater(Shard& shard, std::unique_ptr<Session> session);
   void DrainShard(Shard& shard);
   void CloseIdle(Shard& shard);
@@ -85,6 +92,9 @@ class HttpServer final : public Acceptor, public std::enable_shared_from_this<Ht
   const std::shared_ptr<HttpHandler> handler_;
   const std::shared_ptr<BodyBudget> budget_;
   const std::shared_ptr<BodyBudget> heads_;
+  // By client address, for bodies and headers.
+  ClientShares body_clients_;
+  ClientShares head_clients_;
   HttpServerStats stats_;
   std::vector<std::unique_ptr<Shard>> shards_;  // one per worker, touched on that worker only
 

@@ -42,9 +42,10 @@ Status HttpService::Start(Worker& worker, std::string_view transport, std::strin
                           HttpServerOptions options, std::shared_ptr<HttpHandler> handler,
                           const BrowserRules& rules) {
   worker_ = &worker;
-  ASSIGN_OR_RETURN(listener_, ListenerPool::Process().Take(
-                                  {&worker}, transport, endpoint,
-                                  {.max_connections = kMaxConnections, .reserved = true}));
+  const size_t most = options.max_connections > 0 ? options.max_connections : kMaxConnections;
+  ASSIGN_OR_RETURN(listener_,
+                   ListenerPool::Process().Take({&worker}, transport, endpoint,
+                                                {.max_connections = most, .reserved = true}));
   server_ = HttpServer::Create(
       {&worker}, options,
       std::make_shared<GuardedHandler>(BrowserGuard(endpoint, listener_->address(), rules),

@@ -1,6 +1,7 @@
 // HttpService: a small HTTP server on one worker from start to end: status pages, probes. Web pages
-// of other sites are kept out (BrowserGuard). It has room for 32 connections, beside those of other
-// servers; when they are used up, the one that has been idle longest gives way to a new one.
+// of other sites are kept out (BrowserGuard). It has room for 32 connections, or as many as its
+// options say, beside those of other servers; when they are used up, the one that has been idle
+// longest gives way to a new one.
 #pragma once
 
 #include "net/http/http_handler.h"

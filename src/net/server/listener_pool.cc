@@ -48,6 +48,7 @@ Result<std::shared_ptr<Listener>> ListenerPool::Take(const std::vector<Worker*>&
     } else {
       listener = std::move(parked.listener);
       listener->SetAcceptor(nullptr);
+      listener->SetMaxConnections(options.max_connections);
     }
     EndFarewell(*workers.front(), std::move(parked.farewell),
                 workers.front()->Now() + kFarewellTime, [] {});

@@ -127,9 +127,13 @@ void Intake::OnUnpacked(otlp::Signal signal, Result<otlp::Batch> batch, net::Bod
   outputs_[index]->Consume(
       *std::move(batch),
       pipeline::Completion([books = books_[index], items, memory = std::move(memory),
+                            refusals = helpers_.refusals,
                             done = std::move(done)](Status status) mutable {
         (status.ok() ? books.accepted : books.refused).Add(items);
         memory.Release();
+        if (refusals && IsNoMemoryLeft(status)) {
+          refusals->OnRefused(net::RefusedRequest::kMemory, net::SocketAddress());
+        }
         done(ForClient(std::move(status)));
       }));
 }

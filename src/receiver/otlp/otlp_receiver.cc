@@ -55,7 +55,8 @@ Status OtlpReceiver::Start() {
 Status OtlpReceiver::Open(const endpoint::ListenConfig& listen) {
   ASSIGN_OR_RETURN(
       std::shared_ptr<net::Listener> listener,
-      net::ListenerPool::Process().Take(settings_.workers, listen.transport, listen.endpoint, {}));
+      net::ListenerPool::Process().Take(settings_.workers, listen.transport, listen.endpoint,
+                                        {.max_connections = listen.max_connections}));
   servers_.push_back({.listener = std::move(listener), .server = {}, .farewell = {}});
   return {};
 }
@@ -65,6 +66,7 @@ Status OtlpReceiver::StartGrpc(Server& server, const GrpcConfig& grpc, const net
   options.other_port = OtherPort("OTLP over gRPC", "OTLP over HTTP", http);
   auto refusals = std::make_shared<Refusals>(settings_, "grpc");
   options.watch = refusals;
+  options.memory = settings_.memory;
   const size_t max_bytes = endpoint::MaxMessageBytes(grpc.server);
   Serve(server, "GRPC", std::move(options), [&](Mode mode) {
     auto intake = std::make_shared<const Intake>(
@@ -82,6 +84,7 @@ Status OtlpReceiver::StartHttp(Server& server, const HttpConfig& http, const net
   const std::string other_port = options.other_port;
   auto refusals = std::make_shared<Refusals>(settings_, "http");
   options.watch = refusals;
+  options.memory = settings_.memory;
   Serve(server, "HTTP", std::move(options), [&](Mode mode) {
     auto intake = std::make_shared<const Intake>(
         settings_, "http", outputs_, endpoint::MaxBodyBytes(http.server), mode,
@@ -140,6 +143,7 @@ void OtlpReceiver::Shutdown(TimePoint deadline, std::move_only_function<void()> 
   ending->done = std::move(done);
   for (Server& server : servers) {
     server.listener->ClearAcceptor(server.server.get());
+    server.listener->SetMaxConnections(0);  // who comes now only hears where to go
     net::ListenerPool::Process().Give(std::move(server.listener), std::move(server.farewell));
     ending->servers.push_back(server.server);
     server.server->Drain(deadline, [ending] {

@@ -84,7 +84,7 @@ class OtlpReceiverTest : public testing::Test {
     ASSERT_TRUE(status.ok()) << status.ToString();
   }
   pipeline::Settings MakeSettings() {
-    return {*ComponentId::Parse("otlp"), log_.logger(), metrics_, workers_};
+    return {*ComponentId::Parse("otlp"), log_.logger(), metrics_, workers_, memory_};
   }
   void Stop() {
     bool done = false;
@@ -139,6 +139,7 @@ class OtlpReceiverTest : public testing::Test {
   std::vector<net::Worker*> workers_ = {&worker_};
   telemetry::Registry metrics_;
   telemetry::LogCapture log_;
+  const std::shared_ptr<MemoryLimit> memory_ = std::make_shared<MemoryLimit>(uint64_t{512} << 20);
   FakePipeline traces_;
   std::unique_ptr<OtlpReceiver> receiver_;
   std::vector<std::unique_ptr<net::ClientChannel>> channels_;
@@ -157,6 +158,32 @@ TEST_F(OtlpReceiverTest, LargeBodiesAreUnpackedBesideTheWorker) {
   EXPECT_TRUE(traces_.batches[1].body == sent) << "it stays as it came";
   EXPECT_EQ(Books(telemetry::Metric("otelcol_receiver_accepted_spans"), "http"), 120'000u);
   EXPECT_EQ(Post(large + "no protobuf").status, 400);
+}
+
+TEST_F(OtlpReceiverTest, WhileTheProcessHoldsAllThatItMayRequestsMayComeAgain) {
+  Start();
+  const auto refused = [&](std::string_view transport) {
+    return metrics_
+        .GetCounter(
+            telemetry::Metric("otelcol_receiver_refused_requests"),
+            {{"receiver", "otlp"}, {"transport", std::string(transport)}, {"reason", "memory"}})
+        .Value();
+  };
+  memory_->Take(MemoryUse::kJournals, memory_->limit());
+  const net::HttpResponse answer = Post(Traces(1));
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_TRUE(answer.headers.Has("retry-after"));
+  const net::GrpcAnswer call = Export({.message = Rope::CopyOf(Traces(1))});
+  EXPECT_EQ(call.status, 14u);
+  EXPECT_FALSE(call.details.empty()) << "with RetryInfo";
+  EXPECT_EQ(refused("http"), 1u);
+  EXPECT_EQ(refused("grpc"), 1u);
+  EXPECT_EQ(log_.Count("service::limits::memory"), 2u) << "one per transport";
+  memory_->Give(MemoryUse::kJournals, memory_->limit());
+  EXPECT_EQ(Post(Traces(1)).status, 200);
+  traces_.answer = NoMemoryLeft("the journal");
+  EXPECT_EQ(Post(Traces(1)).status, 503);
+  EXPECT_EQ(refused("http"), 2u) << "what a journal has no room for is the same";
 }
 
 TEST_F(OtlpReceiverTest, WhatIsTurnedAwayIsCountedAndSaid) {

@@ -23,6 +23,7 @@ constexpr std::array<Cause, net::kRefusedRequests> kRequests = {{
     {"header_budget", "Refused a request: the headers of open requests take all that they may"},
     {"body_too_large", "Refused a request: its body is larger than it may be"},
     {"body_budget", "Refused a request: the bodies of open requests take all that they may"},
+    {"memory", "Refused a request: the process holds all that service::limits::memory allows"},
     {"too_slow", "Refused a request: its body came too slowly"},
     {"bad_request", "Refused a request: it is not proper HTTP"},
     {"reset", ""},

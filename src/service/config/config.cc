@@ -18,7 +18,7 @@ using config::JoinPath;
 using config::Node;
 using config::Stage;
 
-constexpr const char* kServiceKeys[] = {"extensions", "pipelines", "telemetry", "admin"};
+constexpr const char* kServiceKeys[] = {"extensions", "pipelines", "telemetry", "admin", "limits"};
 constexpr const char* kPipelineKeys[] = {"receivers", "processors", "exporters"};
 constexpr const char* kRootKeys[] = {"receivers",  "processors", "exporters",
                                      "connectors", "extensions", "service"};
@@ -272,6 +272,7 @@ bool DecodeService(const Node& root, Config& config, Errors& errors) {
 
   DecodeTable(service, "telemetry", TelemetryTable(), config.telemetry, errors);
   DecodeTable(service, "admin", AdminTable(), config.admin, errors);
+  DecodeTable(service, "limits", LimitsTable(), config.limits, errors);
   return graph_ok;
 }
 

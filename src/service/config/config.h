@@ -1,14 +1,15 @@
 // Config: a whole decoded configuration, and everything that can be wrong with one.
 //
 // Decode reads the tree that config/resolver.h made: every component section (used or not),
-// service.extensions, service.pipelines, service.telemetry, service.admin. All errors at once, in
-// upstream's words where it has words. Pure.
+// service.extensions, service.pipelines, service.telemetry, service.admin, service.limits. All
+// errors at once, in upstream's words where it has words. Pure.
 #pragma once
 
 #include "config/errors.h"
 #include "config/node.h"
 #include "service/config/admin_config.h"
 #include "service/config/factories.h"
+#include "service/config/limits_config.h"
 #include "service/config/telemetry_config.h"
 
 #include <map>
@@ -54,6 +55,7 @@ struct Config {
   std::vector<PipelineDef> pipelines;
   TelemetryConfig telemetry;
   AdminConfig admin;
+  LimitsConfig limits;
 
   const ComponentDefs& Section(Kind kind) const;
   ComponentDefs& Section(Kind kind);

@@ -218,6 +218,9 @@ TEST(ConfigTest, KeysTypesAndIdsMustBeKnown) {
       {"IDs in lists", With("[batch]", "[batch/]"),
        "c:9:46: service::pipelines::traces: 'service.pipelines[traces].processors[0]' in "
        "\"batch/\" id: the part after / should not be empty"},
+      {"limits keys", With("  extensions: [", "  limits: {memry: 1}\n  extensions: ["),
+       "c:7:12: service::limits: 'service.limits' has invalid keys: memry (did you mean "
+       "\"memory\"?)"},
       {"telemetry keys", With("  extensions: [", "  telemetry: {log: 1}\n  extensions: ["),
        "c:7:15: service::telemetry: 'service.telemetry' has invalid keys: log (did you mean "
        "\"logs\"?)"},

@@ -188,8 +188,8 @@ void Collector::PublishStatus() {
   }
   pipeline::ServiceStatus status{.taken = context_.control().WallNow(),
                                  .workers = context_.workers.size(),
-                                 .memory_used = queues_.memory().used(),
-                                 .memory_limit = queues_.memory().limit(),
+                                 .memory_used = context_.memory ? context_.memory->used() : 0,
+                                 .memory_limit = context_.memory ? context_.memory->limit() : 0,
                                  .pipelines = DescribePipelines(target_.config),
                                  .extensions = IdsOf(target_.config.service_extensions),
                                  .queues = {}};

@@ -59,7 +59,7 @@ pipeline::Settings GraphContext::SettingsFor(Kind kind, const ComponentId& id,
   if (!signal.empty()) {
     named = named.With({{"otelcol.signal", signal}});
   }
-  return {.id = id, .log = named, .metrics = metrics, .workers = workers};
+  return {.id = id, .log = named, .metrics = metrics, .workers = workers, .memory = memory};
 }
 
 void GraphContext::End(std::shared_ptr<pipeline::Component> component) const {

@@ -1,6 +1,8 @@
 // What the parts of a collector share, and one change of its configuration. Control worker.
 #pragma once
 
+#include "base/memory_limit.h"
+#include "journal/budget.h"
 #include "service/config/config.h"
 #include "service/plan/planner.h"
 #include "telemetry/log.h"
@@ -19,6 +21,12 @@ struct GraphContext {
   std::vector<net::Worker*> workers;  // at least one; the first is the control worker
   telemetry::Logger log;
   telemetry::Registry& metrics;
+  // What the process may hold (service::limits::memory); null: as much as there is.
+  std::shared_ptr<MemoryLimit> memory = nullptr;
+  // Its parts for journals in memory and on disk. All journals of a kind share one.
+  std::shared_ptr<journal::Budget> memory_journals =
+      journal::Budget::Of(memory, MemoryUse::kJournals);
+  std::shared_ptr<journal::Budget> disk_journals = journal::Budget::Of(memory, MemoryUse::kStorage);
 
   net::Worker& control() const { return *workers.front(); }
   // Everything that delivers one signal lives on one worker: queues, senders and their connections

@@ -210,8 +210,10 @@ inline queue::ExporterFactory ExporterFactory() {
 
 inline queue::StorageFactory StorageFactory() {
   return {.info = {.type = "fake", .config = pipeline::SpecOf<StorageConfig, StorageTable>()},
-          .create = [](pipeline::Settings, pipeline::ComponentConfigPtr)
-              -> std::unique_ptr<queue::JournalStorage> { return std::make_unique<Storage>(); }};
+          .create = [](pipeline::Settings, pipeline::ComponentConfigPtr,
+                       std::shared_ptr<journal::Budget>) -> std::unique_ptr<queue::JournalStorage> {
+            return std::make_unique<Storage>();
+          }};
 }
 
 }  // namespace gapless::service::fake

@@ -54,7 +54,8 @@ Status Journals::MakeStorages(const Config& config, const Plan& plan, const Jour
       context_.log.Warn("The storage's new settings hold for journals opened from now on",
                         {{"storage", id.ToString()}});
     }
-    storage = {.component = factory->create(context_.SettingsFor(Kind::kExtension, id), wanted),
+    storage = {.component = factory->create(context_.SettingsFor(Kind::kExtension, id), wanted,
+                                            context_.disk_journals),
                .config = wanted};
   }
   return OkStatus();

@@ -1,7 +1,5 @@
 #include "service/graph/queue_set.h"
 
-#include "io/machine.h"
-#include "io/posix_file_system.h"
 #include "journal/memory_journal.h"
 #include "routing/http_health.h"
 
@@ -9,12 +7,7 @@ namespace gapless::service {
 
 QueueSet::QueueSet(const GraphContext& context, const Processors& processors,
                    const Senders& senders, std::function<void()> on_gone)
-    : context_(context),
-      processors_(processors),
-      senders_(senders),
-      on_gone_(std::move(on_gone)),
-      memory_(std::make_shared<journal::Budget>(
-          journal::Budget::DefaultMemoryLimit(io::MachineMemoryLimit(io::PosixFileSystem())))) {}
+    : context_(context), processors_(processors), senders_(senders), on_gone_(std::move(on_gone)) {}
 
 queue::SendingQueueOptions QueueSet::OptionsFor(const QueuePlan& plan) const {
   const bool settled = !plan.queue.enabled || plan.queue.wait_for_result;
@@ -26,7 +19,8 @@ queue::SendingQueueOptions QueueSet::OptionsFor(const QueuePlan& plan) const {
                                      .ack = settled ? queue::Ack::kSettled : queue::Ack::kStored,
                                      .withdraw = !plan.queue.enabled,
                                      .order = plan.order,
-                                     .router = plan.router};
+                                     .router = plan.router,
+                                     .memory = context_.memory};
   for (const LevelPlan& level : plan.levels) {
     queue::QueueLevel& built = options.levels.emplace_back();
     built.name = level.name;
@@ -52,8 +46,8 @@ queue::SendingQueueOptions QueueSet::OptionsFor(const QueuePlan& plan) const {
 
 Result<QueueSet::HostPtr> QueueSet::Create(const QueuePlan& plan, Journals& journals) {
   queue::RecoveredJournal open = [this](Loop& home) -> std::unique_ptr<journal::Journal> {
-    return std::make_unique<journal::MemoryJournal>(journal::MemoryOptions{.budget = memory_},
-                                                    home);
+    return std::make_unique<journal::MemoryJournal>(
+        journal::MemoryOptions{.budget = context_.memory_journals}, home);
   };
   if (Journals::IsDurable(plan)) {
     ASSIGN_OR_RETURN(open, journals.Take(plan));

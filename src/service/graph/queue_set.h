@@ -8,7 +8,6 @@
 #pragma once
 
 #include "base/lifetime.h"
-#include "journal/budget.h"
 #include "service/graph/journals.h"
 #include "service/graph/queue_host.h"
 #include "service/graph/senders.h"
@@ -40,8 +39,6 @@ class QueueSet {
   const std::map<QueueKey, HostPtr>& active() const { return active_; }
   // Active, leaving, retired, closing.
   std::vector<HostPtr> all() const;
-  // Common to all memory journals.
-  const journal::Budget& memory() const { return *memory_; }
 
   void StopBlocking() const;
   // `done` hears what was left in memory.
@@ -60,7 +57,6 @@ class QueueSet {
   const Processors& processors_;
   const Senders& senders_;
   const std::function<void()> on_gone_;
-  const std::shared_ptr<journal::Budget> memory_;
   std::map<QueueKey, HostPtr> active_;
   std::vector<HostPtr> leaving_;
   std::vector<HostPtr> retired_;

@@ -6,9 +6,11 @@ import struct
 import time
 
 
-def dial(endpoint, timeout=10):
+def dial(endpoint, timeout=10, source=None):
+    """source: the address that it comes from."""
     host, port = endpoint.rsplit(":", 1)
-    return socket.create_connection((host, int(port)), timeout=timeout)
+    return socket.create_connection((host, int(port)), timeout=timeout,
+                                    source_address=(source, 0) if source else None)
 
 
 def read_all(connection, timeout=10):
