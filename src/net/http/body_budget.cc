@@ -61,8 +61,8 @@ bool BudgetShare::TryTake(size_t bytes) {
   const size_t limit = budget_->limit();
   const size_t left = limit - std::min(limit, held.all);
   const bool room = held.all <= limit;
-  const size_t tiny_client = std::max(kTinyClient, limit / kTinyClientPart);
-  const bool tiny = held.mine <= kTinyShare && (room || held.client <= tiny_client);
+  const bool few = held.client <= std::max(kTinyClient, limit / kTinyClientPart);
+  const bool tiny = held.mine <= kTinyShare && (held.all <= limit + limit / kBeyondPart || few);
   const bool fair = room && (held.mine <= kSmallShare || held.mine / 2 <= left) &&
                     (held.mine >= held.client || held.client / 2 <= left);
   if ((tiny || fair) && !budget_->memory_passed()) {

@@ -122,9 +122,10 @@ class BudgetShare {
   bool presses() const { return budget_->pressed() && used() > 0 && used() >= budget_->left(); }
 
  private:
-  // A share may be as large as this where its client holds less than this part of the budget, or
-  // less than so much, or the budget has room.
+  // A share may be as large as this, unless more than the budget and this part of it again are
+  // held, and its client holds the other part of it, and so much.
   static constexpr size_t kTinyShare = 32 * 1024;
+  static constexpr size_t kBeyondPart = 4;
   static constexpr size_t kTinyClientPart = 8;
   static constexpr size_t kTinyClient = 1024 * 1024;
   // And as this while the budget has room.
