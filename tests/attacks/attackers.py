@@ -7,6 +7,7 @@ import json
 import os
 import random
 import struct
+import threading
 import time
 
 from hpack import Encoder
@@ -65,6 +66,32 @@ def holder(grpc, _http, streams=140):
             if stream not in connection.ended:
                 connection.send(frame(DATA, 0, stream, b"\0"))
         connection.read(5)
+
+
+def slow_bodies_of_one_address(grpc, _http, connections=200, source="127.0.0.77"):
+    """On each connection three bodies that stop before they need room, and a large one that comes
+    just fast enough."""
+    few = message(make_body("traces", 1, item_bytes=200_000)[0])
+    large = large_body()
+    opened = []
+    for _ in range(connections):
+        connection = Connection(grpc, source=source)
+        connection.send(b"".join(map(head, (1, 3, 5, 7))))
+        connection.upload({1: few, 3: few, 5: few}, 0.05, keep_last=len(few) - 60_000)
+        opened.append([connection, memoryview(large)])
+    due = time.monotonic()
+    while True:
+        for entry in opened:
+            due += 1 / connections
+            time.sleep(max(0.0, due - time.monotonic()))
+            connection, rest = entry
+            take = min(len(rest) - 1, connection.room(7), 20_000)
+            if not connection.closed and 7 not in connection.ended and take > 0:
+                connection.send(data(7, bytes(rest[:take]), end=False))
+                connection.window -= take
+                connection.windows[7] = connection.windows.get(7, connection.initial) - take
+                entry[1] = rest[take:]
+            connection.read()
 
 
 def one_byte_frames(grpc, _http, streams=8, size=2 * MIB):
@@ -326,6 +353,31 @@ def inflated(_grpc, http, make=json_tokens, own_random=False):
     """Small bodies that become large ones, one after the other."""
     request = http_post("/v1/traces", make(), "application/json", **{"Content-Encoding": "gzip"})
     repeat(http, request)
+
+
+def _upload(kind):
+    """A request of about 3 MB of data that compresses badly, as `kind` has it."""
+    text = random.Random(1).randbytes(3 * MIB // 2).hex()
+    span = {"name": text, "spanId": "0102030405060708",
+            "traceId": "01020304050607080102030405060708"}
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+    fields = {}
+    if kind in ("gzip", "plain"):
+        body = make_body("traces", 1, item_bytes=3 * MIB)[0]
+    if kind in ("gzip", "gzip_json"):
+        body, fields = gzip.compress(body, 1), {"Content-Encoding": "gzip"}
+    form = "application/json" if kind.endswith("json") else "application/x-protobuf"
+    return http_post("/v1/traces", body, form, **fields)
+
+
+def uploads(_grpc, http, kind, clients=24):
+    """Large requests without an end, over many connections at a time."""
+    request = _upload(kind)
+    threads = [threading.Thread(target=repeat, args=(http, request)) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def plain_json(_grpc, http, size=18 * MIB):

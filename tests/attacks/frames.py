@@ -54,10 +54,11 @@ def data(stream, body, end=True, piece=16384):
 class Connection:
     """A connection with its greeting sent. Keeps what windows and GOAWAY say."""
 
-    def __init__(self, endpoint, settings=(), read_buffer=0, answers=True):
-        """answers: acknowledges SETTINGS and PING; not for those who send parts of frames."""
+    def __init__(self, endpoint, settings=(), read_buffer=0, answers=True, source=None):
+        """answers: acknowledges SETTINGS and PING; not for those who send parts of frames.
+        source: the address that it comes from."""
         self._answers = answers
-        self._socket = dial(endpoint)
+        self._socket = dial(endpoint, source=source)
         if read_buffer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, read_buffer)
         self._unread = b""

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 from harness.collector import Collector
 from harness.configs import pass_through
 from harness.items import make_body
@@ -74,7 +76,7 @@ class Neighbour:
         return delays[int(len(delays) * 0.99)] if delays else float("inf")
 
 
-def _neighbour(endpoint, rate, connections, stop, pipe):
+def _neighbour(endpoint, rate, connections, item_bytes, stop, pipe):
     """Sends at a steady rate over a few connections; a request that is late does not make the
     following ones late."""
     seen = Neighbour()
@@ -85,7 +87,7 @@ def _neighbour(endpoint, rate, connections, stop, pipe):
             due = time.monotonic() + index / rate
             while not stop.is_set():
                 time.sleep(max(0.0, due - time.monotonic()))
-                body, ids = make_body("traces")
+                body, ids = make_body("traces", 1, item_bytes)
                 code, details, _ = client.export("traces", body, timeout=5)
                 with lock:
                     seen.answers.append((due, time.monotonic() - due, f"{code.name} {details}"))
@@ -104,14 +106,21 @@ def _neighbour(endpoint, rate, connections, stop, pipe):
 class Stage:
     RATE = 100.0
 
-    def __init__(self, *backends, config=None, timing=True, memory=None, descriptors=None):
-        """config: the collector's; without it everything goes to the one backend."""
+    def __init__(self, *backends, config=None, timing=True, memory=None, descriptors=None,
+                 limit=None, exporter=None):
+        """config: the collector's; without it everything goes to the one backend. limit:
+        service::limits::memory. exporter: keys of the exporter."""
         self.backends = backends
         self._timing = timing
         self.cgroup = make_cgroup(memory) if memory else None
-        self.collector = Confined(config or pass_through(*backends), cgroup=self.cgroup,
-                                  descriptors=descriptors)
+        limits = [yaml.safe_dump({"service": {"limits": {"memory": limit}}})] if limit else []
+        self.collector = Confined(config or pass_through(*backends, **(exporter or {})), *limits,
+                                  cgroup=self.cgroup, descriptors=descriptors)
         self._processes = []
+
+    @property
+    def backend(self):
+        return self.backends[0]
 
     # What the process holds.
 
@@ -125,6 +134,16 @@ class Stage:
 
     def peak(self):
         return self._status("VmHWM")
+
+    def held(self, *uses):
+        """Bytes that count against service::limits::memory: for these uses, or for all."""
+        name = "gapless_memory_held_bytes"
+        return (sum(self.collector.metric(name, use=use) for use in uses) if uses
+                else self.collector.metric(name))
+
+    def limit(self):
+        """service::limits::memory as it is applied."""
+        return self.collector.metric("gapless_memory_limit_bytes")
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.collector.process.pid}/fd"))
@@ -146,15 +165,17 @@ class Stage:
         return process
 
     def play(self, function, *args, attackers=1, seconds=8.0, calm=2.0, extra=64 * MIB,
-             timing=True, plot=None, files=2):
+             timing=True, item_bytes=96, plot=None, files=2):
         """The neighbour alone, then beside the attackers, and what must hold in the end. extra:
         resident bytes that the attack may cost at most. With timing, the neighbour keeps 90 % of
         its throughput without errors, and its p99 stays below ten times that without an attack.
-        plot: seconds after the beginning of the attack -> what happens to the backends then.
-        files: so many descriptors may be open afterwards beyond those before."""
+        item_bytes: of each request of the neighbour. plot: seconds after the beginning of the
+        attack -> what happens to the backends then. files: so many descriptors may be open
+        afterwards beyond those before."""
         stop = _spawn.Event()
         ours, theirs = _spawn.Pipe(duplex=False)
-        neighbour = self._run(_neighbour, self.collector.grpc, self.RATE, 4, stop, theirs)
+        neighbour = self._run(_neighbour, self.collector.grpc, self.RATE, 4, item_bytes, stop,
+                              theirs)
         wait_until(lambda: self.collector.metric("otelcol_receiver_accepted_spans") > 20, 30,
                    "the neighbour's first requests")
         begin = time.monotonic()

@@ -30,8 +30,17 @@ def test_many_bodies_beside_a_neighbour(make_stage):
 
 
 def test_many_bodies_on_a_large_machine(make_stage):
-    stage = make_stage()
+    # What the queue takes in while the backend is slower counts as well.
+    stage = make_stage(limit="512MiB")
     stage.play(attackers.many_bodies, 150, 4, extra=OPEN + SPARE)
+
+
+@pytest.mark.parametrize("memory", (None, SMALL), ids=("open", "confined"))
+def test_slow_bodies_over_many_connections_of_one_address(make_stage, memory):
+    stage = make_stage(memory=memory)
+    # Its own bodies are as large as those that others hold back.
+    stage.play(attackers.slow_bodies_of_one_address, seconds=12, item_bytes=80_000,
+               extra=(CONFINED if memory else OPEN) + 2 * SPARE)
 
 
 @pytest.mark.parametrize("memory", (None, SMALL), ids=("open", "confined"))

@@ -62,7 +62,7 @@ bool BudgetShare::TryTake(size_t bytes) {
   const size_t left = limit - std::min(limit, held.all);
   const bool room = held.all <= limit;
   const bool few = held.client <= std::max(kTinyClient, limit / kTinyClientPart);
-  const bool tiny = held.mine <= kTinyShare && (held.all <= limit + limit / kBeyondPart || few);
+  const bool tiny = held.mine <= kTinyShare && (!budget_->memory_tight() || few);
   const bool fair = room && (held.mine <= kSmallShare || held.mine / 2 <= left) &&
                     (held.mine >= held.client || held.client / 2 <= left);
   if ((tiny || fair) && !budget_->memory_passed()) {

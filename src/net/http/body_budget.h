@@ -55,6 +55,7 @@ class BodyBudget {
  private:
   friend class BudgetShare;
   static constexpr auto kRelaxed = std::memory_order_relaxed;
+  bool memory_tight() const { return memory_ && memory_->used() >= memory_->limit() / 4 * 3; }
   bool memory_passed() const { return memory_full(1); }
   // Returns the bytes that are held then.
   size_t Take(size_t bytes);
@@ -122,10 +123,9 @@ class BudgetShare {
   bool presses() const { return budget_->pressed() && used() > 0 && used() >= budget_->left(); }
 
  private:
-  // A share may be as large as this, unless more than the budget and this part of it again are
-  // held, and its client holds the other part of it, and so much.
+  // A share may be as large as this, unless the process holds three quarters of what it may, and
+  // its client this part of the budget, and so much.
   static constexpr size_t kTinyShare = 32 * 1024;
-  static constexpr size_t kBeyondPart = 4;
   static constexpr size_t kTinyClientPart = 8;
   static constexpr size_t kTinyClient = 1024 * 1024;
   // And as this while the budget has room.
