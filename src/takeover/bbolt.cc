@@ -97,10 +97,13 @@ class Reader {
     return ReadBytes(offset, std::as_writable_bytes(std::span(&out, 1)));
   }
 
-  // OUT_OF_RANGE: the file ends before.
+  // DATA_LOSS: the file ends before.
   Status ReadBytes(uint64_t offset, std::span<std::byte> out) {
     if (offset > size_ || out.size() > size_ - offset) {
       return DataLoss("beyond the end");
+    }
+    if (out.empty()) {
+      return OkStatus();
     }
     ASSIGN_OR_RETURN(const size_t got, file_.ReadAt(offset, out));
     return got == out.size() ? OkStatus() : DataLoss("beyond the end");
